@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+CACHE = ROOT / ".cache"
 SKIP = "CMSID_NO_VENV"
 NEEDED_BYTES = 700 * 1024 * 1024
 INTERRUPTED = 130
@@ -103,7 +104,7 @@ def _restart(environment: Environment) -> NoReturn:
 def _make(environment: Environment) -> None:
     """Make the environment anew, one process at a time. Exits 1 with one sentence if that fails, 130 on Ctrl-C."""
     try:
-        with _lock() as lock:
+        with exclusive() as lock:
             # Another process may have made it while this one waited for its turn.
             if not _is_complete(environment):
                 _build(environment, lock)
@@ -123,11 +124,10 @@ def _remedy(error: OSError) -> str:
 
 
 @contextmanager
-def _lock() -> Iterator[IO[str]]:
-    """Hold the lock for making environments; the operating system frees it when its holders end, however they end."""
-    cache = ROOT / ".cache"
-    cache.mkdir(exist_ok=True)
-    with (cache / "setup.lock").open("a") as lock:
+def exclusive() -> Iterator[IO[str]]:
+    """Hold the lock for setting up; the operating system frees it when its holders end, however they end."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "setup.lock").open("a") as lock:
         if not _try_lock(lock):
             print("Another cmsid is setting up here; waiting for it.", file=sys.stderr, flush=True)
             import time
@@ -172,7 +172,7 @@ def _build(environment: Environment, lock: IO[str]) -> None:
     environment.stamp.unlink(missing_ok=True)
     # From within the environment that is about to be replaced, only the Python it was made with can make it.
     base = os.path.realpath(sys.executable) if _is_inside(environment) else sys.executable
-    log = ROOT / ".cache" / f"setup{name}.log"
+    log = CACHE / f"setup{name}.log"
     with log.open("w", encoding="utf-8") as output:
         _run([base, "-I", "-m", "venv", "--clear", str(environment.directory)], lock, output, progress, log)
         options = ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", "--retries", "2"]
