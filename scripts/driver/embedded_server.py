@@ -42,7 +42,11 @@ STOP_SECONDS = 45.0
 PORT_ATTEMPTS = 5
 LONGEST_SOCKET_PATH = 100  # bytes; the system's limit is 104 to 108
 UNFINISHED_HOME_SECONDS = 600.0  # a folder without an owner file is older than this before it counts as left behind
-UNPRIVILEGED_ACCOUNTS = ("pgserver", "postgres", "nobody")  # PostgreSQL refuses to run as root: the first of these that exists
+UNPRIVILEGED_ACCOUNTS = (
+    "pgserver",
+    "postgres",
+    "nobody",
+)  # PostgreSQL refuses to run as root: the first of these that exists
 
 # Quick loads on an ordinary laptop; durability (fsync) stays as PostgreSQL has it unless a caller says otherwise.
 SETTINGS: dict[str, str] = {
@@ -209,7 +213,9 @@ class EmbeddedServer:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.keep and kind is None:
             self.leave_running()
         else:
@@ -356,7 +362,11 @@ class EmbeddedServer:
             return self.programs
         try:
             subprocess.run(
-                [self.programs / "postgres", "--version"], check=True, capture_output=True, cwd="/", **_as(self._account)
+                [self.programs / "postgres", "--version"],
+                check=True,
+                capture_output=True,
+                cwd="/",
+                **_as(self._account),
             )
             return self.programs
         except (OSError, subprocess.CalledProcessError):
@@ -366,7 +376,9 @@ class EmbeddedServer:
             shutil.copytree(self.programs.parent, target, symlinks=True)
             for path in [target, *target.rglob("*")]:
                 if not path.is_symlink():
-                    path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) and path.parent.name == "bin" else 0o644)
+                    path.chmod(
+                        0o755 if path.is_dir() or os.access(path, os.X_OK) and path.parent.name == "bin" else 0o644
+                    )
         return target / self.programs.name
 
     def _prepare_data(self, programs: Path) -> tuple[list[str] | None, Path | None]:
@@ -382,7 +394,9 @@ class EmbeddedServer:
             there = int((self.data / "PG_VERSION").read_text().strip())
             if there != self.major:
                 raise Problem(
-                    f"the data was made by PostgreSQL {there}, not {self.major}", where=str(self.data), do=f"use {there}"
+                    f"the data was made by PostgreSQL {there}, not {self.major}",
+                    where=str(self.data),
+                    do=f"use {there}",
                 )
             self._read_passwords()
             return None, None
@@ -393,7 +407,15 @@ class EmbeddedServer:
             file.write(self.passwords[SUPERUSER] + "\n")
         if self._account:
             os.chown(password_file, self._account["uid"], self._account["gid"])
-        command = [str(programs / "initdb"), "--pgdata", str(self.data), "--username", SUPERUSER, "--pwfile", str(password_file)]
+        command = [
+            str(programs / "initdb"),
+            "--pgdata",
+            str(self.data),
+            "--username",
+            SUPERUSER,
+            "--pwfile",
+            str(password_file),
+        ]
         command += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
         return command, password_file
 
@@ -464,7 +486,9 @@ class EmbeddedServer:
         password = password or secrets.token_urlsafe(18)
         with self.connect() as connection:
             connection.execute(
-                sql.SQL("create role {} login " + attributes + " password {}").format(sql.Identifier(name), sql.Literal(password))
+                sql.SQL("create role {} login " + attributes + " password {}").format(
+                    sql.Identifier(name), sql.Literal(password)
+                )
             )
         self.passwords[name] = password
         self._write_passwords()
@@ -510,7 +534,10 @@ class EmbeddedServer:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             for name, password in self.passwords.items():
-                fields = (name.replace("\\", "\\\\").replace(":", "\\:"), password.replace("\\", "\\\\").replace(":", "\\:"))
+                fields = (
+                    name.replace("\\", "\\\\").replace(":", "\\:"),
+                    password.replace("\\", "\\\\").replace(":", "\\:"),
+                )
                 file.write(f"{self.host}:*:*:{fields[0]}:{fields[1]}\n")
         draft.replace(self.password_file)
 
@@ -526,7 +553,9 @@ def _major_of(programs: Path) -> int:
     try:
         text = subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
     except (OSError, subprocess.CalledProcessError):
-        raise Problem("there is no PostgreSQL server in this folder", where=str(programs), do="name its bin folder") from None
+        raise Problem(
+            "there is no PostgreSQL server in this folder", where=str(programs), do="name its bin folder"
+        ) from None
     found = re.search(r"(\d+)", text)
     if not found:
         raise Problem(f"this server does not tell its version: {text.strip()}", where=str(programs))
@@ -570,7 +599,12 @@ def _make_temporary_home(account: Mapping[str, Any] | None) -> Path:
         home.chmod(0o711)
         try:
             subprocess.run(["/bin/sh", "-c", "true"], check=True, cwd="/", **_as(account))
-            if subprocess.run(["/bin/sh", "-c", 'cd "$0"', str(home)], cwd="/", capture_output=True, **_as(account)).returncode == 0:
+            if (
+                subprocess.run(
+                    ["/bin/sh", "-c", 'cd "$0"', str(home)], cwd="/", capture_output=True, **_as(account)
+                ).returncode
+                == 0
+            ):
                 return home
         except OSError as problem:
             reason = str(problem)
