@@ -1,0 +1,73 @@
+{% macro audit_tables_ddl(audit_schema) %}
+    {#- Self-contained, so that the driver runs the same text. Returns one string of statements, each harmless when repeated. -#}
+    {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
+do $cms_id$
+begin
+    -- asked first: CREATE SCHEMA IF NOT EXISTS wants the right to create even where the schema is there
+    if to_regnamespace({{ "'" ~ schema.replace("'", "''") ~ "'" }}) is null then
+        create schema {{ schema }};
+    end if;
+end
+$cms_id$;
+
+create table if not exists {{ schema }}.migrations (
+    migration_id bigint not null,
+    table_name text not null,
+    schema_name text not null,
+    relation_name text not null,
+    mode text not null check (mode in ('window', 'online')),
+    state text not null check (state in ('marked', 'backfilled', 'indexed', 'done', 'undone', 'abandoned')),
+    constraint_name text not null,
+    rows_at_cut_over bigint,
+    rows_filled bigint not null default 0,
+    cursor_id bigint,
+    cut_over_at timestamptz,
+    finished_at timestamptz,
+    undone_at timestamptz,
+    backup_id text,
+    started_by text not null default session_user,
+    primary key (migration_id, table_name)
+);
+
+create table if not exists {{ schema }}.events (
+    event_id bigint generated always as identity primary key,
+    happened_at timestamptz not null default clock_timestamp(),
+    event text not null,
+    table_name text,
+    detail text,
+    session_role text not null default session_user,
+    backend_pid integer not null default pg_backend_pid()
+);
+
+create table if not exists {{ schema }}.baseline_tables (
+    table_name text primary key,
+    schema_name text not null,
+    relation_name text not null,
+    column_names text [] not null,
+    row_count bigint not null,
+    fingerprint_a numeric not null,
+    fingerprint_b numeric not null,
+    kept_at timestamptz not null default now()
+);
+
+create table if not exists {{ schema }}.backups (
+    backup_id text primary key,
+    taken_at timestamptz not null,
+    location text not null,
+    bytes bigint not null,
+    server_version text not null,
+    verified_at timestamptz,
+    pruned_at timestamptz
+);
+
+create table if not exists {{ schema }}.backup_tables (
+    backup_id text not null references {{ schema }}.backups on delete cascade,
+    schema_name text not null,
+    relation_name text not null,
+    column_names text [] not null,
+    row_count bigint not null,
+    fingerprint_a numeric not null,
+    fingerprint_b numeric not null,
+    primary key (backup_id, schema_name, relation_name)
+);
+{% endmacro %}

@@ -1,0 +1,27 @@
+{% macro keep_baseline_rows() %}
+    {#- The pre-hook of the row_counts baseline: copies the core tables, typed, column by column, in the snapshot's own
+        transaction. A table that has cut over keeps the copy it has: no later run can move what it is compared with. -#}
+    {%- if execute and flags.WHICH != 'compile' -%}
+        {%- do create_audit_tables() -%}
+        {%- set states = migration_states() -%}
+        {%- set tables = [] -%}
+        {%- for table in core_tables() if states.get(table.name, 'undone') in ['undone', 'abandoned'] -%}
+            {%- do tables.append(table) -%}
+        {%- endfor -%}
+        {%- if tables -%}
+            {%- set columns = columns_by_table(tables) -%}
+            {%- for table in tables -%}
+                {%- set names = columns.get(table.name, []) | map(attribute='quoted') | join(', ') -%}
+                {%- if not names -%}
+                    {%- do exceptions.raise_compiler_error(
+                        'baseline: there is no table ' ~ table.relation ~ ': check var registry_schema and the sources'
+                    ) -%}
+                {%- endif -%}
+                {%- do run_query('drop table if exists ' ~ table.baseline) -%}
+                {%- do run_query('create table ' ~ table.baseline ~ ' as select ' ~ names ~ ' from only ' ~ table.relation) -%}
+                {%- do run_query('analyze ' ~ table.baseline) -%}
+            {%- endfor -%}
+            {%- do run_query(baseline_tables_upsert(tables)) -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,26 @@
+{% macro aggregate_differences(aggregate_name) %}
+    {#- Spec tests 8.1 and 8.2: an aggregate has the value it had. -#}
+    {%- if not snapshot_exists(ref('aggregates_baseline')) -%}
+        {%- do return(failing_row('aggregates_baseline', none, none, 'a baseline', 'there is none: run dbt snapshot')) -%}
+    {%- endif -%}
+select
+    {{ quote_text(aggregate_name) }}::text as table_name,
+    coalesce(b.aggregate_key, c.aggregate_key) as key,
+    'aggregate_value'::text as column_name,
+    coalesce(b.aggregate_value::text, 'NULL') as expected,
+    coalesce(c.aggregate_value::text, 'NULL') as actual
+from (
+    select *
+    from ({{ baseline_as_of_cut_over(ref('aggregates_baseline')) }}) as baseline
+    where aggregate_name = {{ quote_text(aggregate_name) }}
+) as b
+full join (
+    select *
+    from {{ ref('aggregates') }}
+    where aggregate_name = {{ quote_text(aggregate_name) }}
+) as c on b.aggregate_key = c.aggregate_key
+where
+    b.aggregate_value is distinct from c.aggregate_value
+    or b.aggregate_key is null
+    or c.aggregate_key is null
+{% endmacro %}

@@ -1,0 +1,9 @@
+{% macro no_failing_rows() %}
+select
+    null::text as table_name,
+    null::text as key,
+    null::text as column_name,
+    null::text as expected,
+    null::text as actual
+where false
+{%- endmacro %}

@@ -1,0 +1,15 @@
+{% macro row_count_differences() %}
+    {#- Spec test 2.1: every core table has exactly the rows it had. -#}
+    {%- if not snapshot_exists(ref('row_counts_baseline')) -%}
+        {%- do return(failing_row('row_counts_baseline', none, none, 'a baseline', 'there is none: run dbt snapshot')) -%}
+    {%- endif -%}
+select
+    coalesce(b.table_name, c.table_name) as table_name,
+    null::text as key,
+    'count(*)'::text as column_name,
+    coalesce(b.row_count::text, 'a baseline') as expected,
+    coalesce(c.row_count::text, 'the table is gone') as actual
+from ({{ baseline_as_of_cut_over(ref('row_counts_baseline')) }}) as b
+full join {{ ref('row_counts') }} as c on b.table_name = c.table_name
+where b.row_count is distinct from c.row_count
+{% endmacro %}

@@ -1,0 +1,16 @@
+{% macro add_cms_id(dry_run=false, mode=none) %}
+    {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
+    {%- set tables = unmigrated_tables() -%}
+    {%- if not tables -%}
+        {%- do log('add_cms_id: all core tables have cms_id; nothing to do', info=true) -%}
+        {%- do return(none) -%}
+    {%- endif -%}
+    {%- if dry_run -%}
+        {%- do print_plan([{'label': 'begin', 'sql': 'begin'}] + window_plan(tables) + [{'label': 'commit', 'sql': 'commit'}]) -%}
+    {%- else -%}
+        {%- do refuse_without_proof(tables) -%}
+        {%- do create_audit_tables() -%}
+        {#- A run-operation commits every statement by itself; only an explicit pair makes one transaction of them. -#}
+        {%- do run_plan([{'label': 'begin', 'sql': 'begin'}] + window_plan(tables) + [{'label': 'commit', 'sql': 'commit'}]) -%}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,71 @@
+{% macro comparable_columns() %}
+    {#- A catalogue query: every column of every ordinary table, with the expression by which it is compared and hashed.
+        A type without a hash operator class has no reliable equality either; such a column is compared as text. -#}
+with recursive reduced as (
+    select distinct
+        a.atttypid as type_oid,
+        a.atttypid as step_oid
+    from pg_catalog.pg_attribute as a
+    inner join pg_catalog.pg_class as c on a.attrelid = c.oid
+    where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p')
+
+    union
+
+    -- what decides about a domain, an array or a range is the type beneath
+    select
+        r.type_oid,
+        coalesce(nullif(t.typbasetype, 0), rng.rngsubtype, nullif(t.typelem, 0))
+    from reduced as r
+    inner join pg_catalog.pg_type as t on r.step_oid = t.oid
+    left join pg_catalog.pg_range as rng on t.oid in (rng.rngtypid, rng.rngmultitypid)
+    where t.typtype in ('d', 'r', 'm') or t.typcategory = 'A'
+),
+
+hashable as (
+    select r.type_oid
+    from reduced as r
+    inner join pg_catalog.pg_type as t on r.step_oid = t.oid
+    where
+        not (t.typtype in ('d', 'r', 'm') or t.typcategory = 'A')
+        and (
+            t.typtype = 'e'
+            or exists (
+                select 1
+                from pg_catalog.pg_opclass as o
+                inner join pg_catalog.pg_am as m on o.opcmethod = m.oid and m.amname = 'hash'
+                where
+                    o.opcdefault
+                    and (
+                        o.opcintype = t.oid
+                        or exists (
+                            select 1
+                            from pg_catalog.pg_cast as k
+                            where
+                                k.castsource = t.oid
+                                and k.casttarget = o.opcintype
+                                and k.castmethod = 'b'
+                                and k.castcontext = 'i'
+                        )
+                    )
+            )
+        )
+)
+
+select
+    n.nspname as schema_name,
+    c.relname as relation_name,
+    a.attname as column_name,
+    a.attnum as column_number,
+    format('%I', a.attname) || case when h.type_oid is null then '::text' else '' end as comparable
+from pg_catalog.pg_attribute as a
+inner join pg_catalog.pg_class as c on a.attrelid = c.oid
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+left join hashable as h on a.atttypid = h.type_oid
+where
+    a.attnum > 0
+    and not a.attisdropped
+    and c.relkind = 'r'
+    and c.relpersistence <> 't'
+    and n.nspname !~ '^pg_'
+    and n.nspname <> 'information_schema'
+{% endmacro %}

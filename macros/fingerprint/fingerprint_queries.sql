@@ -1,0 +1,22 @@
+{% macro fingerprint_queries(except_columns=[]) %}
+    {#- A catalogue query: per ordinary table its columns and one ready statement that yields
+        (row_count, fingerprint_a, fingerprint_b). Two seeds, summed: the order of rows does not matter,
+        equal rows do not cancel, and a column that is added later is not in the list. -#}
+with comparable_columns as (
+    {{ comparable_columns() }}
+)
+
+select
+    schema_name,
+    relation_name,
+    array_agg(column_name::text order by column_number) as column_names,
+    format(
+        $query${{ fingerprint_query('%2$I.%3$I', [{'comparable': '%1$s'}]) }}$query$,
+        string_agg(comparable, ', ' order by column_number), schema_name, relation_name
+    ) as fingerprint_query
+from comparable_columns
+{%- if except_columns %}
+where column_name not in ({% for column in except_columns %}'{{ column.replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor %})
+{%- endif %}
+group by schema_name, relation_name
+{% endmacro %}

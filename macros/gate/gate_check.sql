@@ -1,0 +1,20 @@
+{% macro gate_check(name, check) %}
+    {#- Raises when a check has failing rows, naming the first of them. -#}
+do $cms_id$
+declare
+    failing text;
+begin
+    select string_agg(format('%s %s %s: expected %s, found %s', table_name, column_name, coalesce(key, ''), expected, actual), '; ')
+    into failing
+    from (
+        select *
+        from ({{ check }}) as failing_rows
+        limit 5
+    ) as first_rows;
+    if failing is not null then
+        raise exception 'gate check "{{ name }}" failed: %', failing
+            using hint = 'The transaction is rolled back; the database is as it was.';
+    end if;
+end
+$cms_id$
+{% endmacro %}

@@ -1,0 +1,3 @@
+{% macro quote_name(name) %}
+    {%- do return('"' ~ name.replace('"', '""') ~ '"') -%}
+{% endmacro %}

@@ -1,0 +1,3 @@
+{% macro quote_text(value) %}
+    {%- do return("'" ~ (value | string).replace("'", "''") ~ "'") -%}
+{% endmacro %}

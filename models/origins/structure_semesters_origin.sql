@@ -1,0 +1,5 @@
+select
+    id,
+    cms_id,
+    {{ origin() }} as origin
+from {{ source('registry', 'structure_semesters') }}

@@ -1,0 +1,2 @@
+{{ after_cut_over() }}
+{{ orphans('programs', 'school_id', 'schools') }}

@@ -1,0 +1,2 @@
+{{ after_cut_over() }}
+{{ orphans('structures', 'program_id', 'programs') }}

@@ -1,0 +1,2 @@
+{{ after_cut_over() }}
+{{ orphans('student_programs', 'structure_id', 'structures') }}
