@@ -73,7 +73,7 @@ def _installed_source() -> str:
         record = json.loads((INSTALLED / RECORD).read_text("utf-8"))
     except FileNotFoundError:
         # Installed with plain dbt: dbt itself knows best whether they are the right ones.
-        return OWN if INSTALLED.is_dir() and _required() <= _projects_in(INSTALLED).keys() else ""
+        return OWN if INSTALLED.is_dir() and _required() <= projects_in(INSTALLED).keys() else ""
     except (OSError, ValueError):
         return ""
     source = str(record["source"])
@@ -105,7 +105,7 @@ def _install_from_hub_or_offline(source: str, tell: Callable[[str], None]) -> st
     else:
         why = "the dbt package hub cannot be reached"
     if source != OFFLINE_SOURCE:
-        projects = _projects_in(OFFLINE)
+        projects = projects_in(OFFLINE)
         _check_complete(_required(), projects, OFFLINE, "restore that folder from version control")
         _replace_installed(projects, OFFLINE_SOURCE)
     tell(f"dbt packages: {why}, so the project's own offline_packages/ are used.")
@@ -115,7 +115,7 @@ def _install_from_hub_or_offline(source: str, tell: Callable[[str], None]) -> st
 def _install_from(folder: Path, tell: Callable[[str], None]) -> str:
     if not folder.is_dir():
         raise Problem("There is no such folder", where=str(folder), do="name one that holds the packages' checkouts")
-    projects = _projects_in(folder)
+    projects = projects_in(folder)
     wanted = _with_dependencies(_required(), projects)
     _check_complete(wanted, projects, folder, "put a checkout of it there, in a folder of any name")
     _replace_installed({name: projects[name] for name in wanted}, str(folder))
@@ -148,7 +148,7 @@ def _check_complete(wanted: Iterable[str], projects: dict[str, Path], folder: Pa
         raise Problem(f"The dbt package {missing[0]} is missing", where=str(folder), do=remedy)
 
 
-def _projects_in(folder: Path) -> dict[str, Path]:
+def projects_in(folder: Path) -> dict[str, Path]:
     """The dbt projects directly inside a folder, by the name that each gives itself."""
     paths = sorted(folder.glob("*/dbt_project.yml"))
     return {str(_yaml(path).get("name")): path.parent for path in paths}
@@ -191,7 +191,7 @@ def _download() -> None:
     (project / "dbt_project.yml").write_text("name: download\nversion: 1.0.0\nprofile: none\n", "utf-8")
     command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "deps", "--project-dir", str(project)]
     subprocess.run(command, check=True, capture_output=True, timeout=DOWNLOAD_SECONDS, cwd=project)
-    _replace_installed(_projects_in(project / "dbt_packages"), HUB)
+    _replace_installed(projects_in(project / "dbt_packages"), HUB)
     shutil.rmtree(project)
 
 
