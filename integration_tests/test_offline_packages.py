@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import yaml
+
 from driver import packages
 
 if TYPE_CHECKING:
@@ -219,7 +220,8 @@ def write_project(folder: Path, implementation: Path) -> None:
 
 def run_tests(folder: Path, server: EmbeddedServer) -> dict[str, int | None]:
     """Run `dbt test`: the number of failing rows of every case, None where it ended in an error."""
-    command = [sys.executable, "-m", "dbt.cli.main", "test", "--project-dir", str(folder), "--profiles-dir", str(folder)]
+    options = ["--project-dir", str(folder), "--profiles-dir", str(folder)]
+    command = [sys.executable, "-m", "dbt.cli.main", "test", *options]
     environment = {**os.environ, **server.environment(DATABASE)}
     run = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     results = folder / "target" / "run_results.json"

@@ -1,4 +1,4 @@
-"""Install the dbt packages: from the hub, from a folder of checkouts, or from offline_packages/ where there is no hub."""
+"""Install the dbt packages: from the hub, from a folder of checkouts, or from offline_packages/ where neither is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driver.bootstrap import CACHE, ROOT, exclusive
@@ -17,6 +16,7 @@ from driver.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 INSTALLED = ROOT / "dbt_packages"
 OFFLINE = ROOT / "offline_packages"
@@ -37,15 +37,16 @@ NOT_NEEDED = shutil.ignore_patterns(".git", "integration_tests", "target", "logs
 def install(
     packages_from: Path | None = None, *, refresh: bool = False, tell: Callable[[str], None] | None = None
 ) -> str:
-    """
-    See to it that dbt_packages/ holds what packages.yml names. Takes milliseconds if it does.
+    """See to it that dbt_packages/ holds what packages.yml names. Takes milliseconds if it does.
 
     Args:
         packages_from: a folder that holds checkouts of the packages, under any names; nothing else is tried then.
         refresh: whether to try the hub again if the offline packages were installed instead of it.
         tell: is given the one line that says what was installed, if anything was; default: printed to stderr.
+
     Returns:
         where the packages are from: HUB, OFFLINE_SOURCE, OWN (somebody ran `dbt deps`), or the folder.
+
     Raises:
         Problem: if a package is missing in `packages_from`, or in the offline packages.
     """
