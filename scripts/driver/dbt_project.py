@@ -1,0 +1,100 @@
+"""The dbt project, run in this process: parsed once, then reused by every dbt command of a `cmsid` command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE_NAME = "registry"
+
+
+@dataclass(frozen=True)
+class CoreTable:
+    """One of the tables that get a cms_id.
+
+    Attributes:
+        name: its name as a dbt source.
+        schema: the schema it stands in.
+        identifier: its name in the database.
+        id_column: its primary key column.
+        constraint: the name of its unique constraint on cms_id.
+    """
+
+    name: str
+    schema: str
+    identifier: str
+    id_column: str
+    constraint: str
+
+
+@dataclass
+class DbtProject:
+    """Runs dbt in this process.
+
+    Attributes:
+        profiles_dir: the folder of profiles.yml; dbt's own search when None.
+        target: the profile's target; its default when None.
+        variables: dbt vars that every command of this object gets.
+        on_event: called with every dbt event (dbt's own EventMsg), for progress.
+    """
+
+    profiles_dir: Path | None = None
+    target: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    on_event: Callable[[Any], None] | None = None
+    _manifest: Manifest | None = None
+
+    def invoke(self, *arguments: str) -> dbtRunnerResult:
+        """Run one dbt command, quietly, and return dbt's own result; whether it succeeded is in `.success`."""
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415 - takes a second to import
+
+        options = ["--project-dir", str(ROOT)]
+        if self.profiles_dir:
+            options += ["--profiles-dir", str(self.profiles_dir)]
+        if self.target:
+            options += ["--target", self.target]
+        if self.variables:
+            options += ["--vars", json.dumps(dict(self.variables))]
+        runner = dbtRunner(manifest=self._manifest, callbacks=[self.on_event] if self.on_event else [])
+        return runner.invoke(["--quiet", "--log-level", "none", *arguments, *options])
+
+    @property
+    def manifest(self) -> Manifest:
+        """The parsed project."""
+        if self._manifest is None:
+            result = self.invoke("parse")
+            if not result.success:
+                raise Problem("the dbt project could not be parsed", where=str(ROOT), do=f"run `dbt parse`: {result.exception}")
+            self._manifest = result.result  # type: ignore[assignment]
+        assert self._manifest is not None
+        return self._manifest
+
+    def var(self, name: str) -> Any:
+        """The value of a dbt var: the one given here, else the project's."""
+        if name in self.variables:
+            return self.variables[name]
+        import yaml  # noqa: PLC0415
+
+        return yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"][name]
+
+    def core_tables(self) -> list[CoreTable]:
+        """The core tables, by name: the sources with `core_table: true` in their meta."""
+        tables = []
+        for source in self.manifest.sources.values():
+            meta = source.config.meta
+            if source.source_name == SOURCE_NAME and meta.get("core_table"):
+                constraint = meta.get("constraint") or self.var("cms_id_constraint").replace("{table}", source.identifier)
+                tables.append(
+                    CoreTable(source.name, source.schema, source.identifier, meta.get("id_column", "id"), constraint)
+                )
+        return sorted(tables, key=lambda table: table.name)
