@@ -3,6 +3,8 @@
         the others find it done. The refs make dbt take the whole baseline before. -#}
     {%- do ref('row_counts_baseline') -%}
     {%- do ref('aggregates_baseline') -%}
+    {%- do ref('catalogue_baseline') -%}
+    {%- do ref('other_tables_baseline') -%}
     {%- do ref('student_school_chain_baseline') -%}
     {%- do ref('student_modules_chain_baseline') -%}
     {%- do ref('assessment_marks_chain_baseline') -%}
