@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from driver import sample_registry  # noqa: E402
 from driver.embedded_server import EmbeddedServer, installed_servers  # noqa: E402
-from support.dbt import Dbt  # noqa: E402
+from support.dbt_runner import Dbt  # noqa: E402
 from support.registry import OWNER, Registry  # noqa: E402
 
 SCALE = 0.02

@@ -189,7 +189,9 @@ def test_text_is_awkward_where_text_is(registry: Registry) -> None:
     seen: set[str] = set()
     for table, column in columns:
         values = {value for (value,) in registry.rows(f'select "{column}" from "{table}"')}  # noqa: S608
-        seen |= {awkward for awkward in sample_registry.AWKWARD_TEXT if any(awkward in (v,) for v in values if v is not None)}
+        seen |= {
+            awkward for awkward in sample_registry.AWKWARD_TEXT if any(awkward in (v,) for v in values if v is not None)
+        }
     assert seen == set(sample_registry.AWKWARD_TEXT)
 
 
@@ -208,10 +210,15 @@ def test_marks_are_text_of_every_kind(registry: Registry) -> None:
 
 
 def test_shape_that_trips_up_careless_migrations(registry: Registry) -> None:
-    unplaced, modules = registry.rows("select count(*) filter (where semester_id is null), count(*) from semester_modules")[0]
+    unplaced, modules = registry.rows(
+        "select count(*) filter (where semester_id is null), count(*) from semester_modules"
+    )[0]
     assert 0 < unplaced < modules / 10
-    assert registry.value("select count(*) from structures where \"desc\" is null") > 0
-    assert registry.value("select count(*) from pg_description join pg_class on pg_class.oid = objoid where relkind = 'r'") >= 4
+    assert registry.value('select count(*) from structures where "desc" is null') > 0
+    assert (
+        registry.value("select count(*) from pg_description join pg_class on pg_class.oid = objoid where relkind = 'r'")
+        >= 4
+    )
     assert registry.value("select count(*) from school_enrolment") == registry.counts["schools"]
     assert registry.value("select max(credits_of_student(std_no)) from students") > 100
     types = dict(
@@ -237,6 +244,8 @@ def test_everything_belongs_to_an_ordinary_role(registry: Registry) -> None:
 
 def test_new_rows_get_ids_and_times_of_their_own(registry: Registry) -> None:
     before = registry.value("select max(id) from schools")
-    identity, created = registry.rows("insert into schools (code, name) values ('NEW', 'New') returning id, created_at")[0]
+    identity, created = registry.rows(
+        "insert into schools (code, name) values ('NEW', 'New') returning id, created_at"
+    )[0]
     assert identity == before + 1
     assert created is not None

@@ -12,7 +12,7 @@ import psycopg
 from driver.embedded_server import EmbeddedServer
 from psycopg.rows import dict_row
 
-from support.dbt import Dbt, DbtRun
+from support.dbt_runner import Dbt, DbtRun
 
 OWNER = "registry_owner"
 AUDIT_SCHEMA = "cms_id_audit"
@@ -69,9 +69,7 @@ class Registry:
 
     def dbt(self, *args: str, variables: dict[str, Any] | None = None, timeout: float = 300) -> DbtRun:
         """Run dbt against this registry, whatever comes of it."""
-        return self.runner.run(
-            *args, registry=self.environment, query=self.dicts, variables=variables, timeout=timeout
-        )
+        return self.runner.run(*args, registry=self.environment, query=self.dicts, variables=variables, timeout=timeout)
 
     def dbt_ok(self, *args: str, variables: dict[str, Any] | None = None, timeout: float = 300) -> DbtRun:
         """Run dbt and insist that it succeeds."""
