@@ -1,15 +1,14 @@
 """Fixtures: a server for each major version, and registries on it.
 
-`registry` is a fresh database with the sample registry, cloned from a template; `baselined_registry` has had its baseline
-taken, `migrated_registry` its ids as well. A test that needs a server runs once on every major version found here;
-CMSID_TEST_MAJORS="18" (or "15,18") restricts them, and the marker `one_major` takes only the newest.
+`registry` is a fresh database with the sample registry, cloned from a template; `baselined_registry` has had its
+baseline taken, `migrated_registry` its ids as well. A test that needs a server runs once on every major version found
+here; CMSID_TEST_MAJORS="18" (or "15,18") restricts them, and the marker `one_major` takes only the newest.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from driver import sample_registry  # noqa: E402
-from driver.embedded_server import EmbeddedServer, installed_servers  # noqa: E402
-from support.dbt_runner import Dbt  # noqa: E402
-from support.registry import OWNER, Registry  # noqa: E402
+from typing import TYPE_CHECKING
+
+from driver import sample_registry
+from driver.embedded_server import EmbeddedServer
+from driver.server_programs import installed_servers
+from support.dbt_runner import Dbt
+from support.registry import OWNER, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 SCALE = 0.02
 DATABASE = "registry"  # always this name: dbt parses anew when its connection changes
@@ -65,6 +70,7 @@ class Servers:
     """The session's servers, started when first asked for, and the templates on them."""
 
     def __init__(self) -> None:
+        """None are running yet."""
         self._running: dict[int, EmbeddedServer] = {}
         self._templates: dict[tuple[int, str], dict[str, int]] = {}
 

@@ -16,6 +16,8 @@ from psycopg import sql
 
 from driver.errors import Problem
 
+YEARS_OF_ROWS = 9 * 365 * 86_400 * 1_000_000  # microseconds
+LARGEST_SCALE = 250  # above it, ids leave the range of integer
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 
 Progress = Callable[[str, int, int], None]
@@ -150,18 +152,21 @@ def load(
         scale: 1 for the live registry's size; 0.01 and less to 10 and more.
         progress: called as `progress(step, rows done, rows in all)` before every step, and once at the end.
         schema: where the tables go; created if it is missing.
+
     Returns:
         table -> number of rows.
+
     Raises:
         Problem: the scale is out of range, or the schema already holds such a table.
     """
-    if not 0 < scale <= 1000:
+    if not 0 < scale <= LARGEST_SCALE:
         raise Problem(
-            f"scale {scale:g} is out of range", do="give a number above 0, at most 1000; 1 is the live registry's size"
+            f"scale {scale:g} is out of range",
+            do=f"give a number above 0, at most {LARGEST_SCALE}; 1 is the live registry's size",
         )
     counts = rows_at(scale)
     total = sum(counts.values())
-    report = progress or (lambda step, done, of: None)
+    report = progress or _say_nothing
     with connection.transaction():
         _prepare(connection, schema)
         _run_file(connection, DEMO / "schema.sql")
@@ -187,6 +192,10 @@ def load(
     return counts
 
 
+def _say_nothing(_step: str, _done: int, _total: int) -> None:
+    """Progress nobody wants to see."""
+
+
 def _prepare(connection: psycopg.Connection[Any], schema: str) -> None:
     """Make the schema, refuse one in use, and set the transaction up for bulk work and repeatable results."""
     if not connection.execute("select 1 from pg_namespace where nspname = %s", [schema]).fetchone():
@@ -202,17 +211,16 @@ def _prepare(connection: psycopg.Connection[Any], schema: str) -> None:
             where=f"database {connection.info.dbname}",
             do="load the sample registry into an empty database or another schema",
         )
-    for setting, value in (
-        ("search_path", connection.execute("select quote_ident(%s)", [schema]).fetchone()),
-        ("synchronous_commit", ("off",)),
-        ("maintenance_work_mem", ("256MB",)),
-        ("statement_timeout", ("0",)),
-        ("datestyle", ("ISO, YMD",)),
-        ("timezone", ("UTC",)),
-        ("check_function_bodies", ("on",)),
-    ):
-        assert value is not None
-        connection.execute("select set_config(%s, %s, true)", [setting, value[0]])
+    for setting, value in {
+        "search_path": sql.Identifier(schema).as_string(connection),
+        "synchronous_commit": "off",
+        "maintenance_work_mem": "256MB",
+        "statement_timeout": "0",
+        "datestyle": "ISO, YMD",
+        "timezone": "UTC",
+        "check_function_bodies": "on",
+    }.items():
+        connection.execute("select set_config(%s, %s, true)", [setting, value])
 
 
 def _run_file(connection: psycopg.Connection[Any], path: Path) -> None:
@@ -260,9 +268,9 @@ def _name(key: str, seed: int) -> sql.Composable:
     )
 
 
-def _moment(key: str, seconds: int) -> str:
-    """SQL for when a row was created: later rows later, with fractions of a second."""
-    return f"(timestamp '2016-02-01 08:00:00' + {key} * interval '{seconds}.137 seconds')"
+def _moment(key: str, rows: int) -> str:
+    """SQL for when a row was created: later rows later, evenly over the years, down to the microsecond."""
+    return f"(timestamp '2016-02-01 08:00:00' + {key} * interval '{YEARS_OF_ROWS // rows} microseconds')"
 
 
 def _rows_of(table: str, n: dict[str, int]) -> sql.Composed:
@@ -297,7 +305,7 @@ def _terms(n: dict[str, int]) -> Shape:
             "code": "(2016 + (k - 1) / 2)::text || case when mod(k, 2) = 1 then '-02' else '-07' end",
             "name": "(2016 + (k - 1) / 2)::text || case when mod(k, 2) = 1 then ' February' else ' July' end",
             "is_active": f"k = {n['terms']}",
-            "created_at": _moment("k", 15_000_000),
+            "created_at": _moment("k", n["terms"]),
         }
     )
 
@@ -331,7 +339,7 @@ def _students(n: dict[str, int]) -> Shape:
             "marital_status": f"case when mod(k, 5) > 0 then {_weighted(marriages, 'k', 116, 'marital_status')} end",
             "country": "case when mod(k, 11) > 0 then 'Lesotho' end",
             "religion": _text("null::text", "k", 117, 9),
-            "created_at": _moment("k", 14_000),
+            "created_at": _moment("k", n["students"]),
         }
     )
 
@@ -347,7 +355,7 @@ def _student_education(n: dict[str, int]) -> Shape:
             "level": f"case when mod(k, 17) > 0 then {_weighted(levels, 'k', 204, 'education_level')} end",
             "start_date": f"date '2005-01-15' + 365 * {_pick('k', 205, 12)}",
             "end_date": f"case when mod(k, 3) > 0 then date '2018-11-30' + 7 * {_pick('k', 206, 50)} end",
-            "created_at": _moment("k", 90_000),
+            "created_at": _moment("k", n["student_education"]),
         },
         _with(s=f"1 + {_pick('k', 207, n['students'])}"),
     )
@@ -367,7 +375,7 @@ def _next_of_kins(n: dict[str, int]) -> Shape:
             "email": "case when mod(k, 2) = 0 then 'kin' || k::text || '@example.org' end",
             "occupation": _text("null::text", "k", 308, 3),
             "address": "case when mod(k, 5) = 1 then E'12 Kingsway\\nMaseru 100' end",
-            "created_at": _moment("k", 9_000_000),
+            "created_at": _moment("k", n["next_of_kins"]),
         },
         _with(s=f"1 + {_pick('k', 310, n['students'])}"),
     )
@@ -380,7 +388,7 @@ def _schools(n: dict[str, int]) -> Shape:
             "code": "'F' || chr((65 + mod(k - 1, 26))::integer) || case when k > 26 then k::text else '' end",
             "name": sql.SQL("'Faculty of ' || {}").format(_one_of(SUBJECTS, "k", 400)),
             "is_active": "mod(k, 7) > 0",
-            "created_at": "case when mod(k, 6) > 0 then " + _moment("k", 3_000_000) + " end",
+            "created_at": "case when mod(k, 6) > 0 then " + _moment("k", n["schools"]) + " end",
         }
     )
 
@@ -393,7 +401,7 @@ def _programs(n: dict[str, int]) -> Shape:
             "name": sql.SQL("'Programme in ' || {}").format(_text("'subject ' || k::text", "k", 500, 8)),
             "level": _weighted({"diploma": 5, "degree": 4, "certificate": 1}, "k", 502, "program_level"),
             "school_id": _id("schools", f"(1 + mod(k - 1, {n['schools']}))"),
-            "created_at": _moment("k", 800_000),
+            "created_at": _moment("k", n["programs"]),
         }
     )
 
@@ -405,7 +413,7 @@ def _structures(n: dict[str, int]) -> Shape:
             "code": "(2015 + mod(k, 10))::text || '-' || lpad(k::text, 5, '0')",
             "desc": sql.SQL("case when mod(k, 3) > 0 then {} end").format(_text("'Revision ' || k::text", "k", 600, 5)),
             "program_id": _id("programs", f"(1 + mod(k - 1, {n['programs']}))"),
-            "created_at": _moment("k", 300_000),
+            "created_at": _moment("k", n["structures"]),
         }
     )
 
@@ -419,7 +427,7 @@ def _structure_semesters(n: dict[str, int]) -> Shape:
             " else lpad(semester::text, 2, '0') end",
             "name": "'Year ' || ((semester + 1) / 2)::text || ' Sem ' || (2 - mod(semester, 2))::text",
             "total_credits": f"(40 + {_pick('k', 700, 200)} / 10.0)::real",
-            "created_at": _moment("k", 50_000),
+            "created_at": _moment("k", n["structure_semesters"]),
         },
         _with(semester=f"1 + (k - 1) / {n['structures']}"),
     )
@@ -438,7 +446,7 @@ def _modules(n: dict[str, int]) -> Shape:
             "status": _weighted({"Active": 9, "Defunct": 1}, "k", 804, "module_status"),
             "remark": _text("null::text", "k", 805, 6),
             "timestamp": "case when mod(k, 5) = 0 then '1463' || lpad(k::text, 6, '0') end",
-            "created_at": _moment("k", 70_000),
+            "created_at": _moment("k", n["modules"]),
         }
     )
 
@@ -460,7 +468,7 @@ def _semester_modules(n: dict[str, int]) -> Shape:
             + _id("structure_semesters", f"(1 + mod(k - 1, {n['structure_semesters']}))")
             + " end",
             "hidden": "mod(k, 53) = 0",
-            "created_at": _moment("k", 20_000),
+            "created_at": _moment("k", n["semester_modules"]),
         },
         _with(m=_module_of("k", n)),
     )
@@ -474,7 +482,7 @@ def _module_prerequisites(n: dict[str, int]) -> Shape:
             "id": _id("module_prerequisites", "k"),
             "semester_module_id": _id("semester_modules", "main"),
             "prerequisite_id": _id("semester_modules", "before"),
-            "created_at": _moment("k", 400_000),
+            "created_at": _moment("k", n["module_prerequisites"]),
         },
         _with(main=f"(k * {apart} + 1)", before=f"(1 + {_pick('k', 1000, f'(k * {apart})')})"),
     )
@@ -502,7 +510,7 @@ def _student_programs(n: dict[str, int]) -> Shape:
             "stream": _text("case when mod(k, 2) = 0 then 'Normal' end", "k", 1105, 40),
             "graduation_date": f"case when mod(k, 10) < 3 then date '2019-10-01' + 365 * {_pick('k', 1107, 5)} end",
             "assist_provider": "case when mod(k, 3) > 0 then (array['NMDS', 'Self', 'SCHOLARSHIP'])[1 + mod(k, 3)] end",
-            "created_at": _moment("k", 12_000),
+            "created_at": _moment("k", n["student_programs"]),
         }
     )
 
@@ -538,7 +546,7 @@ def _student_semesters(n: dict[str, int]) -> Shape:
             "student_program_id": _id("student_programs", "p"),
             "structure_semester_id": _id("structure_semesters", _structure_semester_of("k", n)),
             "caf_date": f"case when mod(k, 3) = 0 then date '2016-02-10' + {_pick('k', 1201, 2_900)} end",
-            "created_at": _moment("k", 2_500),
+            "created_at": _moment("k", n["student_semesters"]),
         },
         _with(
             p=f"(1 + mod(k - 1, {n['student_programs']}))",
@@ -588,7 +596,7 @@ def _student_modules(n: dict[str, int]) -> Shape:
             " when mark >= 45 then 'PP' when kind < 300 then 'F' when kind < 305 then 'DNS' else 'X' end)::grade",
             "student_semester_id": _id("student_semesters", f"(1 + mod(k - 1, {n['student_semesters']}))"),
             "credits": f"(array[8, 10, 12, 12.5, 15, 0.1, 7.7])[1 + {_pick('sm', 902, 7)}]::real",
-            "created_at": _moment("k", 450),
+            "created_at": _moment("k", n["student_modules"]),
         },
         _with(
             sm=_semester_module_of("k", n),
@@ -609,7 +617,7 @@ def _assessments(n: dict[str, int]) -> Shape:
             "assessment_type": _weighted(kinds, "k", 1401, "assessment_kind"),
             "total_marks": f"(10 * (1 + {_pick('k', 1402, 10)}))::real",
             "weight": f"({_pick('k', 1403, 1000)} / 10.0)::real",
-            "created_at": _moment("k", 30_000),
+            "created_at": _moment("k", n["assessments"]),
         }
     )
 
@@ -623,7 +631,7 @@ def _assessment_marks(n: dict[str, int]) -> Shape:
             "assessment_id": _id("assessments", f"({_module_of('sm', n)} + {n['modules']} * mod(k, 2))"),
             "marks": f"({_pick('k', 1500, 1001)} / 10.0)::real",
             "student_module_id": _id("student_modules", "u"),
-            "created_at": _moment("k", 1_700),
+            "created_at": _moment("k", n["assessment_marks"]),
         },
         _with(u=f"(1 + mod((k - 1) * {step}, {n['student_modules']}))", sm=_semester_module_of("u", n)),
     )
