@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from driver.backup import catalogue, database_state, fingerprints, sequences
 from driver.backup.session import pinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+
+    import psycopg
 
     from driver.backup.manifest import Manifest, Table
     from driver.profile import Connection
@@ -39,20 +41,28 @@ def differences(
         jobs=jobs,
         progress=(lambda done, total: progress("comparison (bytes)", done, total)) if progress else None,
     )
-    lines = table_differences(tables, manifest.tables)
     with pinned(connection) as session:
-        found = fingerprints.of_large_objects(session)
-        if found != manifest.large_objects:
-            lines.append(f"large objects: {found['number']} now, {manifest.large_objects['number']} in the backup")
-        lines += sequences.differences(sequences.read(session), manifest.sequences)
-        lines += catalogue.differences(
-            [item for item in catalogue.read(session, connection.audit_schema) if item[0] not in left_out],
-            [item for item in manifest.catalogue if item[0] not in left_out],
+        return table_differences(tables, manifest.tables) + other_differences(
+            session, manifest, connection.audit_schema, left_out
         )
-        extensions = database_state.extensions(session)
-        if extensions != manifest.state["extensions"]:
-            lines.append(f"extensions: {extensions} now, {manifest.state['extensions']} in the backup")
-    return lines
+
+
+def other_differences(
+    session: psycopg.Connection[Any], manifest: Manifest, audit_schema: str, left_out: Collection[str] = ()
+) -> list[str]:
+    """What differs besides the tables' rows: large objects, sequences, extensions, definitions."""
+    lines = []
+    found = fingerprints.of_large_objects(session)
+    if found != manifest.large_objects:
+        lines.append(f"large objects: {found['number']} now, {manifest.large_objects['number']} in the backup")
+    lines += sequences.differences(sequences.read(session), manifest.sequences)
+    extensions = database_state.extensions(session)
+    if extensions != manifest.state["extensions"]:
+        lines.append(f"extensions: {extensions} now, {manifest.state['extensions']} in the backup")
+    return lines + catalogue.differences(
+        [item for item in catalogue.read(session, audit_schema) if item[0] not in left_out],
+        [item for item in manifest.catalogue if item[0] not in left_out],
+    )
 
 
 def table_differences(found: list[Table], wanted: list[Table]) -> list[str]:

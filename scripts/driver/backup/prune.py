@@ -75,13 +75,13 @@ def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | No
 def carry_out(connection: Connection, decided: Plan) -> None:
     """Remove what the plan says: first from sight, then from the list, then from the disk."""
     hidden = []
+    gone = [path.name.removeprefix(store.PRUNED_PREFIX) for path in [*decided.removed, *decided.left_over]]
     for path in decided.removed:
         target = path.with_name(store.PRUNED_PREFIX + path.name)
         path.rename(target)
         hidden.append(target)
-    if decided.removed:
-        with pinned(connection) as session:
-            listing.mark_pruned(session, connection.audit_schema, [path.name for path in decided.removed])
+    with pinned(connection) as session:
+        listing.mark_pruned(session, connection.audit_schema, gone)
     for path in [*hidden, *decided.left_over]:
         shutil.rmtree(path)
         store.lock_of(path).unlink(missing_ok=True)

@@ -96,22 +96,28 @@ class Work:
         return self.connection.to_database(self.journal.side_name)
 
 
-def plan(connection: Connection, backup: Backup, *, from_elsewhere: bool = False) -> Plan:
+def plan(
+    connection: Connection, backup: Backup, *, in_place: bool = False, from_elsewhere: bool = False
+) -> Plan:
     """
     Check that a backup can be restored, its files included, and tell what that would mean.
 
     Args:
         connection: the database to restore.
         backup: the backup.
+        in_place: whether it is to be restored within the database.
         from_elsewhere: accept a backup of another server or of a database of another name.
     Raises:
         Problem: it cannot; nothing was touched.
     """
     warnings = []
-    with elsewhere(connection, connection.dbname) as control:
+    with _control(connection, in_place) as control:
         _check_identity(control, connection, backup, from_elsewhere)
         verify.require_major(backup.manifest, major_of(control))
         pg_tools.find(major_of(control))
+        if not in_place:
+            _check_rights(control, connection.dbname)
+            swap.refuse_unless_possible(control, connection.dbname)
         live = swap.databases(control, [connection.dbname])
         present = swap.sessions(control, connection.dbname)
         slots = control.execute(
@@ -151,7 +157,7 @@ def restore(
         Problem: it failed; the live database is as it was, or the message says what stands where.
     """
     folder = store.folder_of(connection, directory)
-    with _only_one(folder), elsewhere(connection, connection.dbname) as control:
+    with _only_one(folder), _control(connection, in_place) as control:
         open_journal = journal.unfinished(folder)
         if open_journal:
             raise unfinished_problem(open_journal)
@@ -182,10 +188,7 @@ def resume(
         Problem: there is none, or it failed again.
     """
     folder = store.folder_of(connection, directory)
-    with _only_one(folder), elsewhere(connection, connection.dbname) as control:
-        open_journal = journal.unfinished(folder)
-        if open_journal is None:
-            raise Problem("No restore was interrupted here", where=str(folder))
+    with _only_one(folder), _interrupted(connection, folder) as (open_journal, control):
         if open_journal.mode == journal.IN_PLACE:
             from driver.backup.in_place import resume_in_place
 
@@ -208,10 +211,7 @@ def abandon(connection: Connection, *, directory: Path | None = None) -> str:
         Problem: there is nothing to give up.
     """
     folder = store.folder_of(connection, directory)
-    with _only_one(folder), elsewhere(connection, connection.dbname) as control:
-        open_journal = journal.unfinished(folder)
-        if open_journal is None:
-            raise Problem("No restore was interrupted here", where=str(folder))
+    with _only_one(folder), _interrupted(connection, folder) as (open_journal, control):
         if open_journal.mode == journal.IN_PLACE:
             from driver.backup.in_place import abandon_in_place
 
@@ -373,7 +373,7 @@ def _complete(work: Work) -> Restored:
             listing.log(session, work.connection.audit_schema, "restored", f"backup {manifest.backup_id}{kept}")
         except psycopg.errors.InsufficientPrivilege as error:
             work.left.append(f"-- the backup could not be listed again: {error.diag.message_primary}")
-        students = count_students(session, work.backup)
+        students = count_students(session)
     journal.finish(work.folder, made, journal.DONE)
     return Restored(manifest.backup_id, made.database, replaced, "", len(manifest.tables), students, work.left)
 
@@ -393,8 +393,10 @@ def _carry_on_back(
     except BaseException as error:
         _undo(control, folder, made, error)
         raise
+    with pinned(connection) as session:
+        students = count_students(session)
     journal.finish(folder, made, journal.DONE)
-    return Restored(made.backup_id, made.database, made.replaced_name, "", 0, None)
+    return Restored(made.backup_id, made.database, made.replaced_name, "", 0, students)
 
 
 def _go_back(control: psycopg.Connection[Any], made: Journal) -> None:
@@ -490,15 +492,32 @@ def _new_journal(
     )
 
 
-def count_students(session: psycopg.Connection[Any], backup: Backup) -> int | None:
+def count_students(session: psycopg.Connection[Any]) -> int | None:
     """The rows of the students table, of whatever schema it is in; None if there is none."""
-    for table in backup.manifest.tables:
-        if table.name == STUDENTS:
-            row = session.execute(
-                sql.SQL("select count(*) from {}").format(sql.Identifier(table.schema, table.name))
-            ).fetchone()
-            return int(row[0]) if row else None
-    return None
+    schema = session.execute(
+        "select relnamespace::regnamespace::text from pg_catalog.pg_class where relname = %s and relkind in ('r', 'p')"
+        " and relnamespace::regnamespace::text !~ '^pg_' order by relnamespace::regnamespace::text <> 'public' limit 1",
+        [STUDENTS],
+    ).fetchone()
+    if schema is None:
+        return None
+    row = session.execute(f'select count(*) from {schema[0]}."{STUDENTS}"'.encode()).fetchone()  # noqa: S608  quoted by the server
+    return int(row[0]) if row else None
+
+
+def _control(connection: Connection, in_place: bool) -> psycopg.Connection[Any]:
+    """A session to work from: in a database that will not be renamed."""
+    return pinned(connection) if in_place else elsewhere(connection, connection.dbname)
+
+
+@contextlib.contextmanager
+def _interrupted(connection: Connection, folder: Path) -> Iterator[tuple[Journal, psycopg.Connection[Any]]]:
+    """The interrupted restore and a session to work on it from."""
+    open_journal = journal.unfinished(folder)
+    if open_journal is None:
+        raise Problem("No restore was interrupted here", where=str(folder))
+    with _control(connection, open_journal.mode == journal.IN_PLACE) as control:
+        yield open_journal, control
 
 
 @contextlib.contextmanager

@@ -70,7 +70,7 @@ def restore(
         restored = work.put_back(connection, put_back, directory=directory)
     else:
         chosen = store.find(connection, backup, directory)
-        _show(work.plan(connection, chosen, from_elsewhere=from_elsewhere), in_place)
+        _show(work.plan(connection, chosen, in_place=in_place, from_elsewhere=from_elsewhere), in_place)
         _ask("Restore?", yes)
         with Bars() as bars:
             restored = work.restore(
