@@ -1,0 +1,219 @@
+"""The command line: which commands there are, and what a user sees when one of them fails."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+import platform
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from driver import __version__
+from driver.bootstrap import ROOT
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DONE, FAILED, UNEXPECTED, INTERRUPTED = 0, 1, 2, 130
+
+
+class Entry(NamedTuple):
+    """A command, before its module is imported: importing all of them would make `--help` wait for dbt."""
+
+    group: str
+    prepares: bool
+    """Whether the dbt packages and the profile are set up before it runs."""
+
+
+# In the order of work; `--help` lists them so. The module is driver/commands/<name>.py and holds a command `<name>`.
+COMMANDS = {
+    "demo": Entry("See it work", prepares=False),
+    "setup": Entry("Prepare", prepares=False),
+    "doctor": Entry("Prepare", prepares=True),
+    "backup": Entry("Prepare", prepares=True),
+    "backups": Entry("Prepare", prepares=True),
+    "prune": Entry("Prepare", prepares=True),
+    "run": Entry("Migrate", prepares=True),
+    "export": Entry("Migrate", prepares=True),
+    "diff": Entry("Look", prepares=False),
+    "status": Entry("Look", prepares=True),
+    "report": Entry("Look", prepares=True),
+    "restore": Entry("Go back", prepares=True),
+    "undo": Entry("Go back", prepares=True),
+    "drizzle": Entry("The application's own code", prepares=False),
+}
+
+
+class Commands(click.Group):
+    """A group that imports a command's module when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of work."""
+        return [name for name in COMMANDS if _exists(name)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported; None if there is none of that name."""
+        return _load(cmd_name) if cmd_name in COMMANDS and _exists(cmd_name) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, and names the command that was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if near:
+                raise click.UsageError(f"No such command '{args[0]}'. Did you mean '{near[0]}'?", ctx) from error
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under the headings of the work they belong to."""
+        names = self.list_commands(ctx)
+        width = max(map(len, names), default=0)
+        for group in dict.fromkeys(COMMANDS[name].group for name in names):
+            with formatter.section(group):
+                formatter.write_dl(
+                    [
+                        (name.ljust(width), command.get_short_help_str(90))
+                        for name in names
+                        if COMMANDS[name].group == group and (command := self.get_command(ctx, name))
+                    ]
+                )
+
+
+@functools.cache
+def _load(name: str) -> click.Command:
+    """Import a command, and have it prepare the project before it runs (not before it shows its help)."""
+    command: click.Command = getattr(importlib.import_module(f"driver.commands.{name}"), name)
+    body = command.callback
+    if COMMANDS[name].prepares and body is not None:
+
+        @functools.wraps(body)
+        def prepared(*args: Any, **kwargs: Any) -> Any:
+            from driver.first_use import prepare
+
+            prepare()
+            return body(*args, **kwargs)
+
+        command.callback = prepared
+    return command
+
+
+def _exists(name: str) -> bool:
+    return importlib.util.find_spec(f"driver.commands.{name}") is not None
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    # Without a command there is nothing to go wrong: show the help and succeed.
+    invoke_without_command=True,
+)
+@click.version_option(__version__, "--version", message="%(prog)s %(version)s")
+@click.pass_context
+def cmsid(ctx: click.Context) -> None:
+    """Tell rows that came from the CMS from rows created locally, and prove that nothing else changed.
+
+    Adds a cms_id column to the registry's 12 core tables: equal to id in every row that exists at cut-over,
+    NULL in every later one. Connects with the dbt profile `cms_id_tracking` (see profiles.example.yml).
+
+    \b
+    Examples:
+      scripts/cmsid demo --scale 0.02   the whole job on a sample registry, nothing else needed
+      scripts/cmsid doctor              what would stand in the way here; changes nothing
+      scripts/cmsid run                 backup, baseline, migration, validation, report
+      scripts/cmsid restore             back to the last backup
+
+    Exit code: 0 done, 1 a check or a step failed, 2 wrong usage or an unexpected error.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code. No exception, so no traceback, leaves this function."""
+    try:
+        return _run(arguments)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted: `scripts/cmsid status` says what stands where.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output is gone (`| head`); a second attempt to write, at exit, must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:  # noqa: BLE001  the last resort of the whole program
+        return _tell_unexpected(error)
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        result: Any = cmsid.main(arguments, prog_name="cmsid", standalone_mode=False)
+        sys.stdout.flush()
+    except Exception as error:
+        problem = _as_problem(error)
+        if problem is None:
+            raise
+        raise problem from error
+    return result if isinstance(result, int) else DONE
+
+
+def _as_problem(error: Exception) -> Problem | None:
+    """The sentence for failures that are expected wherever a database or a disk is used, or None."""
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        import errno
+
+        where = str(error.filename or "")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return Problem("The disk is full", where=where, do="free some space, then run this again")
+        if isinstance(error, PermissionError):
+            return Problem("Not allowed to use a file", where=where, do="make it yours, then run this again")
+    # Only if psycopg was imported can the error be one of its own.
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is not None and isinstance(error, psycopg.OperationalError):
+        from driver.profile import connection_problem
+
+        return connection_problem(error)
+    return None
+
+
+def _tell_unexpected(error: Exception) -> int:
+    """One sentence for the user, everything else in a file that only they can read."""
+    summary = " ".join(str(error).split())[:200] or "no message"
+    try:
+        details = f"the details are in {_write_details(error).relative_to(ROOT)}"
+    except OSError as failure:
+        details = f"its details could not be written ({failure.strerror})"
+    click.echo(f"Error: unexpected {type(error).__name__} ({summary}); {details}.", err=True)
+    return UNEXPECTED
+
+
+def _write_details(error: Exception) -> Path:
+    folder = ROOT / "logs"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / time.strftime(f"unexpected-%Y%m%dT%H%M%S-{os.getpid()}.log")
+    # The command line holds no secret: no option takes one. Local variables might, so they are not written.
+    text = "\n".join(
+        [
+            f"cmsid {__version__}, Python {platform.python_version()}, {platform.platform()}",
+            f"command: {sys.argv[1:]}",
+            "".join(traceback.format_exception(error)),
+        ]
+    )
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    return path

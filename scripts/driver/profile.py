@@ -1,0 +1,308 @@
+"""The connection of the dbt profile, for everything here that is not dbt: the same file, target and variables.
+
+dbt's own loader is not used because importing it takes a second, and most commands need nothing else of it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from driver.bootstrap import ROOT
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import psycopg
+
+NAME = "cms_id_tracking"
+FILE = "profiles.yml"
+APPLICATION = "cmsid"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach one database, as one target of the profile says."""
+
+    host: str
+    port: int
+    user: str
+    dbname: str
+    password: str = field(default="", repr=False)
+    sslmode: str = ""
+    sslrootcert: str = ""
+    sslcert: str = ""
+    sslkey: str = ""
+    role: str = ""
+    search_path: str = ""
+    connect_timeout: int = 10
+    """In seconds."""
+    keepalives_idle: int = 0
+    """In seconds; 0 leaves it to the operating system."""
+    audit_schema: str = "cms_id_audit"
+    threads: int = 1
+    autocommit: bool = False
+    """As the profile has it; true makes a migration impossible to roll back, so it is refused before one."""
+    target: str = ""
+    profiles_dir: Path = ROOT
+
+    def connect(self, **options: Any) -> psycopg.Connection[Any]:
+        """
+        A connection to the database.
+
+        Args:
+            options: passed to psycopg.connect; libpq's own parameters among them override the profile's.
+        Raises:
+            Problem: if the server cannot be reached or refuses.
+        """
+        import psycopg
+
+        try:
+            return psycopg.connect(**{**self._parameters(), **options})
+        except psycopg.OperationalError as error:
+            raise connection_problem(error, self.describe()) from error
+
+    @contextmanager
+    def environment(self) -> Iterator[dict[str, str]]:
+        """
+        The environment in which PostgreSQL's own tools reach this database without any option.
+
+        The password is in a file that only this user can read and that is gone afterwards; it is in no command line.
+        """
+        variables = dict(os.environ)
+        # Each of these would lead a tool elsewhere than dbt goes.
+        for name in ("PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE"):
+            variables.pop(name, None)
+        for name, value in self._parameters().items():
+            variable = VARIABLES.get(name)
+            if variable:
+                variables[variable] = str(value)
+        if not self.password:
+            yield variables
+            return
+        if "\n" in self.password:
+            raise Problem(
+                "The password holds a line break, which PostgreSQL's tools cannot read",
+                where=self.describe(),
+                do="give the role another password",
+            )
+        variables.pop("PGPASSWORD", None)
+        with tempfile.TemporaryDirectory(prefix="cmsid-") as folder:
+            file = Path(folder, "pgpass")
+            escaped = self.password.replace("\\", "\\\\").replace(":", "\\:")
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:
+                opened.write(f"*:*:*:*:{escaped}\n")
+            variables["PGPASSFILE"] = str(file)
+            yield variables
+
+    def describe(self) -> str:
+        """Where this leads, without any secret, such as `dev@localhost:5432/registry`."""
+        return f"{self.user}@{self.host or 'local socket'}:{self.port}/{self.dbname}"
+
+    def to_database(self, name: str) -> Connection:
+        """The same server and role, another database."""
+        return replace(self, dbname=name)
+
+    def _parameters(self) -> dict[str, str | int]:
+        """libpq's parameters; what the profile leaves empty is left to libpq (its variables, ~/.pgpass)."""
+        given: dict[str, str | int] = {
+            name: getattr(self, name)
+            for name in ("host", "user", "dbname", "password", "sslmode", "sslrootcert", "sslcert", "sslkey")
+        }
+        given |= {"port": self.port, "connect_timeout": self.connect_timeout, "keepalives_idle": self.keepalives_idle}
+        given |= {"application_name": APPLICATION, "options": self._options()}
+        return {name: value for name, value in given.items() if value not in ("", 0)}
+
+    def _options(self) -> str:
+        """Settings of the session: the user's PGOPTIONS (which an explicit parameter would hide), then the profile's."""
+        settings = [os.environ.get("PGOPTIONS", "")]
+        for name in ("role", "search_path"):
+            value = getattr(self, name)
+            if value:
+                escaped = value.replace("\\", "\\\\").replace(" ", "\\ ")
+                settings.append(f"-c {name}={escaped}")
+        return " ".join(filter(None, settings))
+
+
+# `keepalives_idle` has no variable, and the password must not be in one.
+VARIABLES = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "dbname": "PGDATABASE",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+    "application_name": "PGAPPNAME",
+    "options": "PGOPTIONS",
+}
+
+
+def load(target: str | None = None, profiles_dir: Path | None = None) -> Connection:
+    """
+    The connection that dbt would use.
+
+    Args:
+        target: a target of the profile; default DBT_TARGET, then the profile's own default.
+        profiles_dir: where profiles.yml is; default as in `find_profiles_dir`.
+    Raises:
+        Problem: if the profile, the target or one of its values is missing or wrong.
+    """
+    folder = profiles_dir or find_profiles_dir()
+    path = folder / FILE
+    profile = _read(path).get(NAME)
+    if not isinstance(profile, dict) or not isinstance(profile.get("outputs"), dict):
+        raise Problem(f"There is no profile {NAME}", where=str(path), do="copy it from profiles.example.yml")
+    outputs = profile["outputs"]
+    chosen = target or os.environ.get("DBT_TARGET") or _render(profile.get("target", "default"), "target", path)
+    if chosen not in outputs:
+        known = ", ".join(map(str, outputs))
+        raise Problem(f"The profile {NAME} has no target {chosen}", where=str(path), do=f"use one of: {known}")
+    values = {ALIASES.get(key, key): _render(value, str(key), path) for key, value in outputs[chosen].items()}
+    if values.get("type") != "postgres":
+        raise Problem(
+            f"The target {chosen} is of type {values.get('type')}", where=str(path), do="use one of type postgres"
+        )
+    return _connection(values, str(chosen), path)
+
+
+ALIASES = {"pass": "password", "database": "dbname"}
+
+
+def find_profiles_dir() -> Path:
+    """DBT_PROFILES_DIR if set, else the project itself if it holds a profiles.yml, else ~/.dbt, as dbt looks for it."""
+    named = os.environ.get("DBT_PROFILES_DIR")
+    if named:
+        return Path(named).expanduser().absolute()
+    return ROOT if (ROOT / FILE).exists() else Path.home() / ".dbt"
+
+
+def is_profile_there() -> bool:
+    """Whether the file that dbt would read has a profile of our name."""
+    path = find_profiles_dir() / FILE
+    return path.exists() and NAME in _read(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise Problem("There is no dbt profile", where=str(path), do="run `scripts/cmsid setup`") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        # YAML's own message quotes the file, where a password may stand: say only where it is.
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise Problem("The dbt profile cannot be read", where=f"{path}{line}", do="correct it") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _render(value: Any, key: str, path: Path) -> Any:
+    """A value of the profile with its variables filled in, by the rules that dbt has for this file."""
+    if not isinstance(value, str) or ("{{" not in value and "{%" not in value):
+        return value
+    from jinja2 import StrictUndefined, TemplateError
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(undefined=StrictUndefined)
+    environment.globals["env_var"] = _env_var
+    for conversion in ("as_text", "as_number", "as_bool", "as_native"):
+        # They give dbt's values their type; ours get it from the field they are for.
+        environment.filters[conversion] = str
+    try:
+        return environment.from_string(value).render()
+    except _MissingVariable as missing:
+        raise Problem(
+            f"The dbt profile needs the environment variable {missing} for `{key}`", where=str(path), do="set it"
+        ) from None
+    except TemplateError as error:
+        if key == "password":
+            # Passwords may look like templates; dbt takes such a one as it stands.
+            return value
+        raise Problem(
+            f"The dbt profile's `{key}` cannot be rendered", where=str(path), do="correct its braces"
+        ) from error
+
+
+class _MissingVariable(Exception):  # noqa: N818  it is a message between two functions here
+    pass
+
+
+def _env_var(name: str, default: str | None = None) -> str:
+    value = os.environ.get(name, default)
+    if value is None:
+        raise _MissingVariable(name)
+    return value
+
+
+def _connection(values: Mapping[str, Any], target: str, path: Path) -> Connection:
+    for name in ("host", "user", "dbname", "schema"):
+        if values.get(name) in (None, ""):
+            raise Problem(f"The target {target} has no {name}", where=str(path), do="add it")
+    texts = ("sslmode", "sslrootcert", "sslcert", "sslkey", "role", "search_path", "password")
+    return Connection(
+        host=str(values["host"]),
+        user=str(values["user"]),
+        dbname=str(values["dbname"]),
+        audit_schema=str(values["schema"]),
+        port=_number(values, "port", 5432, path),
+        connect_timeout=_number(values, "connect_timeout", 10, path),
+        keepalives_idle=_number(values, "keepalives_idle", 0, path),
+        threads=_number(values, "threads", 1, path),
+        autocommit=str(values.get("autocommit", False)).strip().lower() in ("true", "1", "yes", "on"),
+        target=target,
+        profiles_dir=path.parent,
+        **{name: str(values.get(name) or "") for name in texts},
+    )
+
+
+def _number(values: Mapping[str, Any], name: str, default: int, path: Path) -> int:
+    value = values.get(name)
+    if value is None or value == "":
+        return default
+    try:
+        return int(str(value))
+    except ValueError as error:
+        raise Problem(f"The dbt profile's {name} is not a whole number", where=str(path), do="correct it") from error
+
+
+def connection_problem(error: psycopg.OperationalError, where: str = "") -> Problem:
+    """
+    The sentence for a server that cannot be reached, refuses, or went away.
+
+    Args:
+        error: what psycopg raised.
+        where: the connection's description, if it is known.
+    """
+    # libpq tells every address it tried, with tabs and hints; the last line is the server's or the system's reason.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = (lines[-1] if lines else "no reason given").rstrip(".?").removeprefix("FATAL:").strip()
+    remedy = next((do for sign, do in REMEDIES.items() if any(sign in line for line in lines)), "")
+    if not remedy:
+        remedy = "check the server and the dbt profile, then run this again"
+    return Problem(f"The database cannot be used: {reason}", where=where, do=remedy)
+
+
+REMEDIES = {
+    "Connection refused": "start the server, or correct host and port in the dbt profile",
+    "No such file or directory": "start the server, or correct host and port in the dbt profile",
+    "could not translate host name": "correct the host in the dbt profile",
+    "failed to resolve host": "correct the host in the dbt profile",
+    "timeout expired": "check that the host is right and that no firewall stands between",
+    "password authentication failed": "correct PGPASSWORD, ~/.pgpass or the dbt profile",
+    "no password supplied": "set PGPASSWORD, or add the server to ~/.pgpass",
+    "no pg_hba.conf entry": "allow this user and machine in the server's pg_hba.conf",
+    "does not exist": "correct database and user in the dbt profile, or create them",
+    "too many clients": "close some connections, then run this again",
+    "remaining connection slots": "close some connections, then run this again",
+    "lock timeout": "wait until nobody holds the lock, then run this again",
+    "deadlock detected": "run this again",
+}
