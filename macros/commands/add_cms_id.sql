@@ -6,7 +6,7 @@
         {%- do return(none) -%}
     {%- endif -%}
     {%- if dry_run -%}
-        {%- do print_plan([{'label': 'begin', 'sql': 'begin'}] + window_plan(tables) + [{'label': 'commit', 'sql': 'commit'}]) -%}
+        {%- do print_plan([{'label': 'begin', 'sql': 'begin'}] + window_plan(tables) + [{'label': 'commit', 'sql': 'commit'}], 'window') -%}
     {%- else -%}
         {%- do refuse_without_proof(tables) -%}
         {%- do create_audit_tables() -%}

@@ -8,7 +8,6 @@ after a keeper that was itself killed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.util
 import json
 import os
@@ -32,6 +31,10 @@ import psycopg
 from psycopg import sql
 
 from driver.errors import Problem
+
+if sys.platform != "win32":
+    import fcntl
+    import pwd
 
 DEFAULT_MAJOR = 18
 HOST = "127.0.0.1"
@@ -183,6 +186,11 @@ class EmbeddedServer:
         Raises:
             Problem: there is no such server here.
         """
+        if sys.platform == "win32":
+            raise Problem(
+                "the embedded PostgreSQL does not run on Windows",
+                do="name a server in the dbt profile, or use the Windows Subsystem for Linux",
+            )
         if programs is None:
             servers = installed_servers()
             if major not in servers:
@@ -370,13 +378,18 @@ class EmbeddedServer:
             return self.programs
         except (OSError, subprocess.CalledProcessError):
             pass
+        # Laid out as it was: the programs of a wheel find their libraries beside the package's own folder.
+        install, package = self.programs.parent, self.programs.parent.parent
         target = self.home / "program"
         if not target.exists():
-            shutil.copytree(self.programs.parent, target, symlinks=True)
+            shutil.copytree(install, target / package.name / install.name, symlinks=True)
+            libraries = package.with_name(package.name + ".libs")
+            if libraries.is_dir():
+                shutil.copytree(libraries, target / libraries.name, symlinks=True)
             for path in [target, *target.rglob("*")]:
                 if not path.is_symlink():
                     path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-        return target / self.programs.name
+        return target / package.name / install.name / self.programs.name
 
     def _prepare_data(self, programs: Path) -> tuple[list[str] | None, Path | None]:
         """Make the folders. Returns the command that fills an empty data directory, and its password file."""
@@ -508,10 +521,12 @@ class EmbeddedServer:
         """A connection in autocommit mode, by default the superuser's; `options` go to psycopg."""
         return psycopg.connect(
             host=self.host,
+            hostaddr=self.host,
             port=self.port,
             dbname=dbname,
             user=user,
             password=self.passwords[user],
+            sslmode="disable",
             **{"autocommit": True, **options},
         )
 
@@ -523,6 +538,7 @@ class EmbeddedServer:
             "PGDATABASE": dbname,
             "PGUSER": user,
             "PGPASSWORD": self.passwords[user],
+            "PGSSLMODE": "disable",
         }
 
     def _write_passwords(self) -> None:
@@ -563,8 +579,6 @@ def _account() -> dict[str, Any] | None:
     """The account the server runs as, if it cannot be our own: PostgreSQL refuses root."""
     if os.geteuid() != 0:
         return None
-    import pwd
-
     for name in UNPRIVILEGED_ACCOUNTS:
         try:
             entry = pwd.getpwnam(name)

@@ -1,0 +1,173 @@
+"""Fixtures: a server for each major version, and registries on it.
+
+`registry` is a fresh database with the sample registry, cloned from a template; `baselined_registry` has had its baseline
+taken, `migrated_registry` its ids as well. A test that needs a server runs once on every major version found here;
+CMSID_TEST_MAJORS="18" (or "15,18") restricts them, and the marker `one_major` takes only the newest.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from driver import sample_registry  # noqa: E402
+from driver.embedded_server import EmbeddedServer, installed_servers  # noqa: E402
+from support.dbt_runner import Dbt  # noqa: E402
+from support.registry import OWNER, Registry  # noqa: E402
+
+SCALE = 0.02
+DATABASE = "registry"  # always this name: dbt parses anew when its connection changes
+SUPPORTED = range(14, 19)
+
+
+def majors() -> list[int]:
+    """The major versions to test on, lowest first."""
+    wanted = os.environ.get("CMSID_TEST_MAJORS", "")
+    found = sorted(major for major in installed_servers() if major in SUPPORTED)
+    if not wanted:
+        return found
+    named = sorted(int(major) for major in wanted.replace(",", " ").split())
+    missing = set(named) - set(found)
+    if missing:
+        raise pytest.UsageError(f"CMSID_TEST_MAJORS names {sorted(missing)}; found are {found}")
+    return named
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make our markers known."""
+    config.addinivalue_line("markers", "one_major: run on the newest major version only")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One run for every major version, for the tests that need a server."""
+    if "major" in metafunc.fixturenames:
+        found = majors()
+        chosen = found[-1:] if metafunc.definition.get_closest_marker("one_major") else found
+        metafunc.parametrize("major", chosen, ids=[f"pg{major}" for major in chosen], scope="session")
+
+
+@pytest.fixture(scope="session")
+def dbt_runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
+    """dbt, loaded once."""
+    runner = Dbt(tmp_path_factory.mktemp("dbt"))
+    yield runner
+    runner.close()
+
+
+class Servers:
+    """The session's servers, started when first asked for, and the templates on them."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, EmbeddedServer] = {}
+        self._templates: dict[tuple[int, str], dict[str, int]] = {}
+
+    def server(self, major: int) -> EmbeddedServer:
+        """The server of a major version, with the role that owns registries."""
+        if major not in self._running:
+            server = EmbeddedServer(major=major, fsync=False, settings={"max_connections": "100"}).start()
+            self._running[major] = server
+            server.create_role(OWNER)
+        return self._running[major]
+
+    def template(self, major: int, name: str, base: str | None, fill: Callable[[], dict[str, int]]) -> dict[str, int]:
+        """Make a template once: a copy of `base` under the usual name, filled by `fill`, then put away as `name`."""
+        key = (major, name)
+        if key not in self._templates:
+            server = self.server(major)
+            server.drop_database(DATABASE)
+            server.create_database(DATABASE, OWNER, base)
+            counts = fill()
+            with server.connect() as connection:
+                connection.execute(f'alter database "{DATABASE}" rename to "{name}"')
+            self._templates[key] = counts
+        return self._templates[key]
+
+    def stop(self) -> None:
+        """Stop them all."""
+        for server in self._running.values():
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """The session's servers."""
+    all_servers = Servers()
+    yield all_servers
+    all_servers.stop()
+
+
+@pytest.fixture
+def server(servers: Servers, major: int) -> EmbeddedServer:
+    """A running server of this major version, shared by the session."""
+    return servers.server(major)
+
+
+def _registry(servers: Servers, runner: Dbt, major: int, state: str) -> Registry:
+    """A fresh registry in a state: `loaded`, `baselined` or `migrated`; each is prepared once and then cloned."""
+    server = servers.server(major)
+
+    def load() -> dict[str, int]:
+        with server.connect(DATABASE, OWNER) as connection:
+            return sample_registry.load(connection, SCALE)
+
+    counts = servers.template(major, "template_loaded", None, load)
+    steps: dict[str, list[list[str]]] = {"baselined": [["snapshot"]], "migrated": [["run-operation", "add_cms_id"]]}
+    previous = "template_loaded"
+    for step, commands in steps.items():
+        if state == "loaded":
+            break
+
+        def advance(commands: list[list[str]] = commands) -> dict[str, int]:
+            registry = Registry(server, DATABASE, runner, counts)
+            for command in commands:
+                registry.dbt_ok(*command, variables={"require_backup": False})
+            return counts
+
+        servers.template(major, f"template_{step}", previous, advance)
+        previous = f"template_{step}"
+        if step == state:
+            break
+    server.drop_database(DATABASE)
+    server.create_database(DATABASE, OWNER, previous)
+    return Registry(server, DATABASE, runner, counts)
+
+
+@pytest.fixture
+def registry(servers: Servers, dbt_runner: Dbt, major: int) -> Iterator[Registry]:
+    """A fresh sample registry."""
+    made = _registry(servers, dbt_runner, major, "loaded")
+    yield made
+    made.server.drop_database(DATABASE)
+
+
+@pytest.fixture
+def baselined_registry(servers: Servers, dbt_runner: Dbt, major: int) -> Iterator[Registry]:
+    """A fresh sample registry whose baseline has been taken."""
+    made = _registry(servers, dbt_runner, major, "baselined")
+    yield made
+    made.server.drop_database(DATABASE)
+
+
+@pytest.fixture
+def migrated_registry(servers: Servers, dbt_runner: Dbt, major: int) -> Iterator[Registry]:
+    """A fresh sample registry with its baseline, and migrated (without a backup, which the tests of that have)."""
+    made = _registry(servers, dbt_runner, major, "migrated")
+    yield made
+    made.server.drop_database(DATABASE)
+
+
+@pytest.fixture
+def empty_registry(servers: Servers, dbt_runner: Dbt, major: int) -> Iterator[Registry]:
+    """A database with nothing in it, of the registry's owner."""
+    server = servers.server(major)
+    server.drop_database(DATABASE)
+    server.create_database(DATABASE, OWNER)
+    yield Registry(server, DATABASE, dbt_runner, {})
+    server.drop_database(DATABASE)

@@ -1,0 +1,1 @@
+"""What the tests stand on: servers, registries, and ways to run dbt."""

@@ -1,0 +1,257 @@
+"""Runs dbt on the project for tests and gives back what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+FORKER = Path(__file__).with_name("dbt_forker.py")
+PROFILE = """\
+cms_id_tracking:
+  target: registry
+  outputs:
+    registry:
+      type: postgres
+      host: "{{ env_var('PGHOST') }}"
+      port: "{{ env_var('PGPORT') | as_number }}"
+      user: "{{ env_var('PGUSER') }}"
+      password: "{{ env_var('PGPASSWORD') }}"
+      dbname: "{{ env_var('PGDATABASE') }}"
+      schema: cms_id_audit
+      threads: 4
+"""
+
+Query = Callable[[str], list[dict[str, Any]]]
+
+
+@dataclass
+class NodeResult:
+    """What became of one node.
+
+    Attributes:
+        name: the node's name, such as `cms_id_equals_id`.
+        unique_id: dbt's id of it.
+        status: dbt's word: pass, fail, error, skipped, success, warn.
+        failures: failing rows of a test, None for other nodes.
+        message: dbt's explanation, or "".
+        compiled: the SQL that ran, or "".
+    """
+
+    name: str
+    unique_id: str
+    status: str
+    failures: int | None
+    message: str
+    compiled: str
+    _query: Query = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        """model, test, snapshot, operation ..."""
+        return self.unique_id.split(".", 1)[0]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows a test fails on, asked for now: what they were when it ran, if nothing has changed since."""
+        return self._query(self.compiled) if self.compiled else []
+
+
+@dataclass
+class DbtRun:
+    """One finished dbt command.
+
+    Attributes:
+        args: its arguments.
+        code: exit status; negative: the signal that ended it.
+        output: everything it printed.
+        results: its nodes, in the order they finished; empty for commands without any.
+        seconds: how long it took.
+        target_path: where its artifacts are, until the next run there.
+    """
+
+    args: tuple[str, ...]
+    code: int
+    output: str
+    results: list[NodeResult]
+    seconds: float
+    target_path: Path
+
+    @property
+    def success(self) -> bool:
+        """Whether dbt says all went well."""
+        return self.code == 0
+
+    @property
+    def failed(self) -> list[NodeResult]:
+        """The nodes that did not do well: fail and error."""
+        return [result for result in self.results if result.status in ("fail", "error", "runtime error")]
+
+    @property
+    def failed_names(self) -> set[str]:
+        """Their names."""
+        return {result.name for result in self.failed}
+
+    def of_status(self, status: str) -> set[str]:
+        """The names of the nodes with this status."""
+        return {result.name for result in self.results if result.status == status}
+
+    def __getitem__(self, name: str) -> NodeResult:
+        """The one node of this name."""
+        found = [result for result in self.results if result.name == name]
+        assert len(found) == 1, (
+            f"{len(found)} results named {name}; there are {[result.name for result in self.results]}"
+        )
+        return found[0]
+
+
+class Dbt:
+    """dbt on this project. One for a test session: it keeps a loaded dbt and what dbt has parsed, so that runs are quick."""
+
+    def __init__(self, folder: Path, project: Path = PROJECT) -> None:
+        """
+        Args:
+            folder: a private folder for profile, logs and targets.
+            project: the dbt project to run.
+        """
+        self.folder = folder
+        self.project = project
+        self.profiles_dir = folder / "profile"
+        self.profiles_dir.mkdir(parents=True)
+        (self.profiles_dir / "profiles.yml").write_text(PROFILE)
+        self._forker: subprocess.Popen[str] | None = None
+
+    def environment(self, registry: Mapping[str, str]) -> dict[str, str]:
+        """The environment for a dbt process, given libpq's variables of a database."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
+        return {**kept, **registry, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1"}
+
+    def command(
+        self, args: tuple[str, ...], registry: Mapping[str, str], variables: Mapping[str, Any] | None
+    ) -> tuple[list[str], Path]:
+        """dbt's full arguments, and the target path they name: one for every server and set of variables, else dbt
+        would parse everything anew each time these change."""
+        key = json.dumps(
+            [registry["PGPORT"], registry["PGDATABASE"], dict(variables or {})], sort_keys=True, default=str
+        )
+        target = self.folder / f"target-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+        full = [*args, "--project-dir", str(self.project), "--profiles-dir", str(self.profiles_dir)]
+        full += ["--target-path", str(target), "--log-path", str(self.folder / "logs"), "--no-use-colors"]
+        if variables:
+            full += ["--vars", json.dumps(dict(variables))]
+        return full, target
+
+    def run(
+        self,
+        *args: str,
+        registry: Mapping[str, str],
+        query: Query,
+        variables: Mapping[str, Any] | None = None,
+        timeout: float = 300,
+    ) -> DbtRun:
+        """Run a dbt command to its end.
+
+        Args:
+            args: such as `"test", "--select", "tag:cutover"`.
+            registry: libpq's variables of the database.
+            query: runs SQL there, for the failing rows.
+            variables: dbt vars.
+            timeout: seconds after which it is killed, and the test fails.
+        """
+        full, target = self.command(args, registry, variables)
+        results_file = target / "run_results.json"
+        results_file.unlink(missing_ok=True)
+        output_file = self.folder / "output"
+        output_file.unlink(missing_ok=True)
+        began = time.monotonic()
+        code = self._serve(full, registry, output_file, timeout)
+        seconds = time.monotonic() - began
+        results = self._results(results_file, query)
+        return DbtRun(args, code, output_file.read_text(errors="replace"), results, seconds, target)
+
+    def start(
+        self, *args: str, registry: Mapping[str, str], variables: Mapping[str, Any] | None = None, **options: Any
+    ) -> subprocess.Popen[str]:
+        """Start dbt as a process of its own, for tests that interrupt or kill it. Its output is in `.stdout`."""
+        full, _ = self.command(args, registry, variables)
+        return subprocess.Popen(
+            [sys.executable, "-m", "dbt.cli.main", *full],
+            env=self.environment(registry),
+            cwd=self.project,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,
+        )
+
+    def close(self) -> None:
+        """End the loaded dbt."""
+        if self._forker is not None:
+            assert self._forker.stdin is not None
+            self._forker.stdin.close()
+            self._forker.wait(10)
+            self._forker = None
+
+    def _serve(self, full: list[str], registry: Mapping[str, str], output: Path, timeout: float) -> int:
+        """Have the forker run it. Returns the exit status."""
+        if self._forker is None or self._forker.poll() is not None:
+            # dbt's locks end with the fork that made them, which Python's tracker of such things remarks on.
+            quiet = ["-W", "ignore:resource_tracker:UserWarning"]
+            self._forker = subprocess.Popen(
+                [sys.executable, *quiet, str(FORKER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=self.folder,
+            )
+        forker = self._forker
+        assert forker.stdin is not None and forker.stdout is not None
+        request = {
+            "args": full,
+            "env": self.environment(registry),
+            "cwd": str(self.project),
+            "output": str(output),
+        }
+        output.touch()
+        forker.stdin.write(json.dumps(request) + "\n")
+        forker.stdin.flush()
+        child = json.loads(forker.stdout.readline())["pid"]
+        readable, _, _ = select.select([forker.stdout], [], [], timeout)
+        if not readable:
+            os.kill(child, signal.SIGKILL)
+            forker.stdout.readline()
+            raise TimeoutError(f"dbt {' '.join(full)} ran for more than {timeout} s; it printed:\n{output.read_text()}")
+        return int(json.loads(forker.stdout.readline())["code"])
+
+    def _results(self, file: Path, query: Query) -> list[NodeResult]:
+        """What run_results.json tells, if the command wrote one."""
+        if not file.exists():
+            return []
+        return [
+            NodeResult(
+                name=_name(result["unique_id"]),
+                unique_id=result["unique_id"],
+                status=result["status"],
+                failures=result.get("failures"),
+                message=result.get("message") or "",
+                compiled=result.get("compiled_code") or "",
+                _query=query,
+            )
+            for result in json.loads(file.read_text())["results"]
+        ]
+
+
+def _name(unique_id: str) -> str:
+    """The node's name in its unique id: `test.project.name[.hash]`, `model.project.name`."""
+    return unique_id.split(".")[2]

@@ -1,0 +1,82 @@
+"""One registry database for a test."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from driver.embedded_server import EmbeddedServer
+from psycopg.rows import dict_row
+
+from support.dbt_runner import Dbt, DbtRun
+
+OWNER = "registry_owner"
+AUDIT_SCHEMA = "cms_id_audit"
+
+
+@dataclass
+class Registry:
+    """A database with the sample registry in it, owned by an ordinary role.
+
+    Attributes:
+        server: the server it is on.
+        dbname: its name.
+        runner: dbt for this session.
+        counts: table -> rows, as loaded; empty for a registry without tables.
+    """
+
+    server: EmbeddedServer
+    dbname: str
+    runner: Dbt
+    counts: dict[str, int]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """libpq's variables for the owner, the password included."""
+        return self.server.environment(self.dbname, OWNER)
+
+    @property
+    def profiles_dir(self) -> Path:
+        """A folder with a profiles.yml that follows `environment`."""
+        return self.runner.profiles_dir
+
+    def connect(self, user: str = OWNER, **options: Any) -> psycopg.Connection[Any]:
+        """A connection, autocommit unless told otherwise; `postgres` is the superuser."""
+        return self.server.connect(self.dbname, user, **options)
+
+    def execute(self, statement: str, parameters: Sequence[Any] | None = None, user: str = OWNER) -> int:
+        """Run a statement, or several without parameters, and commit. Returns the number of rows it touched."""
+        with self.connect(user) as connection:
+            return connection.execute(statement.encode(), parameters).rowcount
+
+    def rows(self, query: str, parameters: Sequence[Any] | None = None, user: str = OWNER) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        with self.connect(user) as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    def dicts(self, query: str, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a query, by column name."""
+        with self.connect(row_factory=dict_row) as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    def value(self, query: str, parameters: Sequence[Any] | None = None, user: str = OWNER) -> Any:
+        """The first column of the first row."""
+        return self.rows(query, parameters, user)[0][0]
+
+    def dbt(self, *args: str, variables: dict[str, Any] | None = None, timeout: float = 300) -> DbtRun:
+        """Run dbt against this registry, whatever comes of it."""
+        return self.runner.run(*args, registry=self.environment, query=self.dicts, variables=variables, timeout=timeout)
+
+    def dbt_ok(self, *args: str, variables: dict[str, Any] | None = None, timeout: float = 300) -> DbtRun:
+        """Run dbt and insist that it succeeds."""
+        run = self.dbt(*args, variables=variables, timeout=timeout)
+        assert run.success, f"dbt {' '.join(args)} ended with {run.code}:\n{run.output}"
+        return run
+
+    def start_dbt(self, *args: str, variables: dict[str, Any] | None = None, **options: Any) -> subprocess.Popen[str]:
+        """Start dbt as a process of its own, to be interrupted."""
+        return self.runner.start(*args, registry=self.environment, variables=variables, **options)
