@@ -39,12 +39,21 @@ class DbtStep:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, project: DbtProject, *arguments: str) -> Any:
-        """Run a dbt command to its end.
+        """Run a dbt command that has to succeed, and give back dbt's result.
 
-        Returns:
-            dbt's result, for a command that succeeded.
         Raises:
             Problem: it failed; with dbt's reason.
+            KeyboardInterrupt: it was interrupted; the server's work on it has been cancelled.
+        """
+        result = self.invoke(project, *arguments)
+        if not result.success:
+            raise Problem(f"dbt {arguments[0]} failed: {_reason(result)}")
+        return result
+
+    def invoke(self, project: DbtProject, *arguments: str) -> Any:
+        """Run a dbt command to its end and give back dbt's result, whatever it is.
+
+        Raises:
             KeyboardInterrupt: it was interrupted; the server's work on it has been cancelled.
         """
         project.on_event = self._on_event
@@ -56,8 +65,6 @@ class DbtStep:
             self._end_label()
         if isinstance(result.exception, KeyboardInterrupt):
             raise result.exception
-        if not result.success:
-            raise Problem(f"dbt {arguments[0]} failed: {_reason(result)}")
         return result
 
     def _on_event(self, event: Any) -> None:

@@ -24,6 +24,8 @@ class TableLog:
     """The newest migration of one core table, as the audit schema has it; moments are texts in UTC, empty if unknown."""
 
     table: str
+    schema_name: str
+    relation_name: str
     state: str
     mode: str
     rows_at_cut_over: int | None
@@ -55,7 +57,7 @@ def migration_log(connection: psycopg.Connection[Any], audit_schema: str) -> dic
         return {}
     rows = connection.execute(
         sql.SQL(
-            "select distinct on (table_name) table_name, state, mode, rows_at_cut_over, rows_filled, {}, {}, {}"
+            "select distinct on (table_name) table_name, schema_name, relation_name, state, mode, rows_at_cut_over, rows_filled, {}, {}, {}"
             " from {} order by table_name, migration_id desc"
         ).format(
             utc("cut_over_at"), utc("finished_at"), utc("undone_at"), audit_table(audit_schema, "migrations")

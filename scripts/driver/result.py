@@ -16,7 +16,7 @@ SCHEMA_VERSION = 1
 
 Verdict = Literal["passed", "failed", "interrupted"]
 TestStatus = Literal["passed", "failed", "error", "skipped", "missing"]
-LineStatus = Literal["passed", "failed", "not proven"]
+LineStatus = Literal["passed", "failed", "not proven", "not applicable"]
 StageStatus = Literal["done", "failed", "interrupted", "skipped", "not reached"]
 
 

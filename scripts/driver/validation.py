@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import sql
 
 from driver.errors import Problem
 from driver.facts import CHAINS
@@ -15,6 +14,7 @@ from driver.result import FailingRow, TestOutcome, TestStatus
 
 if TYPE_CHECKING:
     from driver.dbt_project import DbtProject
+    from driver.dbt_step import DbtStep
 
 SHOWN_ROWS = 20
 
@@ -53,30 +53,34 @@ class Validation:
     Attributes:
         by_line: checklist line -> its tests.
         beyond: tests of no line.
-        seconds_by_node: dbt's name of a test -> how long it took.
+        switched_off: numbers of the procedure's tests that this kind of validation does without.
     """
 
     by_line: dict[str, list[TestOutcome]]
     beyond: list[TestOutcome]
+    switched_off: set[str]
 
 
-def validate(project: DbtProject, connection: psycopg.Connection[Any], *, threads: int, with_values: bool) -> Validation:
+def validate(
+    project: DbtProject, connection: psycopg.Connection[Any], step: DbtStep, *, threads: int, with_values: bool
+) -> Validation:
     """Run every test of the project.
 
     Args:
         project: dbt, with the vars that the tests are to see.
         connection: for the failing rows; autocommit.
+        step: tells how far it is.
         threads: tests at a time.
         with_values: whether failing rows keep values that may tell something about a person.
     Raises:
         Problem: if dbt could not run the tests at all.
     """
-    result = project.invoke("test", "--threads", str(threads))
+    result = step.invoke(project, "test", "--threads", str(threads))
     finished = getattr(result.result, "results", None)
     if finished is None:
         raise Problem("the tests could not be run", where=first_line(result.exception), do="run `dbt test`")
     relations = _harmless_foreign_keys(connection)
-    outcome = Validation({}, [])
+    outcome = Validation({}, [], _switched_off(project))
     for node_result in sorted(finished, key=lambda item: str(item.node.name)):
         test = _outcome(node_result, lambda item: _rows(connection, item, relations, with_values=with_values))
         line = _line(node_result.node)
@@ -84,6 +88,12 @@ def validate(project: DbtProject, connection: psycopg.Connection[Any], *, thread
     for tests in outcome.by_line.values():
         tests.sort(key=lambda test: ([int(part) for part in test.spec.split(".")] if test.spec else [99], test.name))
     return outcome
+
+
+def _switched_off(project: DbtProject) -> set[str]:
+    """The procedure's tests that are disabled, by number."""
+    nodes = [node for nodes in project.manifest.disabled.values() for node in nodes]
+    return {str(spec) for node in nodes if (spec := node.config.meta.get("spec"))}
 
 
 def first_line(error: Any) -> str:
@@ -151,11 +161,9 @@ def _rows(
 ) -> list[FailingRow]:
     """The first failing rows of a test, asked for again: dbt keeps only their number."""
     node = result.node
-    query = sql.SQL("select * from (\n{}\n) as failing limit {}").format(
-        sql.SQL(node.compiled_code), sql.Literal(SHOWN_ROWS)
-    )
+    query = f"select * from (\n{node.compiled_code}\n) as failing limit {SHOWN_ROWS}"  # noqa: S608 - the test's own SQL
     try:
-        cursor = connection.execute(query)
+        cursor = connection.execute(query.encode())
         names = [column.name for column in cursor.description or []]
         found = [dict(zip(names, row, strict=True)) for row in cursor]
     except psycopg.Error as error:
