@@ -26,12 +26,12 @@ STATE = """
 select d.datname, pg_get_userbyid(d.datdba), pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.datconnlimit,
     d.datallowconn, d.datistemplate, shobj_description(d.oid, 'pg_database'),
     (
-        select string_agg(format('%s %s %s', a.grantee::regrole, a.privilege_type, a.is_grantable), ', ' order by 1)
+        select array_agg(format('%%s %%s %%s', a.grantee::regrole, a.privilege_type, a.is_grantable) order by a::text)
         from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) as a
     ),
     (
-        select string_agg(format('%s %s', s.setrole::regrole, s.setconfig), ', ' order by s.setrole)
-        from pg_db_role_setting as s where s.setdatabase = d.oid
+        select array_agg(format('%%s %%s', s.setrole::regrole, c) order by s.setrole, c)
+        from pg_db_role_setting as s cross join unnest(s.setconfig) as c where s.setdatabase = d.oid
     )
 from pg_database as d
 where d.datname = %s

@@ -17,7 +17,7 @@ _OBJECTS = """
 with namespaces as (
     select oid, nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'
 )
-select 'schema', nspname, concat_ws('|', nspowner::regrole, nspacl::text)
+select 'schema', nspname::text, concat_ws('|', nspowner::regrole, nspacl::text)
 from pg_namespace join namespaces using (oid, nspname)
 union all
 select 'relation', format('%I.%I', nspname, relname),
