@@ -76,7 +76,8 @@ def faulty_restore(
     Args:
         connection: the database.
         directory: the folder of all backups.
-        step: the journal's name of the step; `loading` is the first moment pg_restore runs.
+        step: the journal's name of the step; `loading` is the first moment pg_restore runs, `committed` the one
+            after an in-place restore was committed.
         victim: the process to kill, with its children; 0 is the restoring process itself, -1 its pg_restore.
         in_place: whether to restore in place.
     """
