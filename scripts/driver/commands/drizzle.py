@@ -60,11 +60,12 @@ def drizzle(
     from driver.drizzle.files import write_all
     from driver.drizzle.migration_sql import Form
     from driver.drizzle.plan import make_plan
+    from driver.profile import find_profiles_dir
 
     if sql and write:
         raise click.UsageError("--sql changes nothing: leave out either --sql or --write.")
     form = None if marker is None else Form.MARKER if marker else Form.WHOLE
-    project = DbtProject()
+    project = DbtProject(profiles_dir=find_profiles_dir())
     plan = make_plan(
         src,
         project.core_tables(),

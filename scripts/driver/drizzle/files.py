@@ -72,12 +72,12 @@ def write_all(changes: Sequence[Change]) -> None:
             _write_beside(current, new[current])
             _keep(current.path, old[current])
         for current in changes:
-            os.replace(new[current], current.path)
+            new[current].replace(current.path)
     except BaseException as error:
         for change in changes:
             # What is no longer beside its place has been put into it.
             if old[change].exists() and not new[change].exists():
-                os.replace(old[change], change.path)
+                old[change].replace(change.path)
         _remove([*new.values(), *old.values()])
         if isinstance(error, OSError) and current is not None:
             raise Problem(nothing_written([f"{current.path} cannot be written: {error.strerror}"])) from error

@@ -145,18 +145,18 @@ def statements(text: str) -> list[str]:
     """The statements of a migration, without comments, each on one line."""
     found, current = [], ""
     for token in _TOKEN.finditer(text.removeprefix("\ufeff")):
-        if token["comment"]:
-            current += " "
+        if token["blank"]:
+            current = current.rstrip(" ") + " "
         elif token[0] == ";":
             found.append(current)
             current = ""
         else:
-            current += re.sub(r"\s+", " ", token[0]) if token["space"] else token[0]
+            current += token[0]
     return [statement.strip() for statement in [*found, current] if statement.strip()]
 
 
 _TOKEN = re.compile(
-    r"""(?P<comment>--[^\n]*|/\*.*?\*/)|(?P<space>\s+)|"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w*)\$.*?\$\3\$|[^\s;]|;""",
+    r"""(?P<blank>--[^\n]*|/\*.*?\*/|\s+)|"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w*)\$.*?\$\2\$|.""",
     re.DOTALL,
 )
 

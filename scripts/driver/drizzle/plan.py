@@ -77,6 +77,8 @@ def make_plan(
             if not any(table.identifier.encode() in file.body for file in _broken(reading, tables)):
                 problems.append(str(error))
     schema = _Schema(declared, {t.identifier: t for t in tables}, kit, name_constraints)
+    if not schema.problems:
+        schema.check(declared, {file.path: file.content for file in reading.files}, kit)
     problems += schema.problems
     folder = migrations if migrations is not None else kit.out
     found, unreadable = read_migrations(folder, [t.identifier for t in tables])
@@ -147,8 +149,6 @@ class _Schema:
                 continue
             file = declarations[0].file
             self.changes.append(Change(path, file.content, edit.apply(file, edits)))
-        if not self.problems:
-            self._check(declared, kit)
 
     def summary(self) -> str:
         if not self.added:
@@ -159,10 +159,9 @@ class _Schema:
     def _problem(self, declaration: Declaration, error: Exception) -> None:
         self.problems.append(f"{declaration.table} ({_place(declaration)}) {error}")
 
-    def _check(self, declared: Mapping[str, Declaration], kit: Kit) -> None:
+    def check(self, declared: Mapping[str, Declaration], contents: dict[Path, bytes], kit: Kit) -> None:
         """Reads the edited files again: the column has to be there, and the rest still has to be TypeScript."""
-        files = {d.file.path: d.file.content for d in declared.values()}
-        again = read(files | {change.path: change.after for change in self.changes})
+        again = read(contents | {change.path: change.after for change in self.changes})
         by_table = {(d.file.path, d.table, d.factory): d for d in again.declarations}
         for declaration in declared.values():
             edited = by_table.get((declaration.file.path, declaration.table, declaration.factory))
@@ -235,9 +234,7 @@ def _about_names(tables: Sequence[CoreTable], targets: Sequence[Target], kit: Ki
     wanted = {table.constraint.replace(table.identifier, "{table}", 1) for table in tables}
     other = [(t.constraint, p.constraint) for t, p in zip(targets, tables, strict=True) if t.constraint != p.constraint]
     version = f" {kit.version}" if kit.version else ""
-    reason = (
-        f"drizzle-kit{version}, casing {kit.casing.value}" if not kit.names_by_table else f"drizzle-kit{version}"
-    )
+    reason = f"drizzle-kit{version}, casing {kit.casing.value}" if not kit.names_by_table else f"drizzle-kit{version}"
     if not other:
         return [f"constraints: Drizzle and the project agree on {' and '.join(sorted(wanted))} ({reason})"]
     project = " and ".join(sorted(wanted))
