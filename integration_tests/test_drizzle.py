@@ -12,7 +12,7 @@ from driver.dbt_project import CoreTable
 from driver.drizzle import files
 from driver.drizzle.diff import unified
 from driver.drizzle.files import Change, write_all
-from driver.drizzle.migration_sql import Form, content, statements
+from driver.drizzle.migration_content import Form, content, statements
 from driver.drizzle.plan import Plan, make_plan
 from driver.drizzle.typescript import parse, source_files
 from driver.errors import Problem
@@ -330,6 +330,18 @@ def test_the_projects_constraint_names_can_be_written_out(app: App) -> None:
     assert again.targets[0].constraint == "schools_cms_id_unique"
 
 
+@pytest.mark.parametrize("written", ["unique()", "unique('other')"])
+def test_the_projects_constraint_names_can_be_written_out_later(app: App, written: str) -> None:
+    text = f"{IMPORTED}const a = pgTable('schools', {{ id: serial(), cmsId: integer().{written} }});\n"
+    path = app.write("schema.ts", text)
+    assert app.plan().changes == ()
+    plan = app.plan(name_constraints=True)
+    write_all(plan.changes)
+    assert path.read_text() == text.replace(written, "unique('schools_cms_id_unique')")
+    assert plan.targets[0].constraint == "schools_cms_id_unique"
+    assert app.plan(name_constraints=True).changes == ()
+
+
 def test_the_constraint_name_that_drizzle_expects_is_compared(app: App) -> None:
     app.write("schema.ts", HEAD + SCHOOLS)
     assert 'set cms_id_constraint: "{table}_cmsId_unique"' in app.plan().notes[1]
@@ -610,7 +622,6 @@ def test_tables_made_with_the_column_need_nothing(app: App) -> None:
         (GENERATED + '--> statement-breakpoint\nALTER TABLE "x" ADD COLUMN "y" text;', "holds more than the cms_id of core tables"),
         (GENERATED.replace("schools", "xx") + "--> statement-breakpoint\n" + GENERATED, "for xx, which is no core table"),
         (GENERATED.split("-->")[0], "but no unique constraint on it"),
-        (GENERATED.split("breakpoint\n")[1], "but does not add it"),
         (
             GENERATED + GENERATED.replace("schools", "other") + 'UPDATE "other" SET "cms_id" = "id";',
             "fills cms_id of some tables, but not of schools",
@@ -620,6 +631,11 @@ def test_tables_made_with_the_column_need_nothing(app: App) -> None:
 def test_a_migration_that_is_not_only_ours_is_named(app: App, sql: str, message: str) -> None:
     migration(app, sql)
     assert message in app.refused()
+
+
+def test_a_later_change_of_the_constraint_is_no_concern(app: App) -> None:
+    migration(app, GENERATED.partition("breakpoint\n")[2])
+    assert "no migration" in app.plan().notes[-1]
 
 
 def test_a_broken_journal_is_named(app: App) -> None:

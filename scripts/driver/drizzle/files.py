@@ -6,11 +6,14 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ def obstacles(changes: Sequence[Change]) -> list[str]:
 
 
 def write_all(changes: Sequence[Change]) -> None:
-    """
-    Replaces every file at once, or none: each is written beside its place first, then all are renamed into place; if a
-    rename fails, those before it are taken back.
+    """Replaces every file, or none.
+
+    Each is written beside its place first, then all are renamed into place; if that fails, they are taken back.
 
     Args:
         changes: what to write; every file exists.
