@@ -67,7 +67,9 @@ create table if not exists {{ schema }}.baseline_tables (
 create table if not exists {{ schema }}.backups (
     backup_id text primary key,
     taken_at timestamptz not null,
+    purpose text not null default '',
     location text not null,
+    manifest_sha256 text not null,
     bytes bigint not null,
     server_version text not null,
     verified_at timestamptz,

@@ -4,7 +4,7 @@ do $cms_id$
 declare
     failing text;
 begin
-    select string_agg(format('%s %s %s: expected %s, found %s', table_name, column_name, coalesce(key, ''), expected, actual), '; ')
+    select string_agg(concat_ws(' ', table_name, column_name, 'of ' || key) || format(': expected %s, found %s', expected, actual), '; ')
     into failing
     from (
         select *

@@ -1,8 +1,12 @@
 {% macro cut_over_before_view() %}
     {#- The pre-hook of every origin view. The first one to run migrates all core tables, in the view's own transaction;
-        the others find it done. The refs make dbt take the whole baseline before. -#}
+        the others find it done. The refs make dbt take the whole baseline before, and the summary first of all views:
+        where a migration is refused, that is said once, and the others are skipped. -#}
+    {%- if this.identifier != 'origin_summary' -%}{%- do ref('origin_summary') -%}{%- endif -%}
     {%- do ref('row_counts_baseline') -%}
     {%- do ref('aggregates_baseline') -%}
+    {%- do ref('catalogue_baseline') -%}
+    {%- do ref('other_tables_baseline') -%}
     {%- do ref('student_school_chain_baseline') -%}
     {%- do ref('student_modules_chain_baseline') -%}
     {%- do ref('assessment_marks_chain_baseline') -%}

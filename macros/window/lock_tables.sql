@@ -1,6 +1,6 @@
 {% macro lock_tables(tables) %}
     {#- All tables or none. While one attempt waits, everyone who comes behind it waits too: so each attempt is short,
-        the pauses between are random, and the last one names the session in the way. -#}
+        the pauses between are random, and the last one names the session in the way. A deadlock, too, ends an attempt. -#}
 do $cms_id$
 declare
     attempts constant integer := {{ var('lock_attempts') | int }};
@@ -12,7 +12,7 @@ begin
                 {{ tables | map(attribute='relation') | join(',\n                ') }}
             in access exclusive mode;
             return;
-        exception when lock_not_available then
+        exception when lock_not_available or deadlock_detected then
             -- the locks of this attempt are released with its block
             blockers := ({{ blocking_sessions(tables) | indent(16) }});
             perform pg_sleep(0.1 + random() * 0.4);

@@ -109,15 +109,18 @@ class DbtRun:
     def __getitem__(self, name: str) -> NodeResult:
         """The one node of this name."""
         found = [result for result in self.results if result.name == name]
-        assert len(found) == 1, f"{len(found)} results named {name}; there are {[result.name for result in self.results]}"
+        assert len(found) == 1, (
+            f"{len(found)} results named {name}; there are {[result.name for result in self.results]}"
+        )
         return found[0]
 
 
 class Dbt:
-    """dbt on this project. One for a test session: it keeps a loaded dbt and what dbt has parsed, so that runs are quick."""
+    """dbt on this project, one for a session: it keeps dbt loaded and the project parsed, so that runs are quick."""
 
     def __init__(self, folder: Path, project: Path = PROJECT) -> None:
-        """
+        """Write the profile; dbt is loaded at the first run.
+
         Args:
             folder: a private folder for profile, logs and targets.
             project: the dbt project to run.
@@ -131,17 +134,19 @@ class Dbt:
 
     def environment(self, registry: Mapping[str, str]) -> dict[str, str]:
         """The environment for a dbt process, given libpq's variables of a database."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_")) or name == "PGSSLMODE"
-        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
         return {**kept, **registry, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1"}
 
     def command(
         self, args: tuple[str, ...], registry: Mapping[str, str], variables: Mapping[str, Any] | None
     ) -> tuple[list[str], Path]:
-        """dbt's full arguments, and the target path they name: one for every server and set of variables, else dbt
-        would parse everything anew each time these change."""
-        key = json.dumps([registry["PGPORT"], registry["PGDATABASE"], dict(variables or {})], sort_keys=True, default=str)
+        """Give dbt's full arguments, and the target path they name.
+
+        That is one for every server and set of variables, else dbt would parse everything anew each time these change.
+        """
+        key = json.dumps(
+            [registry["PGPORT"], registry["PGDATABASE"], dict(variables or {})], sort_keys=True, default=str
+        )
         target = self.folder / f"target-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         full = [*args, "--project-dir", str(self.project), "--profiles-dir", str(self.profiles_dir)]
         full += ["--target-path", str(target), "--log-path", str(self.folder / "logs"), "--no-use-colors"]
@@ -204,11 +209,18 @@ class Dbt:
     def _serve(self, full: list[str], registry: Mapping[str, str], output: Path, timeout: float) -> int:
         """Have the forker run it. Returns the exit status."""
         if self._forker is None or self._forker.poll() is not None:
+            # dbt's locks end with the fork that made them, which Python's tracker of such things remarks on.
+            quiet = ["-W", "ignore:resource_tracker:UserWarning"]
             self._forker = subprocess.Popen(
-                [sys.executable, str(FORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=self.folder
+                [sys.executable, *quiet, str(FORKER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=self.folder,
             )
         forker = self._forker
-        assert forker.stdin is not None and forker.stdout is not None
+        assert forker.stdin is not None
+        assert forker.stdout is not None
         request = {
             "args": full,
             "env": self.environment(registry),
