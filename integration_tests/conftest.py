@@ -8,15 +8,9 @@ here; CMSID_TEST_MAJORS="18" (or "15,18") restricts them, and the marker `one_ma
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from typing import TYPE_CHECKING
 
 from driver import sample_registry
 from driver.embedded_server import EmbeddedServer
@@ -43,11 +37,6 @@ def majors() -> list[int]:
     if missing:
         raise pytest.UsageError(f"CMSID_TEST_MAJORS names {sorted(missing)}; found are {found}")
     return named
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make our markers known."""
-    config.addinivalue_line("markers", "one_major: run on the newest major version only")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

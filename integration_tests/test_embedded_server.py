@@ -190,6 +190,13 @@ def test_settings_of_the_caller_win() -> None:
         assert connection.execute("show work_mem").fetchone() == ("7MB",)
 
 
+def test_scarce_shared_memory_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_server, "ENOUGH_SHARED_MEMORY", 1 << 60)
+    with EmbeddedServer(fsync=False) as server, server.connect() as connection:
+        shown = connection.execute("show dynamic_shared_memory_type").fetchone()
+        assert shown == ("mmap",) or not embedded_server.SHARED_MEMORY.exists()
+
+
 def test_nothing_left_after_the_block() -> None:
     with EmbeddedServer(fsync=False) as server:
         home, pid, keeper = server.home, server.pid, server.keeper_pid

