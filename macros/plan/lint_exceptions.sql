@@ -16,5 +16,10 @@
             'require-statement-timeout': 'a concurrent build takes as long as it takes; every other statement limits itself',
         }) -%}
     {%- endif -%}
+    {%- if mode == 'undo' -%}
+        {%- do exceptions_of.update({
+            'ban-drop-column': 'to remove the column is what an undo is for',
+        }) -%}
+    {%- endif -%}
     {%- do return(exceptions_of) -%}
 {% endmacro %}
