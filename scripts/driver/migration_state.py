@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from driver.facts import migration_log
+from psycopg import sql
+
+from driver.facts import migration_log, tables_with_cms_id
 
 if TYPE_CHECKING:
     import psycopg
@@ -64,7 +66,7 @@ def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: S
     """Ask the database where the migration stands."""
     log = migration_log(connection, audit_schema)
     entries = [log[table.name] for table in tables if table.name in log]
-    present = _tables_with_column(connection, tables)
+    present = tables_with_cms_id(connection, tables)
     live = [entry for entry in entries if entry.state not in ("undone", "abandoned")]
     done = [entry for entry in live if entry.state == "done" and entry.table in present]
     kind: Kind = "not begun"
@@ -91,25 +93,9 @@ def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: S
     )
 
 
-def _tables_with_column(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> set[str]:
-    rows = connection.execute(
-        "select t.name from unnest(%s::text[], %s::text[], %s::text[]) as t (name, schema_name, relation_name)"
-        " join pg_catalog.pg_attribute as a on a.attrelid = to_regclass(format('%%I.%%I', t.schema_name, t.relation_name))"
-        " where a.attname = 'cms_id' and not a.attisdropped",
-        [
-            [table.name for table in tables],
-            [table.schema for table in tables],
-            [table.identifier for table in tables],
-        ],
-    )
-    return {row[0] for row in rows}
-
-
 def has_local_rows(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> bool:
     """Whether rows were created locally since the cut-over, in any table that has its cms_id."""
-    from psycopg import sql
-
-    present = _tables_with_column(connection, tables)
+    present = tables_with_cms_id(connection, tables)
     parts = [
         sql.SQL("exists (select 1 from only {} where cms_id is null)").format(
             sql.Identifier(table.schema, table.identifier)

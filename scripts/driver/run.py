@@ -51,7 +51,6 @@ class Options:
         on_failure: what to do when the validation fails: stop, or restore the backup.
         with_values: whether the report shows values that may tell something about persons.
         validation: cutover or ongoing; None: ongoing where rows were created locally already.
-        variables: further dbt vars.
         reports: where the report goes.
         only_validate: leave out everything before the validation.
     """
@@ -61,7 +60,6 @@ class Options:
     on_failure: Literal["stop", "restore"] = "stop"
     with_values: bool = False
     validation: str | None = None
-    variables: tuple[tuple[str, Any], ...] = ()
     reports: Path = files.REPORTS
     only_validate: bool = False
 
@@ -190,12 +188,11 @@ class Run:
             validation = self.options.validation or (
                 "ongoing" if self._migrated_and_in_use(session) else "cutover"
             )
-        variables = {**dict(self.options.variables), "validation": validation}
-        if self.options.mode:
-            variables["mode"] = self.options.mode
         self._project.profiles_dir = self.connection.profiles_dir
         self._project.target = self.connection.target or None
-        self._project.variables = variables
+        # Only what differs from the project's own vars: with other vars, dbt would parse everything anew.
+        wanted = {"validation": validation, "mode": self.options.mode or self._project.var("mode")}
+        self._project.variables = {name: value for name, value in wanted.items() if value != self._project.var(name)}
         self._tables = self._project.core_tables()
         self.result.validation = validation
         self.result.mode = str(self._project.var("mode"))
