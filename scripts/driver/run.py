@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 
-from driver import __version__, conclusion
+from driver import __version__, comparisons, conclusion
 from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
 from driver.dbt_project import DbtProject
 from driver.dbt_step import DbtStep
@@ -249,6 +249,12 @@ class Run:
             validation.by_line.setdefault("migration_completes", []).insert(0, self._migration_log_test(session))
             facts = read_facts(
                 session, self.connection.audit_schema, self._tables, str(self._project.var("cms_id_type"))
+            )
+            self.result.compared = comparisons.compared(
+                facts, validation, comparisons.original_columns(session, self.connection.audit_schema)
+            )
+            self.result.not_compared = comparisons.not_compared(
+                session, self.connection.audit_schema, self._tables, self.result.validation
             )
         for table in facts.tables:
             table.seconds = _seconds_of(table.name, self._plan_seconds)
