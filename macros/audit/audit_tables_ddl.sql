@@ -20,6 +20,7 @@ create table if not exists {{ schema }}.migrations (
     constraint_name text not null,
     rows_at_cut_over bigint,
     rows_filled bigint not null default 0,
+    mark bigint,
     cursor_id bigint,
     cut_over_at timestamptz,
     finished_at timestamptz,
@@ -37,6 +38,19 @@ create table if not exists {{ schema }}.events (
     detail text,
     session_role text not null default session_user,
     backend_pid integer not null default pg_backend_pid()
+);
+
+create table if not exists {{ schema }}.batches (
+    batch_id bigint generated always as identity,
+    migration_id bigint not null,
+    table_name text not null,
+    after_id bigint not null,
+    up_to_id bigint not null,
+    row_count bigint not null,
+    fingerprint_before numeric not null,
+    fingerprint_after numeric not null,
+    filled_at timestamptz not null default clock_timestamp(),
+    primary key (migration_id, table_name, batch_id)
 );
 
 create table if not exists {{ schema }}.baseline_tables (

@@ -1,9 +1,11 @@
-{% macro cut_over_at() %}
-    {#- A scalar expression: the moment as of which a baseline counts. Before any cut-over that is whatever is newest. -#}
+{% macro cut_over_at(table_name=none) %}
+    {#- A scalar expression: the moment as of which a baseline counts. Before any cut-over that is whatever is newest. A
+        core table that joins later has a cut-over of its own, and moves none of the others': hence the first of them. -#}
     {%- if audit_table_exists('migrations') -%}
         {%- do return(
-            "(select coalesce(max(cut_over_at), 'infinity') from " ~ audit_relation('migrations')
-            ~ " where state not in ('undone', 'abandoned'))"
+            "(select coalesce(min(m.cut_over_at), 'infinity') from " ~ audit_relation('migrations')
+            ~ " as m where m.state not in ('undone', 'abandoned')"
+            ~ (' and m.table_name = ' ~ table_name if table_name else '') ~ ')'
         ) -%}
     {%- endif -%}
     {%- do return("'infinity'::timestamptz") -%}

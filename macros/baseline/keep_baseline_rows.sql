@@ -1,7 +1,9 @@
 {% macro keep_baseline_rows() %}
     {#- The pre-hook of the row_counts baseline: copies the core tables, typed, column by column, in the snapshot's own
-        transaction. A table that has cut over keeps the copy it has: no later run can move what it is compared with. -#}
+        transaction. A table that has cut over keeps the copy it has: no later run can move what it is compared with. A
+        migration that is running has ended before its state is looked at. -#}
     {%- if execute and flags.WHICH != 'compile' -%}
+        {%- do run_query(wait_for_runner_lock()) -%}
         {%- do create_audit_tables() -%}
         {%- set states = migration_states() -%}
         {%- set tables = [] -%}
@@ -14,7 +16,7 @@
                 {%- set names = columns.get(table.name, []) | map(attribute='quoted') | join(', ') -%}
                 {%- if not names -%}
                     {%- do exceptions.raise_compiler_error(
-                        'baseline: there is no table ' ~ table.relation ~ ': check var registry_schema and the sources'
+                        'baseline: there is no ordinary table ' ~ table.relation ~ ': check var registry_schema and the sources'
                     ) -%}
                 {%- endif -%}
                 {%- do run_query('drop table if exists ' ~ table.baseline) -%}

@@ -14,7 +14,7 @@
         'unique_key': key,
         'updated_at': snapshot_get_time(),
         'row_changed': '(' ~ (changed | join(' or ') or 'false') ~ ')',
-        'scd_id': "(" ~ key ~ "::text || '@' || now()::text)",
+        'scd_id': "(" ~ key ~ "::text || '@' || statement_timestamp()::text)",
         'invalidate_hard_deletes': true,
         'hard_deletes': adapter.get_hard_deletes_behavior(config),
     }) -%}

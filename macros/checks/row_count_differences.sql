@@ -9,7 +9,7 @@ select
     'count(*)'::text as column_name,
     coalesce(b.row_count::text, 'a baseline') as expected,
     coalesce(c.row_count::text, 'the table is gone') as actual
-from ({{ baseline_as_of_cut_over(ref('row_counts_baseline')) }}) as b
+from ({{ baseline_as_of_cut_over(ref('row_counts_baseline'), 'baseline.table_name') }}) as b
 full join {{ ref('row_counts') }} as c on b.table_name = c.table_name
 where b.row_count is distinct from c.row_count
 {% endmacro %}

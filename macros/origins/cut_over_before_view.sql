@@ -1,8 +1,12 @@
 {% macro cut_over_before_view() %}
     {#- The pre-hook of every origin view. The first one to run migrates all core tables, in the view's own transaction;
-        the others find it done. The refs make dbt take the whole baseline before. -#}
+        the others find it done. The refs make dbt take the whole baseline before, and the summary first of all views:
+        where a migration is refused, that is said once, and the others are skipped. -#}
+    {%- if this.identifier != 'origin_summary' -%}{%- do ref('origin_summary') -%}{%- endif -%}
     {%- do ref('row_counts_baseline') -%}
     {%- do ref('aggregates_baseline') -%}
+    {%- do ref('catalogue_baseline') -%}
+    {%- do ref('other_tables_baseline') -%}
     {%- do ref('student_school_chain_baseline') -%}
     {%- do ref('student_modules_chain_baseline') -%}
     {%- do ref('assessment_marks_chain_baseline') -%}
@@ -11,6 +15,14 @@
         {%- do run_query(wait_for_runner_lock()) -%}
         {%- set tables = unmigrated_tables() -%}
         {%- if tables -%}
+            {%- do refuse_open_migration(tables) -%}
+            {%- if var('mode') == 'online' -%}
+                {%- do exceptions.raise_compiler_error(
+                    'add_cms_id: online mode commits batch by batch, which the transaction of a model cannot. Nothing was changed:'
+                    ~ ' run dbt run-operation add_cms_id first, then dbt build again.'
+                ) -%}
+            {%- endif -%}
+            {%- do refuse_findings(tables, 'window') -%}
             {%- do refuse_without_proof(tables) -%}
             {%- do run_plan(window_plan(tables)) -%}
         {%- endif -%}

@@ -18,14 +18,14 @@ totals as (
 
 students_per_school as (
     select
-        sch.code as school_code,
+        coalesce(sch.code::text, '(no code)') as school_code,
         count(distinct s.std_no) as student_count
     from {{ source('registry', 'students') }} as s
     inner join {{ source('registry', 'student_programs') }} as sp on s.std_no = sp.std_no
     inner join {{ source('registry', 'structures') }} as st on sp.structure_id = st.id
     inner join {{ source('registry', 'programs') }} as p on st.program_id = p.id
     inner join {{ source('registry', 'schools') }} as sch on p.school_id = sch.id
-    group by sch.code
+    group by 1
 )
 
 select

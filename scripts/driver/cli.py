@@ -47,7 +47,7 @@ COMMANDS = {
     "report": Entry("Look", prepares=True),
     "restore": Entry("Go back", prepares=True),
     "undo": Entry("Go back", prepares=True),
-    "drizzle": Entry("The application's own code", prepares=False),
+    "drizzle": Entry("The application's own code", prepares=True),
 }
 
 

@@ -103,6 +103,16 @@ def log(session: psycopg.Connection[Any], audit_schema: str, event: str, detail:
     session.execute(_in_schema(audit_schema, "insert into {events} (event, detail) values (%s, %s)"), [event, detail])
 
 
+def has_event(session: psycopg.Connection[Any], audit_schema: str, event: str, detail: str) -> bool:
+    """Whether the log of the audit schema has exactly this line."""
+    if not _is_there(session, audit_schema, "events"):
+        return False
+    row = session.execute(
+        _in_schema(audit_schema, "select exists (select from {events} where event = %s and detail = %s)"), [event, detail]
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def _is_there(session: psycopg.Connection[Any], audit_schema: str, table: str) -> bool:
     row = session.execute(
         "select exists (select from pg_catalog.pg_class where relname = %s and relnamespace::regnamespace::text"

@@ -111,7 +111,7 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write it into its backup's folder, whole or not at all."""
-        _write(folder / NAME, self._content())
+        write_checked(folder / NAME, self._content())
 
     def _content(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self)}
@@ -139,7 +139,7 @@ class Verification:
 
     def write(self, folder: Path) -> None:
         """Write it into its backup's folder, whole or not at all."""
-        _write(folder / VERIFIED, asdict(self))
+        write_checked(folder / VERIFIED, asdict(self))
 
 
 def read(folder: Path) -> Manifest:
@@ -152,7 +152,7 @@ def read(folder: Path) -> Manifest:
     path = folder / NAME
     if not path.exists() and _can_search(folder):
         raise Problem("The backup has no manifest: it was never finished, or the file is lost", where=str(folder), do=REFUSAL)
-    content = _read(path, "The manifest")
+    content = read_checked(path, "The manifest")
     if content.pop("format", None) != FORMAT:
         raise Problem("The manifest is of a format this version does not know", where=str(path), do=REFUSAL)
     try:
@@ -183,7 +183,7 @@ def read_verification(folder: Path, manifest: Manifest) -> Verification | None:
     if not path.exists():
         return None
     try:
-        verification = Verification(**_read(path, "The record of the test restore"))
+        verification = Verification(**read_checked(path, "The record of the test restore"))
     except TypeError as error:
         raise Problem("The record of the test restore is damaged", where=str(path), do=REFUSAL) from error
     if verification.backup_id != manifest.backup_id or verification.manifest_sha256 != manifest.checksum:
@@ -271,8 +271,16 @@ def _unreadable(path: Path, error: OSError) -> Problem:
     )
 
 
-def _read(path: Path, what: str) -> dict[str, Any]:
-    """A JSON file with a checksum of itself, without that checksum."""
+def read_checked(path: Path, what: str) -> dict[str, Any]:
+    """
+    A JSON file with a checksum of itself, without that checksum.
+
+    Args:
+        path: the file.
+        what: what it is, for the message.
+    Raises:
+        Problem: it cannot be read or was changed.
+    """
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -288,7 +296,8 @@ def _read(path: Path, what: str) -> dict[str, Any]:
     return dict(content)
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def write_checked(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file with a checksum of itself, whole or not at all."""
     files.write_private(path, _spell(content, _checksum(content)))
 
 

@@ -1,0 +1,646 @@
+"""Damage done to a migrated registry, each with the tests that must see it, and no others.
+
+A test is called by its label: a singular test by its name, a packaged expectation by `table: expectation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from support.local_rows import CORE_TABLES, insert_local_row
+
+Row = dict[str, str | None]
+Shown = dict[str, list[Row]]
+
+ROWS = "core_rows_unchanged"
+IDS = "ids_unchanged"
+COUNTS = "row_counts_unchanged"
+POPULATION = "cms_id_equals_id"
+UNIQUE = "cms_ids_unique"
+COLUMNS = "cms_id_columns_exist"
+CONSTRAINTS = "cms_id_constraints_exist"
+MARKS = "marks_unchanged"
+PER_SCHOOL = "students_per_school_unchanged"
+SCHOOLS_CHAIN = "student_school_chain_unchanged"
+MODULES_CHAIN = "student_modules_chain_unchanged"
+ASSESSMENTS_CHAIN = "assessment_marks_chain_unchanged"
+PREREQUISITES_CHAIN = "module_prerequisites_chain_unchanged"
+
+MISSING = {"expected": "the row", "actual": "the row is missing"}
+ADDED = {"expected": "no such row", "actual": "an additional row"}
+NOBODY = 2147483000  # an id that no row has
+
+
+def exists(table: str) -> str:
+    """The label of an expectation."""
+    return f"{table}: expect_column_to_exist"
+
+
+def of_type(table: str) -> str:
+    """The label of an expectation."""
+    return f"{table}: expect_column_values_to_be_of_type"
+
+
+def unique(table: str) -> str:
+    """The label of an expectation."""
+    return f"{table}: expect_column_values_to_be_unique"
+
+
+def pair_equal(table: str) -> str:
+    """The label of an expectation."""
+    return f"{table}: expect_column_pair_values_to_be_equal"
+
+
+def same_count(table: str) -> str:
+    """The label of an expectation."""
+    return f"{table}: expect_table_row_count_to_equal_other_table"
+
+
+class Database:
+    """The registry to be damaged, as its superuser; foreign keys and triggers are off."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+        connection.execute("set session_replication_role to replica")
+
+    def run(self, statement: str, rows: int | None = 1) -> None:
+        """Run one statement, which must touch so many rows."""
+        touched = self.connection.execute(statement.encode()).rowcount
+        assert rows is None or touched == rows, f"{touched} rows touched by {statement}"
+
+    def row(self, query: str) -> tuple[Any, ...]:
+        """The first row of a query."""
+        found = self.connection.execute(query.encode()).fetchone()
+        assert found is not None, f"no row: {query}"
+        return found
+
+    def value(self, query: str) -> Any:
+        """Its first column."""
+        return self.row(query)[0]
+
+    def columns(self, table: str) -> list[str]:
+        """A table's columns."""
+        query = "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum"
+        return [name for (name,) in self.connection.execute(query, [table])]
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One kind of damage.
+
+    Attributes:
+        name: what it is.
+        seed: does it; returns, by label, rows that the failing tests must show (a part of each row).
+        red: the labels of the tests that fail.
+        errors: packaged expectations that cannot even run any more.
+        parsed: whether the tests decide on it while dbt writes their SQL, so that dbt itself has to run them.
+    """
+
+    name: str
+    seed: Callable[[Database], Shown]
+    red: frozenset[str]
+    errors: frozenset[str] = frozenset()
+    parsed: bool = False
+
+
+CORRUPTIONS: list[Corruption] = []
+
+
+def corruption(
+    *red: str, errors: set[str] | None = None, parsed: bool = False
+) -> Callable[[Callable[[Database], Shown]], Callable[[Database], Shown]]:
+    """Enter a function in the list under its own name."""
+
+    def enter(seed: Callable[[Database], Shown]) -> Callable[[Database], Shown]:
+        CORRUPTIONS.append(Corruption(seed.__name__, seed, frozenset(red), frozenset(errors or ()), parsed))
+        return seed
+
+    return enter
+
+
+def enter_for(name: str, seed: Callable[[Database], Shown], red: set[str]) -> None:
+    """Enter one of a family."""
+    CORRUPTIONS.append(Corruption(name, seed, frozenset(red)))
+
+
+def row(table: str, key: object, column: str | None, expected: object, actual: object) -> Row:
+    """A failing row."""
+    return {"table_name": table, "key": str(key), "column_name": column, "expected": str(expected), "actual": str(actual)}
+
+
+def cells(table: str, key: object, changes: Mapping[str, tuple[object, object]]) -> list[Row]:
+    """The failing rows of one row in which several columns differ: column -> (expected, actual)."""
+    return [row(table, key, column, was, now) for column, (was, now) in changes.items()]
+
+
+# ---- keys
+
+# an attempt in a semester, and whether it has assessment marks
+_ATTEMPT = (
+    "select sm.id, sm.semester_module_id, sm.student_semester_id, sm.marks, sm.grade::text from student_modules as sm"
+    " where {}exists (select from assessment_marks as am where am.student_module_id = sm.id) order by sm.id"
+)
+WITHOUT_MARKS = _ATTEMPT.format("not ")
+WITH_MARKS = _ATTEMPT.format("")
+
+
+@corruption(ROWS, MODULES_CHAIN)
+def two_attempts_swap_their_semesters(db: Database) -> Shown:
+    first, _, semester, *_ = db.row(WITHOUT_MARKS)
+    second, _, other, *_ = db.row(
+        f"select * from ({WITHOUT_MARKS}) as a where student_semester_id <> {semester} order by id desc"
+    )
+    db.run(f"update student_modules set student_semester_id = {semester + other} - student_semester_id where id in ({first}, {second})", 2)
+    return {
+        ROWS: [
+            row("student_modules", first, "student_semester_id", semester, other),
+            row("student_modules", second, "student_semester_id", other, semester),
+        ],
+        MODULES_CHAIN: [row("student_modules_chain", first, "student_semester_id", semester, other)],
+    }
+
+
+@corruption(ROWS, MODULES_CHAIN, ASSESSMENTS_CHAIN)
+def an_attempt_points_to_another_module(db: Database) -> Shown:
+    attempt, module, *_ = db.row(WITH_MARKS)
+    other = db.value(f"select min(id) from semester_modules where id <> {module}")
+    mark = db.value(f"select min(id) from assessment_marks where student_module_id = {attempt}")
+    db.run(f"update student_modules set semester_module_id = {other} where id = {attempt}")
+    return {
+        ROWS: [row("student_modules", attempt, "semester_module_id", module, other)],
+        MODULES_CHAIN: [row("student_modules_chain", attempt, "semester_module_id_check", module, other)],
+        ASSESSMENTS_CHAIN: [row("assessment_marks_chain", mark, "semester_module_id", module, other)],
+    }
+
+
+@corruption(ROWS, SCHOOLS_CHAIN, PER_SCHOOL)
+def a_programme_moves_to_another_school(db: Database) -> Shown:
+    programme, school, code = db.row(
+        "select p.id, s.id, s.code from programs as p join schools as s on s.id = p.school_id"
+        " join structures as st on st.program_id = p.id join student_programs as sp on sp.structure_id = st.id"
+        " group by p.id, s.id, s.code order by count(*) desc, p.id"
+    )
+    other, other_code = db.row(f"select id, code from schools where id <> {school} order by id")
+    enrolment = db.value(
+        "select min(sp.id) from student_programs as sp join structures as st on sp.structure_id = st.id"
+        f" where st.program_id = {programme}"
+    )
+    db.run(f"update programs set school_id = {other} where id = {programme}")
+    return {
+        ROWS: [row("programs", programme, "school_id", school, other)],
+        SCHOOLS_CHAIN: cells(
+            "student_school_chain",
+            enrolment,
+            {"school_id": (school, other), "school_id_check": (school, other), "school_code": (code, other_code)},
+        ),
+        PER_SCHOOL: [
+            {"table_name": "students_per_school", "key": f"students_per_school: {code}"},
+            {"table_name": "students_per_school", "key": f"students_per_school: {other_code}"},
+        ],
+    }
+
+
+# ---- marks
+
+
+@corruption(ROWS, MARKS)
+def one_mark_changed(db: Database) -> Shown:
+    attempt, marks = db.row("select id, marks from student_modules where marks ~ '^[0-9]+$' order by id")
+    total = db.value("select sum(marks::numeric) from student_modules where marks ~ '^[0-9]+(\\.[0-9]+)?$'")
+    db.run(f"update student_modules set marks = (marks::integer + 1)::text where id = {attempt}")
+    return {
+        ROWS: [row("student_modules", attempt, "marks", marks, int(marks) + 1)],
+        MARKS: [row("marks", "total_marks", "aggregate_value", total, total + 1)],
+    }
+
+
+@corruption(ROWS)
+def two_marks_changed_with_the_same_sum(db: Database) -> Shown:
+    first, marks = db.row("select id, marks from student_modules where marks ~ '^[0-9]+$' order by id")
+    second, other = db.row("select id, marks from student_modules where marks ~ '^[0-9]+$' order by id desc")
+    db.run(f"update student_modules set marks = '{int(marks) + 1}' where id = {first}")
+    db.run(f"update student_modules set marks = '{int(other) - 1}' where id = {second}")
+    return {
+        ROWS: [
+            row("student_modules", first, "marks", marks, int(marks) + 1),
+            row("student_modules", second, "marks", other, int(other) - 1),
+        ]
+    }
+
+
+@corruption(ROWS, MARKS)
+def a_mark_no_longer_a_number(db: Database) -> Shown:
+    attempt, marks = db.row("select id, marks from student_modules where marks ~ '^[0-9]+$' order by id")
+    before = db.value("select count(*) from student_modules where marks !~ '^\\s*[-+]?[0-9]+(\\.[0-9]+)?\\s*$'")
+    db.run(f"update student_modules set marks = '' where id = {attempt}")
+    return {
+        ROWS: [row("student_modules", attempt, "marks", marks, "")],
+        MARKS: [row("marks", "marks_not_numeric", "aggregate_value", before, before + 1)],
+    }
+
+
+@corruption(ROWS, MARKS)
+def a_grade_never_given_before(db: Database) -> Shown:
+    attempt, grade = db.row("select id, grade::text from student_modules order by id")
+    new = db.value(
+        "select enumlabel from pg_enum where enumtypid = 'grade'::regtype"
+        " and enumlabel not in (select grade::text from student_modules) order by enumsortorder"
+    )
+    grades = db.value("select count(distinct grade) from student_modules")
+    db.run(f"update student_modules set grade = '{new}' where id = {attempt}")
+    return {
+        ROWS: [row("student_modules", attempt, "grade", grade, new)],
+        MARKS: [row("marks", "distinct_grades", "aggregate_value", grades, grades + 1)],
+    }
+
+
+@corruption(ROWS)
+def a_text_of_blanks_in_place_of_none(db: Database) -> Shown:
+    module, remark = db.row("select id, remark from modules where remark is null order by id")
+    db.run(f"update modules set remark = ' ' where id = {module}")
+    return {ROWS: [row("modules", module, "remark", "NULL", " ")]}
+
+
+# ---- rows
+
+
+@corruption(ROWS, IDS, COUNTS, same_count("next_of_kins"))
+def a_row_deleted(db: Database) -> Shown:
+    key = db.value("select max(id) from next_of_kins")
+    count = db.value("select count(*) from next_of_kins")
+    db.run(f"delete from next_of_kins where id = {key}")
+    return {
+        ROWS: [{"table_name": "next_of_kins", "key": str(key), **MISSING}],
+        IDS: [{"table_name": "next_of_kins", "key": str(key), **MISSING}],
+        COUNTS: [{"table_name": "next_of_kins", "column_name": "count(*)", "expected": str(count), "actual": str(count - 1)}],
+    }
+
+
+@corruption(
+    ROWS, IDS, COUNTS, MODULES_CHAIN, ASSESSMENTS_CHAIN, MARKS, same_count("student_modules"),
+    "assessment_marks_point_to_student_modules",
+)  # fmt: skip
+def an_attempt_deleted_under_its_marks(db: Database) -> Shown:
+    attempt, *_ = db.row(f"select * from ({WITH_MARKS}) as a where marks ~ '^[1-9]'")
+    mark = db.value(f"select min(id) from assessment_marks where student_module_id = {attempt}")
+    db.run(f"delete from student_modules where id = {attempt}")
+    return {
+        IDS: [{"table_name": "student_modules", "key": str(attempt), **MISSING}],
+        MODULES_CHAIN: [{"table_name": "student_modules_chain", "key": str(attempt), **MISSING}],
+        ASSESSMENTS_CHAIN: [{"table_name": "assessment_marks_chain", "key": str(mark), **MISSING}],
+        "assessment_marks_point_to_student_modules": [
+            row("assessment_marks", mark, "student_module_id", "a row of student_modules", f"no student_modules with id {attempt}")
+        ],
+    }
+
+
+@corruption(ROWS, IDS)
+def a_row_replaced_by_one_of_another_id(db: Database) -> Shown:
+    key = db.value("select max(id) from student_education")
+    db.run(f"update student_education set id = {NOBODY}, cms_id = {NOBODY} where id = {key}")
+    return {
+        ROWS: [
+            {"table_name": "student_education", "key": str(key), **MISSING},
+            {"table_name": "student_education", "key": str(NOBODY), **ADDED},
+        ],
+        IDS: [
+            {"table_name": "student_education", "key": str(key), **MISSING},
+            {"table_name": "student_education", "key": str(NOBODY), **ADDED},
+        ],
+    }
+
+
+_CHAINS_OF_A_NEW_ROW = {
+    "student_modules": {MODULES_CHAIN, MARKS},
+    "student_programs": {SCHOOLS_CHAIN},
+    "module_prerequisites": {PREREQUISITES_CHAIN},
+}
+
+
+def _row_added(table: str) -> Callable[[Database], Shown]:
+    def seed(db: Database) -> Shown:
+        count = db.value(f"select count(*) from {table}")
+        db.run(insert_local_row(table, db.columns(table), new_id=NOBODY))
+        if table == "student_modules":
+            db.run(f"update student_modules set marks = '55' where id = {NOBODY}")
+        return {
+            ROWS: [{"table_name": table, "key": str(NOBODY), **ADDED}],
+            IDS: [{"table_name": table, "key": str(NOBODY), **ADDED}],
+            COUNTS: [{"table_name": table, "expected": str(count), "actual": str(count + 1)}],
+            POPULATION: [row(table, NOBODY, "cms_id", NOBODY, "NULL")],
+        }
+
+    return seed
+
+
+for _table in CORE_TABLES:
+    enter_for(
+        f"a_row_added_to_{_table}",
+        _row_added(_table),
+        {ROWS, IDS, COUNTS, POPULATION, same_count(_table), *_CHAINS_OF_A_NEW_ROW.get(_table, ())},
+    )
+
+
+# ---- cms_id
+
+
+@corruption(POPULATION)
+def a_cms_id_emptied(db: Database) -> Shown:
+    key = db.value("select max(id) from student_semesters")
+    db.run(f"update student_semesters set cms_id = null where id = {key}")
+    return {POPULATION: [row("student_semesters", key, "cms_id", key, "NULL")]}
+
+
+@corruption(POPULATION, pair_equal("programs"))
+def two_cms_ids_swapped(db: Database) -> Shown:
+    first, second = db.row("select min(id), max(id) from programs")
+    db.run(f"update programs set cms_id = null where id = {first}")
+    db.run(f"update programs set cms_id = {first} where id = {second}")
+    db.run(f"update programs set cms_id = {second} where id = {first}")
+    return {
+        POPULATION: [row("programs", first, "cms_id", first, second), row("programs", second, "cms_id", second, first)]
+    }
+
+
+def _cms_id_of_another_row(table: str) -> Callable[[Database], Shown]:
+    def seed(db: Database) -> Shown:
+        first, last = db.row(f"select min(id), max(id) from {table}")
+        db.run(f"alter table {table} drop constraint {table}_cms_id_unique", None)
+        db.run(f"update {table} set cms_id = {last} where id = {first}")
+        return {
+            POPULATION: [row(table, first, "cms_id", first, last)],
+            UNIQUE: [row(table, f"{first}, {last}", "cms_id", f"cms_id {last} once", "2 times")],
+            CONSTRAINTS: [{"table_name": table, "column_name": "cms_id", "actual": "no unique constraint on cms_id"}],
+        }
+
+    return seed
+
+
+for _table in CORE_TABLES:
+    enter_for(
+        f"the_cms_id_of_another_row_in_{_table}",
+        _cms_id_of_another_row(_table),
+        {POPULATION, UNIQUE, CONSTRAINTS, unique(_table), pair_equal(_table)},
+    )
+
+
+# ---- constraints and columns
+
+
+def _constraint(actual: str) -> Shown:
+    expected = "UNIQUE (cms_id), valid, named modules_cms_id_unique"
+    return {CONSTRAINTS: [{"table_name": "modules", "column_name": "cms_id", "expected": expected, "actual": actual}]}
+
+
+@corruption(CONSTRAINTS)
+def the_constraint_dropped(db: Database) -> Shown:
+    db.run("alter table modules drop constraint modules_cms_id_unique", None)
+    return _constraint("no unique constraint on cms_id")
+
+
+@corruption(CONSTRAINTS)
+def the_constraint_replaced_by_a_plain_unique_index(db: Database) -> Shown:
+    db.run("alter table modules drop constraint modules_cms_id_unique", None)
+    db.run("create unique index modules_cms_id_unique on modules (cms_id)", None)
+    return _constraint("no unique constraint on cms_id")
+
+
+@corruption(CONSTRAINTS)
+def the_constraint_on_more_than_cms_id(db: Database) -> Shown:
+    db.run("alter table modules drop constraint modules_cms_id_unique", None)
+    db.run("alter table modules add constraint modules_cms_id_unique unique (cms_id, code)", None)
+    return _constraint("no unique constraint on cms_id")
+
+
+@corruption(CONSTRAINTS)
+def the_constraint_renamed(db: Database) -> Shown:
+    db.run("alter table modules rename constraint modules_cms_id_unique to modules_other", None)
+    return _constraint("the constraint is named modules_other")
+
+
+@corruption(CONSTRAINTS)
+def the_constraint_deferrable(db: Database) -> Shown:
+    db.run("alter table modules drop constraint modules_cms_id_unique", None)
+    db.run("alter table modules add constraint modules_cms_id_unique unique (cms_id) deferrable", None)
+    return _constraint("constraint modules_cms_id_unique is not valid or is deferrable")
+
+
+@corruption(COLUMNS)
+def cms_id_not_null(db: Database) -> Shown:
+    db.run("alter table structures alter column cms_id set not null", None)
+    return {
+        COLUMNS: [
+            {"table_name": "structures", "column_name": "cms_id", "expected": "integer, nullable", "actual": "integer, NOT NULL"}
+        ]
+    }
+
+
+def _halves(bit: int) -> tuple[list[str], list[str]]:
+    """The core tables in two lots. No two tables are in the same lots for all four bits, so that four rounds tell all
+    tables' tests apart."""
+    ones = [table for number, table in enumerate(CORE_TABLES, start=1) if number >> bit & 1]
+    return ones, [table for table in CORE_TABLES if table not in ones]
+
+
+def _columns_dropped_and_changed(bit: int) -> None:
+    dropped, changed = _halves(bit)
+
+    def seed(db: Database) -> Shown:
+        for table in dropped:
+            db.run(f"alter table {table} drop column cms_id", None)
+        for table in changed:
+            db.run(f"alter table {table} alter column cms_id type bigint", None)
+        missing = [{"table_name": table, "column_name": "cms_id", "actual": "the column is missing"} for table in dropped]
+        named = [{"table_name": table, "column_name": "cms_id", "actual": "column cms_id is missing"} for table in dropped]
+        return {
+            COLUMNS: [
+                *named,
+                *({"table_name": table, "expected": "integer, nullable", "actual": "bigint, nullable"} for table in changed),
+            ],
+            CONSTRAINTS: list(named),
+            POPULATION: list(missing),
+            UNIQUE: list(missing),
+        }
+
+    CORRUPTIONS.append(
+        Corruption(
+            f"cms_id_dropped_or_of_another_type_{bit + 1}",
+            seed,
+            frozenset(
+                {COLUMNS, CONSTRAINTS, POPULATION, UNIQUE, *map(exists, dropped), *map(of_type, changed)}
+            ),
+            errors=frozenset({*map(unique, dropped), *map(pair_equal, dropped)}),
+            parsed=True,
+        )
+    )
+
+
+for _bit in range(4):
+    _columns_dropped_and_changed(_bit)
+
+
+@corruption(
+    COLUMNS, POPULATION, UNIQUE, ROWS, of_type("schools"), errors={pair_equal("schools")}, parsed=True
+)
+def cms_id_a_text_and_other_columns_changed(db: Database) -> Shown:
+    db.run("alter table schools alter column cms_id type text", None)
+    db.run("alter table programs rename column level to stage", None)
+    db.run("alter table structures add column note text", None)
+    wrong = {"table_name": "schools", "column_name": "cms_id", "expected": "a column of type integer", "actual": "a column of type text"}
+    return {
+        COLUMNS: [{"table_name": "schools", "expected": "integer, nullable", "actual": "text, nullable"}],
+        POPULATION: [wrong],
+        UNIQUE: [wrong],
+        ROWS: [
+            {"table_name": "programs", "column_name": "level", "expected": "column level", "actual": "the column is missing"},
+            {"table_name": "programs", "column_name": "stage", "expected": "no such column", "actual": "an additional column"},
+            {"table_name": "structures", "column_name": "note", "expected": "no such column", "actual": "an additional column"},
+        ],
+    }
+
+
+# ---- orphans: each of the spec's thirteen foreign keys, a row of which points to nothing
+
+_USED = "exists (select from student_modules as x join assessment_marks as a on a.student_module_id = x.id where x.semester_module_id = c.id)"
+_ORPHANS: list[tuple[str, str, str, str, str, set[str]]] = [
+    # test, child, column, parent, which row, what else is red
+    (
+        "programs_point_to_schools", "programs", "school_id", "schools",
+        "exists (select from structures as st join student_programs as sp on sp.structure_id = st.id where st.program_id = c.id)",
+        {ROWS, SCHOOLS_CHAIN, PER_SCHOOL},
+    ),
+    (
+        "structures_point_to_programs", "structures", "program_id", "programs",
+        "exists (select from student_programs as sp where sp.structure_id = c.id)",
+        {ROWS, SCHOOLS_CHAIN, PER_SCHOOL},
+    ),
+    ("structure_semesters_point_to_structures", "structure_semesters", "structure_id", "structures", "true", {ROWS}),
+    (
+        "student_programs_point_to_structures", "student_programs", "structure_id", "structures",
+        "not exists (select from student_programs as o where o.std_no = c.std_no and o.id <> c.id)",
+        {ROWS, SCHOOLS_CHAIN, PER_SCHOOL},
+    ),
+    (
+        "student_semesters_point_to_student_programs", "student_semesters", "student_program_id", "student_programs",
+        "exists (select from student_modules as x where x.student_semester_id = c.id)",
+        {ROWS, MODULES_CHAIN},
+    ),
+    (
+        "student_semesters_point_to_structure_semesters", "student_semesters", "structure_semester_id", "structure_semesters",
+        "exists (select from student_modules as x where x.student_semester_id = c.id)",
+        {ROWS, MODULES_CHAIN},
+    ),
+    (
+        "semester_modules_point_to_modules", "semester_modules", "module_id", "modules",
+        f"{_USED} and not exists (select from module_prerequisites as p where c.id in (p.semester_module_id, p.prerequisite_id))",
+        {ROWS, MODULES_CHAIN, ASSESSMENTS_CHAIN},
+    ),
+    ("semester_modules_point_to_structure_semesters", "semester_modules", "semester_id", "structure_semesters", "true", {ROWS}),
+    (
+        "student_modules_point_to_semester_modules", "student_modules", "semester_module_id", "semester_modules",
+        "not exists (select from assessment_marks as a where a.student_module_id = c.id)",
+        {ROWS, MODULES_CHAIN},
+    ),
+    (
+        "student_modules_point_to_student_semesters", "student_modules", "student_semester_id", "student_semesters",
+        "true", {ROWS, MODULES_CHAIN},
+    ),
+    (
+        "module_prerequisites_point_to_semester_modules", "module_prerequisites", "semester_module_id", "semester_modules",
+        "true", {ROWS, PREREQUISITES_CHAIN},
+    ),
+    (
+        "module_prerequisites_point_to_prerequisites", "module_prerequisites", "prerequisite_id", "semester_modules",
+        "true", {ROWS, PREREQUISITES_CHAIN},
+    ),
+    (
+        "assessment_marks_point_to_student_modules", "assessment_marks", "student_module_id", "student_modules",
+        "true", {ASSESSMENTS_CHAIN},
+    ),
+]  # fmt: skip
+
+
+def _orphan(test: str, child: str, column: str, parent: str, which: str) -> Callable[[Database], Shown]:
+    def seed(db: Database) -> Shown:
+        key, value = db.row(f"select c.id, c.{column} from {child} as c where c.{column} is not null and {which} order by c.id")
+        db.run(f"update {child} set {column} = {NOBODY} where id = {key}")
+        shown: Shown = {test: [row(child, key, column, f"a row of {parent}", f"no {parent} with id {NOBODY}")]}
+        if child in CORE_TABLES:
+            shown[ROWS] = [row(child, key, column, value, NOBODY)]
+        return shown
+
+    return seed
+
+
+for _test, _child, _column, _parent, _which, _also in _ORPHANS:
+    enter_for(f"orphan_{_child}_{_column}", _orphan(_test, _child, _column, _parent, _which), {_test, *_also})
+
+
+# ---- what only a chain or an aggregate can see
+
+
+@corruption(SCHOOLS_CHAIN, PER_SCHOOL, MODULES_CHAIN)
+def a_student_deleted(db: Database) -> Shown:
+    student, enrolment, attempt = db.row(
+        "select s.std_no, min(sp.id), min(sm.id) from students as s join student_programs as sp on sp.std_no = s.std_no"
+        " join student_semesters as ss on ss.student_program_id = sp.id"
+        " join student_modules as sm on sm.student_semester_id = ss.id group by 1 order by 1"
+    )
+    db.run(f"delete from students where std_no = {student}")
+    return {
+        SCHOOLS_CHAIN: [{"table_name": "student_school_chain", "key": str(enrolment), **MISSING}],
+        MODULES_CHAIN: [{"table_name": "student_modules_chain", "key": str(attempt), **MISSING}],
+    }
+
+
+@corruption(ASSESSMENTS_CHAIN)
+def an_assessment_of_another_module(db: Database) -> Shown:
+    assessment, module, mark = db.row(
+        "select a.id, a.module_id, min(am.id) from assessments as a join assessment_marks as am on am.assessment_id = a.id"
+        " group by 1, 2 order by 1"
+    )
+    other = db.value(f"select min(id) from modules where id <> {module}")
+    db.run(f"update assessments set module_id = {other} where id = {assessment}")
+    return {ASSESSMENTS_CHAIN: [row("assessment_marks_chain", mark, "assessment_module_id", module, other)]}
+
+
+@corruption(ASSESSMENTS_CHAIN)
+def an_assessment_mark_deleted(db: Database) -> Shown:
+    mark = db.value("select max(id) from assessment_marks")
+    db.run(f"delete from assessment_marks where id = {mark}")
+    return {ASSESSMENTS_CHAIN: [{"table_name": "assessment_marks_chain", "key": str(mark), **MISSING}]}
+
+
+@corruption(ROWS, PREREQUISITES_CHAIN)
+def two_prerequisites_swapped(db: Database) -> Shown:
+    first, one = db.row("select id, prerequisite_id from module_prerequisites order by id")
+    second, two = db.row(f"select id, prerequisite_id from module_prerequisites where prerequisite_id <> {one} order by id desc")
+    db.run(f"update module_prerequisites set prerequisite_id = {one + two} - prerequisite_id where id in ({first}, {second})", 2)
+    return {
+        ROWS: [row("module_prerequisites", first, "prerequisite_id", one, two)],
+        PREREQUISITES_CHAIN: [
+            row("module_prerequisites_chain", first, "prerequisite_id_check", one, two),
+            row("module_prerequisites_chain", second, "prerequisite_id_check", two, one),
+        ],
+    }
+
+
+@corruption(ROWS, SCHOOLS_CHAIN, PER_SCHOOL)
+def a_school_code_changed(db: Database) -> Shown:
+    school, code, students = db.row(
+        "select s.id, s.code, count(distinct sp.std_no) from schools as s join programs as p on p.school_id = s.id"
+        " join structures as st on st.program_id = p.id join student_programs as sp on sp.structure_id = st.id"
+        " group by 1, 2 order by 1"
+    )
+    db.run(f"update schools set code = 'changed' where id = {school}")
+    return {
+        ROWS: [row("schools", school, "code", code, "changed")],
+        PER_SCHOOL: [
+            row("students_per_school", f"students_per_school: {code}", "aggregate_value", students, "NULL"),
+            row("students_per_school", "students_per_school: changed", "aggregate_value", "NULL", students),
+        ],
+    }

@@ -1,0 +1,157 @@
+"""Every test of the project sees the damage it is there for, and no other test cries out.
+
+The damage stands in support/corruptions.py. Damage to rows is done and undone in one transaction on one migrated
+registry, in which the SQL that dbt wrote for each test is run; damage that a test notices while its SQL is written is
+done to a registry of its own and judged by dbt itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from conftest import DATABASE, _registry
+from psycopg.rows import dict_row
+from support.corruptions import CORRUPTIONS, Corruption, Database, Shown
+from support.dbt_runner import DbtRun
+from support.registry import OWNER, Registry
+
+pytestmark = pytest.mark.one_major
+NO_BACKUP = {"require_backup": False}
+SUPERUSER = "postgres"
+
+
+@dataclass
+class Verdict:
+    """What a test says.
+
+    Attributes:
+        status: pass, fail or error.
+        rows: its failing rows.
+        message: why it could not run.
+    """
+
+    status: str
+    rows: list[dict[str, Any]]
+    message: str = ""
+
+
+def labels(run: DbtRun) -> dict[str, str]:
+    """{unique id: label} of the tests, from dbt's manifest."""
+    nodes = json.loads((run.target_path / "manifest.json").read_text())["nodes"]
+    found = {}
+    for unique_id, node in nodes.items():
+        if node["resource_type"] == "test":
+            generic = node.get("test_metadata")
+            found[unique_id] = f"{node['sources'][0][1]}: {generic['name']}" if generic else node["name"]
+    assert len(set(found.values())) == len(found), "two tests have the same label"
+    return found
+
+
+@dataclass
+class Judged:
+    """A migrated registry that passes every test, and the SQL of these tests."""
+
+    registry: Registry
+    compiled: dict[str, str]
+
+    def verdicts(self, connection: psycopg.Connection[Any]) -> dict[str, Verdict]:
+        """Run every test's SQL as the registry's owner."""
+        found = {}
+        connection.execute(f"set local role {OWNER}")
+        for label, query in self.compiled.items():
+            try:
+                with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+                    rows = cursor.execute(query.encode()).fetchall()
+                found[label] = Verdict("fail" if rows else "pass", rows)
+            except psycopg.Error as error:
+                found[label] = Verdict("error", [], str(error))
+        connection.execute("reset role")
+        return found
+
+
+@pytest.fixture(scope="module")
+def judged(servers: Any, dbt_runner: Any, major: int) -> Iterator[Judged]:
+    """A migrated registry for all that is undone again."""
+    registry = _registry(servers, dbt_runner, major, "migrated")
+    run = registry.dbt_ok("test", variables=NO_BACKUP)
+    names = labels(run)
+    assert {result.unique_id for result in run.results} == set(names), "dbt test did not run every test"
+    # a copy that outlives the usual database, which other tests replace
+    with registry.server.connect() as connection:
+        connection.execute(f'drop database if exists "judged" with (force)')
+        connection.execute(f'alter database "{DATABASE}" rename to "judged"')
+    copy = Registry(registry.server, "judged", registry.runner, registry.counts)
+    # dbt writes the database's name into every relation's
+    compiled = {names[result.unique_id]: result.compiled.replace(f'"{DATABASE}".', "") for result in run.results}
+    yield Judged(copy, compiled)
+    registry.server.drop_database("judged")
+
+
+def assert_shown(verdicts: dict[str, Verdict], corruption: Corruption, shown: Shown) -> None:
+    """Exactly the right tests are red, and their rows say what is wrong and where."""
+    errors = {label: verdict.message for label, verdict in verdicts.items() if verdict.status == "error"}
+    assert set(errors) == corruption.errors, errors
+    assert {label for label, verdict in verdicts.items() if verdict.status == "fail"} == corruption.red
+    for label in corruption.red:
+        if ": " in label:
+            continue  # a packaged expectation has rows of its own kind
+        for row in verdicts[label].rows:
+            assert row["table_name"] and row["expected"] is not None and row["actual"] is not None, (label, row)
+            assert row["expected"] != row["actual"], (label, row)
+            assert row["key"] is not None or row["column_name"] in (None, "cms_id", "count(*)") or "column" in row["actual"]
+    assert set(shown) <= corruption.red
+    for label, wanted in shown.items():
+        rows = [{column: value for column, value in row.items()} for row in verdicts[label].rows]
+        for part in wanted:
+            assert any(part.items() <= row.items() for row in rows), f"{label} lacks {part}; it has {rows[:5]}"
+
+
+@pytest.mark.parametrize("corruption", [c for c in CORRUPTIONS if not c.parsed], ids=lambda c: c.name)
+def test_exactly_the_right_tests_see_it(judged: Judged, corruption: Corruption) -> None:
+    with judged.registry.connect(SUPERUSER) as connection, connection.transaction(force_rollback=True):
+        shown = corruption.seed(Database(connection))
+        assert_shown(judged.verdicts(connection), corruption, shown)
+
+
+@pytest.mark.parametrize("corruption", [c for c in CORRUPTIONS if c.parsed], ids=lambda c: c.name)
+def test_exactly_the_right_tests_see_a_changed_column(migrated_registry: Registry, corruption: Corruption) -> None:
+    with migrated_registry.connect(SUPERUSER) as connection:
+        shown = corruption.seed(Database(connection))
+    assert_shown(dbt_verdicts(migrated_registry), corruption, shown)
+
+
+def dbt_verdicts(registry: Registry) -> dict[str, Verdict]:
+    """What dbt itself says."""
+    run = registry.dbt("test", variables=NO_BACKUP)
+    names = labels(run)
+    return {
+        names[result.unique_id]: Verdict(result.status, result.rows if result.status == "fail" else [], result.message)
+        for result in run.results
+    }
+
+
+def test_dbt_says_the_same(judged: Judged, migrated_registry: Registry) -> None:
+    """The shortcut of the tests above is none: `dbt test` has the same verdicts and the same rows."""
+    corruption = next(c for c in CORRUPTIONS if c.name == "an_attempt_deleted_under_its_marks")
+    with judged.registry.connect(SUPERUSER) as connection, connection.transaction(force_rollback=True):
+        corruption.seed(Database(connection))
+        direct = judged.verdicts(connection)
+    with migrated_registry.connect(SUPERUSER) as connection:
+        shown = corruption.seed(Database(connection))
+    by_dbt = dbt_verdicts(migrated_registry)
+    assert_shown(by_dbt, corruption, shown)
+    for label, verdict in direct.items():
+        assert verdict.status == by_dbt[label].status
+        assert sorted(verdict.rows, key=str) == sorted(by_dbt[label].rows, key=str), label
+
+
+def test_every_test_has_a_corruption_that_turns_it_red(judged: Judged) -> None:
+    """A new test without one fails here: write its damage into support/corruptions.py."""
+    covered = {label for corruption in CORRUPTIONS for label in corruption.red}
+    assert set(judged.compiled) - covered == set()
+    assert covered - set(judged.compiled) == set(), "a corruption names a test that is gone"

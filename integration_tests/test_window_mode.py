@@ -1,0 +1,754 @@
+"""The main job in window mode: what it does, does twice, refuses, and leaves behind when it is stopped half-way."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from driver import sample_registry
+from support.dbt_runner import DbtRun
+from support.local_rows import CORE_TABLES, insert_local_row
+from support.picture import Picture, differences, picture, rows_of
+from support.plan import Step, script_of, steps_of
+from support.registry import AUDIT_SCHEMA, OWNER, Registry
+
+NO_BACKUP = {"require_backup": False}
+SUPERUSER = "postgres"
+ADD = ("run-operation", "add_cms_id")
+DRY_RUN = ("--quiet", *ADD, "--args", "{dry_run: true}")
+
+
+# ---- helpers
+
+
+def picture_of(registry: Registry, *without: str) -> Picture:
+    """Everything the database holds, as the superuser sees it."""
+    with registry.connect(SUPERUSER) as connection:
+        return picture(connection, without)
+
+
+def plan_of(registry: Registry, variables: dict[str, Any] | None = None) -> list[Step]:
+    """The statements of the migration, as printed by a dry run."""
+    return steps_of(script_of(registry.dbt_ok(*DRY_RUN, variables=variables or NO_BACKUP).output))
+
+
+def columns_of(registry: Registry, table: str) -> list[str]:
+    """A table's columns."""
+    return [
+        name
+        for (name,) in registry.rows(
+            "select column_name::text from information_schema.columns"
+            " where table_schema = 'public' and table_name = %s order by ordinal_position",
+            [table],
+        )
+    ]
+
+
+def list_backup(registry: Registry, backup_id: str = "made by hand", tables: str = "select table_name from baseline") -> None:
+    """List a backup that holds exactly the rows of the baseline, of the tables that `tables` selects from it."""
+    registry.execute(
+        f"""
+        insert into {AUDIT_SCHEMA}.backups (backup_id, taken_at, location, bytes, server_version, verified_at)
+        values ('{backup_id}', clock_timestamp(), '/nowhere', 1, '18', clock_timestamp());
+        with baseline as (select * from {AUDIT_SCHEMA}.baseline_tables)
+        insert into {AUDIT_SCHEMA}.backup_tables
+        select '{backup_id}', schema_name, relation_name, column_names, row_count, fingerprint_a, fingerprint_b
+        from baseline where table_name in ({tables})
+        """
+    )
+
+
+def assert_migrated(registry: Registry) -> None:
+    """Every core table has cms_id = id in every row, a unique constraint, and no other change is logged."""
+    for table in CORE_TABLES:
+        assert registry.rows(f"select count(*) from {table} where cms_id is distinct from id") == [(0,)], table
+    states = registry.rows(f"select table_name, state, mode from {AUDIT_SCHEMA}.migrations order by 1")
+    assert states == [(table, "done", "window") for table in CORE_TABLES]
+
+
+def singular(run: DbtRun) -> dict[str, str]:
+    """{name: status} of the project's own tests, without the packaged expectations."""
+    return {
+        result.name: result.status for result in run.results if result.kind == "test" and len(result.unique_id.split(".")) == 3
+    }
+
+
+def expected_changes(before: Picture, after: Picture, schema: str = "public", constraint: str = "{}_cms_id_unique") -> None:
+    """In the application's schema: a column, a constraint and its index more for each core table, and nothing else."""
+    changes = {key: values for key, values in differences(before, after).items() if key[0] != "rows"}
+    wanted = set()
+    for table in CORE_TABLES:
+        name = constraint.format(table)
+        quoted = f'"{schema}"' if not re.fullmatch("[a-z_]+", schema) else schema
+        quoted_name = f'"{name}"' if not re.fullmatch("[a-z_]+", name) else name
+        wanted |= {
+            ("column", f"{quoted}.{table}.cms_id"),
+            ("constraint", f"{quoted}.{table}.{quoted_name}"),
+            ("index", f"{quoted}.{quoted_name}"),
+        }
+    assert set(changes) == wanted
+    assert all(was is None for was, _ in changes.values())
+
+
+# ---- the main job
+
+
+def test_snapshot_add_and_test_do_the_job(registry: Registry) -> None:
+    with registry.connect() as connection:
+        assert connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() == (False,)
+        before = picture(connection, (AUDIT_SCHEMA,))
+        old = {table: rows_of(connection, "public", table) for table in CORE_TABLES}
+        columns = {table: columns_of(registry, table) for table in CORE_TABLES}
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    registry.dbt_ok(*ADD, variables=NO_BACKUP)
+    assert_migrated(registry)
+    tests = registry.dbt_ok("test", variables=NO_BACKUP)
+    assert {result.status for result in tests.results} == {"pass"}
+    assert len(singular(tests)) >= 26
+    with registry.connect() as connection:
+        after = picture(connection, (AUDIT_SCHEMA,))
+        for table in CORE_TABLES:
+            original = ", ".join(f't."{column}"' for column in columns[table])
+            assert rows_of(connection, "public", table, f"row({original})::text") == old[table]
+    before.pop(("schema", AUDIT_SCHEMA), None)
+    after.pop(("schema", AUDIT_SCHEMA), None)
+    expected_changes(before, after)
+    for table in ("students", "terms", "assessments", "assessment_marks"):
+        assert after["rows", f"public.{table}"] == before["rows", f"public.{table}"]
+
+
+def test_build_alone_does_the_job(registry: Registry) -> None:
+    run = registry.dbt_ok("build", variables=NO_BACKUP)
+    assert {result.status for result in run.results} <= {"pass", "success"}
+    assert_migrated(registry)
+    assert registry.rows(f"select distinct origin from {AUDIT_SCHEMA}.origin_summary") == [("cms",)]
+    again = registry.dbt_ok("build", variables=NO_BACKUP)
+    assert {result.status for result in again.results} <= {"pass", "success"}
+
+
+def test_tests_before_the_migration_fail_in_words(baselined_registry: Registry) -> None:
+    run = baselined_registry.dbt("test", variables=NO_BACKUP)
+    statuses = singular(run)
+    assert "error" not in statuses.values()
+    looking = {"cms_id_columns_exist", "cms_id_constraints_exist", "cms_id_equals_id", "cms_ids_unique"}
+    assert {name for name, status in statuses.items() if status == "fail"} == looking
+    for name in looking:
+        rows = run[name].rows
+        assert sorted(row["table_name"] for row in rows) == sorted(CORE_TABLES)
+        assert {row["column_name"] for row in rows} == {"cms_id"}
+        assert all("missing" in row["actual"] and row["expected"] for row in rows)
+
+
+@pytest.mark.one_major
+def test_tests_without_a_baseline_say_how_to_take_one(registry: Registry) -> None:
+    run = registry.dbt("test", variables=NO_BACKUP)
+    statuses = singular(run)
+    assert "error" not in statuses.values()
+    assert {name for name, status in statuses.items() if status == "pass" and "point_to" not in name} == set()
+    unchanged = {name for name, status in statuses.items() if status == "fail" and name.endswith("unchanged")}
+    assert len(unchanged) >= 9
+    for name in unchanged:
+        assert all("run dbt snapshot" in row["actual"] for row in run[name].rows), name
+
+
+# ---- again
+
+
+@pytest.mark.one_major
+def test_a_second_run_changes_nothing(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    for table in CORE_TABLES:
+        registry.execute(insert_local_row(table, columns_of(registry, table)))
+    deleted = registry.value("select min(id) from assessment_marks")
+    registry.execute("delete from assessment_marks where id = %s", [deleted])
+    kin = registry.value("select min(id) from next_of_kins")
+    registry.execute("delete from next_of_kins where id = %s", [kin])
+    before = picture_of(registry, AUDIT_SCHEMA)
+    kept = {key: value for key, value in picture_of(registry).items() if key[1].startswith(f"{AUDIT_SCHEMA}.baseline_")}
+    assert len([key for key in kept if key[0] == "rows"]) == 13
+
+    assert "nothing to do" in registry.dbt_ok(*ADD, variables=NO_BACKUP).output
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    built = registry.dbt("build", variables=NO_BACKUP)
+    assert not built.of_status("error")
+    registry.dbt_ok("run", variables=NO_BACKUP)
+
+    assert differences(before, picture_of(registry, AUDIT_SCHEMA)).keys() <= {("schema", AUDIT_SCHEMA)}
+    after = picture_of(registry)
+    assert {key: after[key] for key in kept} == kept
+    for table in CORE_TABLES:
+        assert registry.rows(f"select count(*) from {table} where cms_id is null") == [(1,)], table
+    assert registry.value(f"select sum(row_count) from {AUDIT_SCHEMA}.origin_summary where origin = 'local'") == 12
+
+    run = registry.dbt("test", variables=NO_BACKUP)
+    missing = [row for row in run["core_rows_unchanged"].rows if row["actual"] == "the row is missing"]
+    assert [(row["table_name"], row["key"]) for row in missing] == [("next_of_kins", str(kin))]
+    assert ("next_of_kins", str(kin)) in {(row["table_name"], row["key"]) for row in run["ids_unchanged"].rows}
+    lost = [row for row in run["assessment_marks_chain_unchanged"].rows if row["actual"] == "the row is missing"]
+    assert [row["key"] for row in lost] == [str(deleted)]
+    counts = {row["table_name"]: row for row in run["row_counts_unchanged"].rows}
+    assert "next_of_kins" not in counts  # one row more, one less
+    assert {row["actual"] for row in counts.values()} == {str(int(row["expected"]) + 1) for row in counts.values()}
+
+
+def test_a_row_inserted_after_the_cut_over_has_no_cms_id(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    for table in CORE_TABLES:
+        registry.execute(insert_local_row(table, columns_of(registry, table)))
+        assert registry.rows(f"select cms_id from {table} order by id desc limit 1") == [(None,)], table
+    # any number of local rows, and the CMS's next one
+    registry.execute(insert_local_row("next_of_kins", columns_of(registry, "next_of_kins")))
+    registry.execute("update next_of_kins set cms_id = 4711 where id = (select max(id) from next_of_kins)")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        registry.execute("update next_of_kins set cms_id = 4711 where cms_id is null")
+
+
+# ---- the dry run
+
+
+def test_the_printed_script_does_the_same_migration(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    before = picture_of(registry)
+    printed = registry.dbt_ok(*DRY_RUN, variables=NO_BACKUP).output
+    assert differences(before, picture_of(registry)) == {}
+
+    script = script_of(printed)
+    assert printed.startswith(script)  # a script, and nothing else in front
+    psql = subprocess.run(
+        [registry.server.programs / "psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"],
+        input=script,
+        env={**os.environ, **registry.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert psql.returncode == 0, psql.stderr
+    assert_migrated(registry)
+    expected_changes(
+        {key: value for key, value in before.items() if not key[1].startswith(f"{AUDIT_SCHEMA}.")},
+        picture_of(registry, AUDIT_SCHEMA),
+    )
+    assert {result.status for result in registry.dbt_ok("test", variables=NO_BACKUP).results} == {"pass"}
+
+
+@pytest.mark.one_major
+def test_the_printed_script_has_the_gate_in_it(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    script = script_of(registry.dbt_ok(*DRY_RUN, variables=NO_BACKUP).output)
+    registry.execute("update schools set name = name || '.' where id = (select min(id) from schools)")
+    before = picture_of(registry)
+    # without ON_ERROR_STOP: whoever runs it carelessly is not hurt either
+    psql = subprocess.run(
+        [registry.server.programs / "psql", "--no-psqlrc", "--quiet"],
+        input=script,
+        env={**os.environ, **registry.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "rows were changed before the migration: schools" in psql.stderr
+    assert differences(before, picture_of(registry)) == {}
+
+
+@pytest.mark.one_major
+def test_the_real_run_sends_what_the_dry_run_prints(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    planned = [step.sql for step in plan_of(registry)]
+    registry.execute(f"alter role {OWNER} set log_statement = 'all'", user=SUPERUSER)
+    try:
+        begins = registry.server.log.stat().st_size
+        registry.dbt_ok(*ADD, variables=NO_BACKUP)
+        with open(registry.server.log, encoding="utf-8") as log:
+            log.seek(begins)
+            written = log.read()
+    finally:
+        registry.execute(f"alter role {OWNER} reset log_statement", user=SUPERUSER)
+    entries = re.findall(r"LOG:  statement: (.*\n(?:\t.*\n)*)", written)
+    sent = [re.sub(r"^/\*.*?\*/\s*", "", entry.replace("\n\t", "\n").strip(), flags=re.DOTALL) for entry in entries]
+    first = sent.index("begin")
+    assert [_flat(text) for text in sent[first : first + len(planned)]] == [_flat(text) for text in planned]
+
+
+def _flat(text: str) -> str:
+    """A statement as it counts: neither its closing semicolon nor the blanks at line ends matter."""
+    return "\n".join(line.rstrip() for line in text.rstrip("; \n").splitlines())
+
+
+# ---- refusals
+
+
+@pytest.mark.one_major
+def test_refusals_before_anything_is_touched(registry: Registry) -> None:
+    before = picture_of(registry)
+    run = registry.dbt(*ADD, variables=NO_BACKUP)
+    assert run.code == 1 and "there is no baseline" in run.output and "run dbt snapshot" in run.output
+    run = registry.dbt("run", "--select", "schools_origin", variables=NO_BACKUP)
+    assert run.code == 1 and "there is no baseline" in run.output
+    for arguments in ("{dryrun: true}", "{force: true}", "{tables: [schools]}"):
+        run = registry.dbt(*ADD, "--args", arguments, variables=NO_BACKUP)
+        assert run.code != 0, arguments
+    assert {key for key in differences(before, picture_of(registry)) if AUDIT_SCHEMA not in key[1]} == set()
+
+
+@pytest.mark.one_major
+def test_a_backup_of_exactly_these_rows_is_required(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    before = picture_of(registry)
+    run = registry.dbt(*ADD)
+    assert run.code == 1 and "no backup is listed" in run.output
+    run = registry.dbt("build")
+    assert run.code == 1 and "no backup is listed" in run.output
+    assert "cms_id" not in columns_of(registry, "schools")
+
+    list_backup(registry, "without fingerprints", tables="select ''")
+    run = registry.dbt(*ADD)
+    assert run.code == 1 and "none in backup without fingerprints" in run.output
+    list_backup(registry, "of one table", tables="select 'schools'")
+    run = registry.dbt(*ADD)
+    assert run.code == 1 and "programs: " in run.output and "schools: " not in run.output
+    list_backup(registry, "of older rows")
+    registry.execute(f"update {AUDIT_SCHEMA}.backup_tables set fingerprint_a = 0 where relation_name = 'modules'")
+    run = registry.dbt(*ADD)
+    assert run.code == 1 and "with other content" in run.output and "modules: " in run.output
+    assert {key for key in differences(before, picture_of(registry)) if AUDIT_SCHEMA not in key[1]} == set()
+
+    list_backup(registry, "whole")
+    registry.dbt_ok(*ADD)
+    assert registry.rows(f"select distinct backup_id from {AUDIT_SCHEMA}.migrations") == [("whole",)]
+
+
+@pytest.mark.one_major
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("add column cms_id text", "schools has a column cms_id (text, no unique constraint)"),
+        ("add column cms_id bigint unique", "schools has a column cms_id (bigint, constraint schools_cms_id_key)"),
+        ("add column cms_id integer", "schools has a column cms_id (integer, no unique constraint)"),
+    ],
+)
+def test_another_cms_id_is_refused(baselined_registry: Registry, statement: str, named: str) -> None:
+    registry = baselined_registry
+    registry.execute(f"alter table schools {statement}")
+    before = picture_of(registry)
+    for command in (ADD, ("run",)):
+        run = registry.dbt(*command, variables=NO_BACKUP)
+        assert run.code == 1 and named in run.output and "Nothing was changed" in run.output
+    assert differences(before, picture_of(registry)) == {}
+
+
+@pytest.mark.one_major
+def test_a_complete_cms_id_of_another_tool_is_left_and_judged(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    for table in CORE_TABLES:
+        registry.execute(
+            f"alter table {table} add column cms_id integer, add constraint {table}_cms_id_unique unique (cms_id);"
+            f"update {table} set cms_id = id"
+        )
+    registry.execute("update schools set cms_id = null where id = (select min(id) from schools)")
+    before = picture_of(registry)
+    assert "was made by another tool" in registry.dbt_ok(*ADD, variables=NO_BACKUP).output
+    assert differences(before, picture_of(registry)) == {}
+    run = registry.dbt("test", variables=NO_BACKUP)
+    assert {name for name, status in singular(run).items() if status != "pass"} == {"cms_id_equals_id"}
+
+
+@pytest.mark.one_major
+def test_names_that_need_quotes(empty_registry: Registry) -> None:
+    registry = empty_registry
+    schema = 'Registry of "2026"'
+    with registry.connect() as connection:
+        sample_registry.load(connection, 0.001, schema=schema)
+    variables = {**NO_BACKUP, "registry_schema": schema, "cms_id_constraint": "{table}_cmsId_unique"}
+    registry.dbt_ok("snapshot", variables=variables)
+    before = picture_of(registry, AUDIT_SCHEMA)
+    registry.dbt_ok(*ADD, variables=variables)
+    run = registry.dbt_ok("test", variables=variables)
+    assert {result.status for result in run.results} == {"pass"}
+    changed = {key for key in differences(before, picture_of(registry, AUDIT_SCHEMA)) if key[0] == "constraint"}
+    quoted = schema.replace('"', '""')
+    assert changed == {("constraint", f'"{quoted}".{table}."{table}_cmsId_unique"') for table in CORE_TABLES}
+
+
+# ---- the gate
+
+
+@pytest.mark.one_major
+@pytest.mark.parametrize("change", ["update", "insert", "delete"])
+def test_the_gate_sees_a_change_in_any_table(baselined_registry: Registry, change: str) -> None:
+    registry = baselined_registry
+    plan = plan_of(registry)
+    for table in CORE_TABLES:
+        statement = {
+            "update": f"update {table} set created_at = coalesce(created_at, now()) + interval '1 microsecond'"
+            f" where id = (select max(id) from {table})",
+            "insert": insert_local_row(table, columns_of(registry, table)),
+            "delete": f"delete from {table} where id = (select max(id) from {table})",
+        }[change]
+        with registry.connect(SUPERUSER) as connection, connection.transaction(force_rollback=True):
+            connection.execute("set session_replication_role to replica")  # one row, and none by cascade
+            assert connection.execute(statement.encode()).rowcount == 1
+            connection.execute("reset session_replication_role")
+            with pytest.raises(psycopg.errors.RaiseException) as refused:
+                for step in plan:
+                    if step.sql not in ("begin", "commit"):
+                        connection.execute(step.sql.encode())
+        message = refused.value.diag.message_primary or ""
+        assert message.startswith(f"rows were changed before the migration: {table}: "), message
+        assert ";" not in message  # that table, and no other
+
+
+@pytest.mark.parametrize("command", [ADD, ("run",)], ids=["add_cms_id", "dbt run"])
+@pytest.mark.one_major
+def test_a_change_since_the_baseline_is_refused(baselined_registry: Registry, command: tuple[str, ...]) -> None:
+    registry = baselined_registry
+    registry.execute("update student_modules set marks = marks || ' ' where id = (select max(id) from student_modules)")
+    before = picture_of(registry)
+    run = registry.dbt(*command, variables=NO_BACKUP)
+    assert run.code == 1
+    assert "rows were changed before the migration: student_modules" in run.output
+    assert "with other content" in run.output and "as it was" in run.output
+    assert differences(before, picture_of(registry)) == {}
+    if command == ("run",):  # said once: the views behind the first one are not tried
+        assert len(run.of_status("error")) == 1
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    registry.dbt_ok(*command, variables=NO_BACKUP)
+    assert_migrated(registry)
+
+
+EVENT_TRIGGER = """
+create function meddle() returns event_trigger language plpgsql as $$
+begin
+    if {condition} then
+        {action};
+    end if;
+end
+$$;
+create event trigger meddle on ddl_command_end when tag in ('ALTER TABLE') execute function meddle();
+"""
+
+
+@pytest.mark.one_major
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (
+            "update public.schools set name = name || '!' where id = (select min(id) from public.schools)",
+            "rows were changed by the migration: schools",
+        ),
+        ("delete from public.next_of_kins", "rows were changed by the migration: next_of_kins"),
+        ("update public.modules set cms_id = -id", 'gate check "population" failed: modules cms_id of '),
+        (
+            "alter table public.programs drop constraint programs_cms_id_unique",
+            'gate check "constraint" failed: programs cms_id: expected UNIQUE',
+        ),
+        (
+            "alter table public.programs alter column cms_id set not null",
+            'gate check "column" failed: programs cms_id: expected integer, nullable, found integer, NOT NULL',
+        ),
+        ("raise exception 'no more of this'", "no more of this"),
+    ],
+)
+def test_whatever_happens_on_the_way_is_rolled_back(baselined_registry: Registry, action: str, message: str) -> None:
+    """Something of the database's own meddles in the last of the twelve tables."""
+    registry = baselined_registry
+    condition = (
+        "current_setting('meddle.done', true) is distinct from 'yes'"
+        " and exists (select 1 from pg_constraint where conname = 'student_semesters_cms_id_unique')"
+    )
+    action = f"perform set_config('meddle.done', 'yes', true); {action}"
+    registry.execute(EVENT_TRIGGER.format(condition=condition, action=action), user=SUPERUSER)
+    registry.execute("alter function meddle() security definer", user=SUPERUSER)
+    before = picture_of(registry)
+    run = registry.dbt(*ADD, variables=NO_BACKUP)
+    assert run.code == 1 and message in run.output, run.output
+    assert differences(before, picture_of(registry)) == {}
+    registry.execute("drop event trigger meddle", user=SUPERUSER)
+    registry.dbt_ok(*ADD, variables=NO_BACKUP)
+    assert_migrated(registry)
+
+
+@pytest.mark.one_major
+def test_an_id_that_stands_twice_stops_the_migration(registry: Registry) -> None:
+    registry.execute(
+        "alter table student_education drop constraint student_education_pkey;"
+        + insert_local_row("student_education", columns_of(registry, "student_education"), new_id=41)
+    )
+    first = registry.value("select min(id) from student_education")
+    registry.execute("update student_education set id = %s where id = 41", [first])
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    before = picture_of(registry)
+    run = registry.dbt(*ADD, variables=NO_BACKUP)
+    assert run.code == 1 and "student_education_cms_id_unique" in run.output and f"({first})" in run.output
+    assert differences(before, picture_of(registry)) == {}
+
+
+@pytest.mark.one_major
+def test_a_role_that_does_not_own_a_table_is_refused_whole(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    registry.execute(
+        "alter table student_semesters owner to postgres;"
+        f"grant all on student_semesters to {OWNER}",
+        user=SUPERUSER,
+    )
+    before = picture_of(registry)
+    run = registry.dbt(*ADD, variables=NO_BACKUP)
+    assert run.code == 1 and "must be owner of table student_semesters" in run.output
+    assert differences(before, picture_of(registry)) == {}
+
+
+# ---- killed
+
+
+@pytest.mark.one_major
+def test_the_end_of_the_session_behind_any_statement_leaves_nothing(baselined_registry: Registry) -> None:
+    """The statements of the plan, one by one, and the backend terminated behind each of them."""
+    registry = baselined_registry
+    plan = plan_of(registry)
+    assert len(plan) >= 39
+    before = picture_of(registry)
+    with registry.connect(SUPERUSER) as observer:
+        for last in range(1, len(plan)):
+            connection = registry.connect()
+            for step in plan[:last]:
+                connection.execute(step.sql.encode())
+            pid = connection.info.backend_pid
+            observer.execute("select pg_terminate_backend(%s, 10000)", [pid])
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute(plan[last].sql.encode())
+            connection.close()
+            changed = differences(before, picture(observer))
+            assert changed == {}, f"ended behind {plan[last - 1].label}"
+    registry.dbt_ok(*ADD, variables=NO_BACKUP)
+    assert_migrated(registry)
+
+
+@contextmanager
+def stopped_at(registry: Registry, *args: str, lock: int = 4242) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """dbt, started, and waiting for an advisory lock that something in the database asks for. Gives its process and the
+    pid of its backend; the lock is released when the block is left."""
+    with registry.connect(SUPERUSER) as holder:
+        holder.execute("select pg_advisory_lock(%s)", [lock])
+        process = registry.start_dbt(*args, variables=NO_BACKUP, start_new_session=True)
+        try:
+            deadline = time.monotonic() + 60
+            waiting: tuple[Any, ...] | None = None
+            while waiting is None:
+                assert process.poll() is None, process.communicate()[0]
+                assert time.monotonic() < deadline, "dbt did not get there"
+                time.sleep(0.02)
+                waiting = holder.execute(
+                    "select pid from pg_locks where locktype = 'advisory' and not granted and objid = %s", [lock]
+                ).fetchone()
+            yield process, waiting[0]
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+def wait_until_gone(registry: Registry, pid: int) -> None:
+    """Wait for a backend to end."""
+    with registry.connect(SUPERUSER) as observer:
+        for _ in range(500):
+            if observer.execute("select 1 from pg_stat_activity where pid = %s", [pid]).fetchone() is None:
+                return
+            time.sleep(0.02)
+    raise AssertionError(f"session {pid} did not end")
+
+
+WAIT = """
+create function wait_here() returns {returns} language plpgsql security definer as $$
+begin
+    if {condition} then
+        perform pg_advisory_lock(4242);
+    end if;
+    {end}
+end
+$$;
+"""
+AT_STUDENT_MODULES = (
+    WAIT.format(
+        returns="event_trigger",
+        condition="current_query() like '%alter table%student_modules%' || 'add constraint%'",
+        end="",
+    )
+    + "create event trigger wait_here on ddl_command_start when tag in ('ALTER TABLE') execute function wait_here();",
+    "drop event trigger wait_here",
+)
+AT_THE_LOG = (
+    WAIT.format(returns="trigger", condition="new.table_name = 'schools'", end="return new;")
+    + f"create trigger wait_here before insert on {AUDIT_SCHEMA}.migrations for each row execute function wait_here();",
+    f"drop trigger wait_here on {AUDIT_SCHEMA}.migrations",
+)
+AT_THE_END = (
+    WAIT.format(returns="trigger", condition="new.table_name = 'schools'", end="return new;")
+    + f"create trigger wait_here before update on {AUDIT_SCHEMA}.migrations for each row execute function wait_here();",
+    f"drop trigger wait_here on {AUDIT_SCHEMA}.migrations",
+)
+
+
+@pytest.mark.one_major
+@pytest.mark.parametrize(
+    ("where", "command", "what"),
+    [
+        (AT_THE_LOG, ADD, "process"),
+        (AT_STUDENT_MODULES, ADD, "process"),
+        (AT_THE_END, ADD, "process"),
+        (AT_THE_END, ADD, "backend"),
+        (AT_STUDENT_MODULES, ("run",), "process"),
+    ],
+    ids=["log", "rewrite", "end", "end, backend only", "rewrite, dbt run"],
+)
+def test_a_killed_dbt_leaves_nothing(
+    baselined_registry: Registry, where: tuple[str, str], command: tuple[str, ...], what: str
+) -> None:
+    registry = baselined_registry
+    registry.execute(where[0], user=SUPERUSER)
+    before = picture_of(registry)
+    with stopped_at(registry, *command) as (process, pid):
+        if what == "process":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            registry.rows("select pg_terminate_backend(%s)", [pid], user=SUPERUSER)
+            output, _ = process.communicate(timeout=60)
+            assert process.returncode == 1 and "terminating connection" in output
+    wait_until_gone(registry, pid)
+    assert differences(before, picture_of(registry)) == {}
+    registry.execute(where[1], user=SUPERUSER)
+    registry.dbt_ok(*command, variables=NO_BACKUP)
+    assert_migrated(registry)
+
+
+# ---- others at work
+
+
+@pytest.mark.one_major
+def test_a_lock_that_stays_is_named(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    variables = {**NO_BACKUP, "lock_timeout": "50ms", "lock_attempts": 3}
+    registry.execute("do $$ begin if to_regrole('clerk') is null then create role clerk login password 'clerk'; end if; end $$", user=SUPERUSER)
+    registry.execute("grant select on semester_modules to clerk", user=SUPERUSER)
+    registry.server.passwords.setdefault("clerk", "clerk")
+    before = picture_of(registry)
+    with registry.connect("clerk", autocommit=False, application_name="counter 7") as clerk:
+        clerk.execute("select count(*) from semester_modules")
+        for command, errors in ((ADD, 0), (("run",), 1)):
+            run = registry.dbt(*command, variables=variables)
+            assert run.code == 1
+            assert "could not be locked in 3 attempts of 50ms each" in run.output
+            # what a role without more rights may see of another role's session
+            named = f"session {clerk.info.backend_pid} of clerk (counter 7) holds AccessShareLock on semester_modules"
+            assert named in run.output, run.output
+            assert len(run.of_status("error")) == errors
+            assert differences(before, picture_of(registry)) == {}
+    registry.dbt_ok(*ADD, variables=variables)
+    assert_migrated(registry)
+
+
+@pytest.mark.one_major
+def test_a_lock_that_goes_in_time_does_not_matter(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    reader = registry.connect(autocommit=False)
+    reader.execute("select count(*) from structures")
+    variables = {**NO_BACKUP, "lock_timeout": "300ms", "lock_attempts": 20}
+    finished: list[DbtRun] = []
+    migration = threading.Thread(target=lambda: finished.append(registry.dbt(*ADD, variables=variables)))
+    migration.start()
+    with registry.connect(SUPERUSER) as observer:
+        for _ in range(1000):
+            if observer.execute("select 1 from pg_locks where not granted and relation = 'structures'::regclass").fetchone():
+                break
+            time.sleep(0.02)
+        else:
+            raise AssertionError("nobody waited")
+    time.sleep(0.7)
+    reader.close()
+    migration.join(60)
+    assert finished[0].success, finished[0].output
+    assert_migrated(registry)
+
+
+@pytest.mark.one_major
+def test_of_two_runners_the_second_is_told(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    registry.execute(AT_THE_END[0], user=SUPERUSER)
+    with stopped_at(registry, *ADD) as (process, pid):
+        run = registry.dbt(*ADD, variables=NO_BACKUP)
+        assert run.code == 1
+        assert f"another run is migrating or taking the baseline: session {pid} of {OWNER}" in run.output
+        registry.rows("select pg_advisory_unlock_all()", user=SUPERUSER)
+        with registry.connect(SUPERUSER) as observer:
+            observer.execute(
+                "select pg_terminate_backend(pid) from pg_locks"
+                " where locktype = 'advisory' and granted and objid = 4242 and pid <> %s",
+                [pid],
+            )
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, output
+    assert_migrated(registry)
+
+
+@pytest.mark.one_major
+def test_two_builds_at_once_migrate_once(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    builds = [registry.start_dbt("build", variables=NO_BACKUP) for _ in range(2)]
+    outputs = [build.communicate(timeout=120)[0] for build in builds]
+    assert 0 in {build.returncode for build in builds}, outputs
+    assert_migrated(registry)
+    assert registry.rows(f"select count(distinct migration_id) from {AUDIT_SCHEMA}.migrations") == [(1,)]
+    assert {result.status for result in registry.dbt_ok("test", variables=NO_BACKUP).results} == {"pass"}
+
+
+@pytest.mark.one_major
+def test_a_baseline_waits_for_a_migration(baselined_registry: Registry) -> None:
+    """Begun before the cut-over and read behind it, it must not become what the tests compare with."""
+    registry = baselined_registry
+    registry.execute(AT_THE_END[0], user=SUPERUSER)
+    snapshots: list[DbtRun] = []
+    with stopped_at(registry, *ADD) as (process, _):
+        snapshot = threading.Thread(target=lambda: snapshots.append(registry.dbt("snapshot", variables=NO_BACKUP)))
+        snapshot.start()
+        with registry.connect(SUPERUSER) as observer:
+            waiting = 0
+            for _ in range(1000):
+                waiting = observer.execute(
+                    "select count(*) from pg_stat_activity where wait_event = 'advisory' and query like '%%runner%%'"
+                ).fetchone()[0]  # type: ignore[index]
+                if waiting:
+                    break
+                time.sleep(0.02)
+            assert waiting
+            observer.execute(
+                "select pg_terminate_backend(pid) from pg_locks"
+                " where locktype = 'advisory' and granted and objid = 4242 and pid <> pg_backend_pid()"
+            )
+        assert process.wait(60) == 0
+        registry.execute(insert_local_row("next_of_kins", columns_of(registry, "next_of_kins")))
+    snapshot.join(60)
+    assert snapshots[0].success
+    assert registry.rows(f"select count(*) from {AUDIT_SCHEMA}.baseline_rows_next_of_kins where id > 20") == [(0,)]
+    run = registry.dbt("test", variables=NO_BACKUP)
+    assert {"row_counts_unchanged", "ids_unchanged", "core_rows_unchanged"} <= run.failed_names
+
+
+def test_the_log_tells_who_when_and_how_many(migrated_registry: Registry) -> None:
+    rows = migrated_registry.dicts(
+        f"select *, cut_over_at between now() - interval '1 hour' and now() as recent from {AUDIT_SCHEMA}.migrations"
+    )
+    assert {row["table_name"]: row["rows_filled"] for row in rows} == {
+        table: migrated_registry.counts[table] for table in CORE_TABLES
+    }
+    assert all(row["rows_at_cut_over"] == row["rows_filled"] and row["recent"] for row in rows)
+    assert {row["started_by"] for row in rows} == {OWNER}
+    assert len({row["cut_over_at"] for row in rows}) == 1
+    assert json.dumps([row["constraint_name"] for row in rows])
