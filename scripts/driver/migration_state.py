@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from psycopg import sql
 
 from driver.facts import migration_log, tables_with_cms_id
+from driver.wording import moment
 
 if TYPE_CHECKING:
     import psycopg
@@ -51,15 +52,15 @@ class MigrationState:
         if self.kind == "not begun":
             return "The migration has not begun: no core table has a cms_id."
         if self.kind == "undone":
-            return f"The migration was undone at {self.changed_at}: no core table has a cms_id."
+            return f"The migration was undone at {moment(self.changed_at)}: no core table has a cms_id."
         if self.kind == "unlogged":
             return f"{', '.join(self.with_column)}: there is a cms_id that no finished migration is known to have made."
         if self.kind == "half-way":
             return (
-                f"The migration is half-way ({self.mode} mode, cut-over at {self.cut_over_at}): {self.done} of"
+                f"The migration is half-way ({self.mode} mode, cut-over at {moment(self.cut_over_at)}): {self.done} of"
                 f" {self.tables} tables are done, {self.rows_filled:,} of {self.rows_total:,} rows have their cms_id."
             )
-        return f"The migration is done: {self.tables} of {self.tables} tables, cut-over at {self.cut_over_at}."
+        return f"The migration is done: {self.tables} of {self.tables} tables, cut-over at {moment(self.cut_over_at)}."
 
 
 def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: Sequence[CoreTable]) -> MigrationState:

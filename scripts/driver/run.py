@@ -31,6 +31,7 @@ from driver.progress import Stages, clock
 from driver.report import files
 from driver.result import Database, FailingRow, Result, Stage, TestOutcome
 from driver.validation import first_line, validate
+from driver.wording import moment
 
 if TYPE_CHECKING:
     from driver.dbt_project import CoreTable
@@ -126,12 +127,12 @@ class Run:
         if state is None:
             raise AssertionError("prepare reads the state")
         if self.options.only_validate or state.kind == "done":
-            reason = "not asked for" if self.options.only_validate else f"migrated already, cut-over at {state.cut_over_at}"
+            reason = "not asked for" if self.options.only_validate else f"migrated already, cut-over at {moment(state.cut_over_at)}"
             for key in STAGES[1:6]:
                 self._skip(key, reason)
         elif state.kind == "half-way":
             for key in ("doctor", "backup", "baseline"):
-                self._skip(key, f"done before the cut-over at {state.cut_over_at}")
+                self._skip(key, f"done before the cut-over at {moment(state.cut_over_at)}")
             self._migrate_and_view()
         else:
             self._do("doctor", self._doctor)

@@ -7,8 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from driver.progress import duration
-from driver.report.terminal import verdict_sentence
+from driver.wording import duration, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,7 +46,7 @@ def render_html(result: Result) -> str:
     parts = [
         _verdict(result),
         _section("Checklist", _checklist(result.checklist)),
-        _section("Beyond the checklist", _tests(result.beyond)) if result.beyond else "",
+        _section("Beyond the checklist", _beyond(result.beyond)) if result.beyond else "",
         _section("Tables", _picture(result.tables) + _tables(result.tables)) if result.tables else "",
         _section("Chains", _chains(result.chains)) if result.chains else "",
         _section("Stages", _timeline(result.stages)),
@@ -83,13 +82,13 @@ def _verdict(result: Result) -> str:
     facts = [
         ("Database", result.database.address),
         ("PostgreSQL", result.database.server_version),
-        ("Cut-over", _moment(result.cut_over_at)),
+        ("Cut-over", moment(result.cut_over_at)),
         ("Mode", result.mode),
         ("Validation", result.validation),
-        ("Finished", f"{_moment(result.finished_at)}, after {duration(result.seconds)}"),
+        ("Finished", f"{moment(result.finished_at)}, after {duration(result.seconds)}"),
     ]
     items = "".join(f'<li>{name} <b class="nowrap">{escape(value)}</b></li>' for name, value in facts if value)
-    headline = verdict_sentence(result).capitalize().rstrip(".")
+    headline = f"{TITLES[result.verdict]}: {result.lines_passed} of {len(result.checklist)} checklist lines"
     action = ""
     if result.next_step:
         command = f'<code class="command">{escape(result.next_command)}</code>' if result.next_command else ""
@@ -97,7 +96,7 @@ def _verdict(result: Result) -> str:
     stage = result.failed_stage
     reason = f"<p>{escape(stage.detail)}</p>\n" if stage and stage.detail != "interrupted" else ""
     return f"""<header class="verdict {result.verdict}">
-<p class="eyebrow">cms_id tracking · report of {escape(_moment(result.started_at))}</p>
+<p class="eyebrow">cms_id tracking · report of {escape(moment(result.started_at))}</p>
 <h1>{escape(headline)}</h1>
 {reason}<p>{escape(result.state)}</p>
 {action}<ul class="facts">{items}</ul>
@@ -118,6 +117,18 @@ def _line(line: ChecklistLine) -> str:
         f'<span class="line"><b>{escape(line.text)}</b><span>{escape(line.evidence)}</span></span></summary>\n'
         f"{_tests(line.tests)}</details></li>\n"
     )
+
+
+def _beyond(tests: Sequence[TestOutcome]) -> str:
+    items = []
+    for test in tests:
+        kind = TEST_MARKS.get(test.status, "open")
+        word = {"passed": "PASS", "failed": "FAIL"}.get(test.status, "OPEN")
+        items.append(
+            f'<li class="{kind}"><details{" open" if test.rows else ""}><summary><span class="mark">{word}</span>'
+            f'<span class="line"><b>{escape(test.about or test.name)}</b></span></summary>\n{_tests([test])}</details></li>\n'
+        )
+    return f'<ol class="checklist">\n{"".join(items)}</ol>\n'
 
 
 def _tests(tests: Iterable[TestOutcome]) -> str:
@@ -257,9 +268,9 @@ def _backup(result: Result) -> str:
     backup = result.backup
     if backup is None:
         return "<p>No backup is listed for this database.</p>\n"
-    restored = f"restored and compared at {_moment(backup.verified_at)}" if backup.verified_at else "not test-restored"
+    restored = f"restored and compared at {moment(backup.verified_at)}" if backup.verified_at else "not test-restored"
     return (
-        f"<p>{escape(backup.backup_id)}, of {escape(_moment(backup.taken_at))}, {backup.size / 1e6:,.1f} MB, {restored}.</p>\n"
+        f"<p>{escape(backup.backup_id)}, of {escape(moment(backup.taken_at))}, {backup.size / 1e6:,.1f} MB, {restored}.</p>\n"
         f"<p><code>{escape(backup.location)}</code></p>\n"
         f'<p>To go back to it, whatever happened since:</p>\n<code class="command">{escape(backup.restore_command)}</code>\n'
     )
@@ -269,8 +280,3 @@ def _footer(result: Result) -> str:
     versions = ", ".join(f"{escape(name)} {escape(number)}" for name, number in result.versions.items())
     hidden = "" if result.values_shown else " Values that may tell something about a person are left out."
     return f"<footer><p>Run {escape(result.run_id)}. {versions}.{hidden}</p></footer>\n"
-
-
-def _moment(text: str) -> str:
-    """`2026-01-31 08:00:00 UTC` for an ISO 8601 text."""
-    return text.replace("T", " ").replace("Z", " UTC")
