@@ -38,6 +38,11 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None) -> No
     stage = result.failed_stage
     if result.verdict == "passed":
         return
+    restored = next((stage for stage in result.stages if stage.key == "restore"), None)
+    if restored is not None and restored.status == "done":
+        result.state = f"The backup was restored: {restored.detail}. {state.sentence}"
+        result.next_step, result.next_command = "Find out what changed the registry, then:", f"{COMMAND} run"
+        return
     if state.kind in ("not begun", "undone"):
         result.state = f"Nothing was changed in the registry. {state.sentence}"
         result.next_step = "Go on from the start:" if result.verdict == "interrupted" else "Mend the cause, then:"

@@ -11,7 +11,7 @@ import platform
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -114,7 +114,7 @@ class Run:
             except KeyboardInterrupt as interrupt:
                 interrupted = interrupt
             except _Stopped:
-                pass
+                self._restore_if_wanted()
             self._conclude(interrupted=interrupted is not None)
         if interrupted:
             raise interrupted
@@ -218,9 +218,20 @@ class Run:
     def _doctor(self, _progress: StageProgress) -> str:
         return "nothing stands in the way"
 
-    def _backup(self, _progress: StageProgress) -> str:
-        self._project.variables = {**self._project.variables, "require_backup": False}
-        return "none taken"
+    def _backup(self, progress: StageProgress) -> str:
+        from driver.backup.take import take_backup
+
+        taken = take_backup(
+            self.connection,
+            verify=True,
+            purpose="before the migration",
+            progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
+        )
+        content = taken.manifest
+        return (
+            f"{content.bytes / 1e6:,.1f} MB; restored into a scratch database and compared: {len(content.tables)} tables,"
+            f" {content.rows:,} rows identical"
+        )
 
     def _baseline(self, progress: StageProgress) -> str:
         result = DbtStep(progress).run(self._project, "snapshot", *self._threads())
@@ -296,6 +307,26 @@ class Run:
         )
 
     # ---- the end
+
+    def _restore_if_wanted(self) -> None:
+        """After a failure that has left the registry migrated, or half so, put the backup back if that was asked for."""
+        if self.options.on_failure != "restore":
+            return
+        state = self._ask_state()
+        backup = self.result.backup
+        if state is None or backup is None or state.kind not in ("done", "half-way"):
+            return
+        self.result.stages.append(Stage("restore"))
+        with suppress(_Stopped), self._stage("restore") as (stage, progress):
+            from driver.backup import store
+            from driver.backup.restore import restore
+
+            restored = restore(
+                self.connection,
+                store.find(self.connection, backup.backup_id),
+                progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
+            )
+            stage.detail = f"{restored.database} is {restored.backup_id} again; what it replaced is kept as {restored.replaced}"
 
     def _conclude(self, *, interrupted: bool) -> None:
         """Find out what the database holds now, give the verdict, and write the report."""
