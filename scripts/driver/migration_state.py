@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from psycopg import sql
 
-from driver.facts import migration_log, tables_with_cms_id
+from driver.facts import TableLog, migration_log, tables_with_cms_id
 from driver.wording import moment
 
 if TYPE_CHECKING:
@@ -92,6 +92,13 @@ def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: S
         cut_over_at=max((entry.cut_over_at for entry in live), default=""),
         changed_at=max((entry.undone_at or entry.finished_at for entry in entries), default=""),
     )
+
+
+def logged_tables(log: Mapping[str, TableLog]) -> list[CoreTable]:
+    """The core tables as the log has them, for whoever does not want to wait for dbt to read the project."""
+    from driver.dbt_project import CoreTable
+
+    return [CoreTable(entry.table, entry.schema_name, entry.relation_name, "id", "") for entry in log.values()]
 
 
 def has_local_rows(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> bool:

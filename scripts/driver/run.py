@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +26,7 @@ from driver.dbt_project import DbtProject
 from driver.dbt_step import DbtStep
 from driver.errors import Problem
 from driver.facts import migration_log, newest_backup, read_facts
-from driver.migration_state import MigrationState, has_local_rows, read_state
+from driver.migration_state import MigrationState, has_local_rows, logged_tables, read_state
 from driver.progress import Stages, clock
 from driver.report import files
 from driver.result import Database, FailingRow, Result, Stage, TestOutcome
@@ -205,15 +205,10 @@ class Run:
 
     def _migrated_and_in_use(self, session: psycopg.Connection[Any]) -> bool:
         """Whether every table that began to be migrated is done, and rows were created locally since."""
-        from driver.dbt_project import CoreTable
-
         log = migration_log(session, self.connection.audit_schema)
         if not log or any(entry.state != "done" for entry in log.values()):
             return False
-        tables = [
-            CoreTable(entry.table, entry.schema_name, entry.relation_name, "id", "") for entry in log.values()
-        ]
-        return has_local_rows(session, tables)
+        return has_local_rows(session, logged_tables(log))
 
     def _doctor(self, _progress: StageProgress) -> str:
         return "nothing stands in the way"
@@ -255,6 +250,12 @@ class Run:
 
     def _validate(self, progress: StageProgress) -> str:
         with self.connection.connect(autocommit=True) as session:
+            if not self.options.validation and self.result.validation == "cutover" and self._in_use_already(session):
+                # What must hold for ever is another set of tests, so the project is parsed once more.
+                self.result.validation = "ongoing"
+                self._project = replace(
+                    self._project, variables={**self._project.variables, "validation": "ongoing"}, _manifest=None
+                )
             validation = validate(
                 self._project, session, DbtStep(progress), threads=self.threads, with_values=self.options.with_values
             )
@@ -286,6 +287,10 @@ class Run:
             names = ", ".join(test.name for test in self.result.failing_tests[:3])
             raise Problem(f"{passed} of {len(tests)} tests passed; not passed: {names}")
         return f"{passed} of {len(tests)} tests passed"
+
+    def _in_use_already(self, session: psycopg.Connection[Any]) -> bool:
+        """Whether rows were created locally while this very run was under way, as online mode allows."""
+        return self.result.mode == "online" and has_local_rows(session, self._tables)
 
     def _migration_log_test(self, session: psycopg.Connection[Any]) -> TestOutcome:
         """Whether the log says of every core table that its migration was finished."""
