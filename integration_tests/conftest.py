@@ -1,26 +1,25 @@
 """Fixtures: a server for each major version, and registries on it.
 
-`registry` is a fresh database with the sample registry, cloned from a template; `baselined_registry` has had its baseline
-taken, `migrated_registry` its ids as well. A test that needs a server runs once on every major version found here;
-CMSID_TEST_MAJORS="18" (or "15,18") restricts them, and the marker `one_major` takes only the newest.
+`registry` is a fresh database with the sample registry, cloned from a template; `baselined_registry` has had its
+baseline taken, `migrated_registry` its ids as well. A test that needs a server runs once on every major version found
+here; CMSID_TEST_MAJORS="18" (or "15,18") restricts them, and the marker `one_major` takes only the newest.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+from driver import sample_registry
+from driver.embedded_server import EmbeddedServer
+from driver.server_programs import installed_servers
+from support.dbt_runner import Dbt
+from support.registry import OWNER, Registry
 
-from driver import sample_registry  # noqa: E402
-from driver.embedded_server import EmbeddedServer, installed_servers  # noqa: E402
-from support.dbt_runner import Dbt  # noqa: E402
-from support.registry import OWNER, Registry  # noqa: E402
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 SCALE = 0.02
 DATABASE = "registry"  # always this name: dbt parses anew when its connection changes
@@ -38,11 +37,6 @@ def majors() -> list[int]:
     if missing:
         raise pytest.UsageError(f"CMSID_TEST_MAJORS names {sorted(missing)}; found are {found}")
     return named
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make our markers known."""
-    config.addinivalue_line("markers", "one_major: run on the newest major version only")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -65,6 +59,7 @@ class Servers:
     """The session's servers, started when first asked for, and the templates on them."""
 
     def __init__(self) -> None:
+        """None are running yet."""
         self._running: dict[int, EmbeddedServer] = {}
         self._templates: dict[tuple[int, str], dict[str, int]] = {}
 

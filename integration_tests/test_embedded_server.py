@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -11,17 +12,22 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import psycopg
 import psycopg2
 import pytest
+
 from driver import embedded_server
-from driver.embedded_server import EmbeddedServer, installed_servers, sweep
+from driver.embedded_server import EmbeddedServer
 from driver.errors import Problem
+from driver.server_home import stop_orphan, sweep
+from driver.server_programs import installed_servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 QUICK = 15.0  # seconds in which a server must be gone
@@ -47,7 +53,7 @@ with EmbeddedServer(data_dir=Path(folder) if folder else None, fsync=False) as s
 def gone(pid: int) -> bool:
     """Whether there is no such process, or only its name is left."""
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 
@@ -74,10 +80,10 @@ def owner() -> Iterator[Callable[..., tuple[subprocess.Popen[str], dict[str, Any
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
-            process_group=0 if sys.version_info >= (3, 11) else None,
-            start_new_session=sys.version_info < (3, 11),
+            start_new_session=True,
         )
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         line = process.stdout.readline()
         assert line, process.stderr.read()
         started.append((process, json.loads(line)))
@@ -87,7 +93,7 @@ def owner() -> Iterator[Callable[..., tuple[subprocess.Popen[str], dict[str, Any
     for process, told in started:
         process.kill()
         process.communicate()
-        assert eventually(lambda pid=told["pid"]: gone(pid))
+        assert eventually(functools.partial(gone, told["pid"]))
 
 
 def test_every_client_reaches_it(major: int) -> None:
@@ -178,10 +184,17 @@ def test_durable_unless_told_otherwise() -> None:
 
 
 def test_settings_of_the_caller_win() -> None:
-    with EmbeddedServer(fsync=False, settings={"synchronous_commit": "on", "work_mem": "7MB"}) as server:
-        with server.connect() as connection:
-            assert connection.execute("show synchronous_commit").fetchone() == ("on",)
-            assert connection.execute("show work_mem").fetchone() == ("7MB",)
+    settings = {"synchronous_commit": "on", "work_mem": "7MB"}
+    with EmbeddedServer(fsync=False, settings=settings) as server, server.connect() as connection:
+        assert connection.execute("show synchronous_commit").fetchone() == ("on",)
+        assert connection.execute("show work_mem").fetchone() == ("7MB",)
+
+
+def test_scarce_shared_memory_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_server, "ENOUGH_SHARED_MEMORY", 1 << 60)
+    with EmbeddedServer(fsync=False) as server, server.connect() as connection:
+        shown = connection.execute("show dynamic_shared_memory_type").fetchone()
+        assert shown == ("mmap",) or not embedded_server.SHARED_MEMORY.exists()
 
 
 def test_nothing_left_after_the_block() -> None:
@@ -195,11 +208,18 @@ def test_nothing_left_after_the_block() -> None:
 
 
 def test_nothing_left_after_an_error_even_if_it_was_to_be_kept() -> None:
-    with pytest.raises(ZeroDivisionError), EmbeddedServer(fsync=False, keep=True) as server:
-        home, pid = server.home, server.pid
-        _ = 1 / 0
-    assert not home.exists()
-    assert gone(pid)
+    server = EmbeddedServer(fsync=False, keep=True)
+    seen: dict[str, Any] = {}
+
+    def fail() -> None:
+        with server:
+            seen.update(home=server.home, pid=server.pid)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not seen["home"].exists()
+    assert gone(seen["pid"])
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
@@ -251,15 +271,16 @@ def test_next_start_sweeps_up_after_keeper_and_owner_were_killed(owner: Any) -> 
     assert eventually(lambda: gone(told["pid"]))
 
 
-def test_sweep_ends_a_server_that_outlived_its_keeper(owner: Any, tmp_path: Path) -> None:
-    """As where the kernel does not end it: the abandoned folder is rebuilt around a server that runs by itself."""
+def test_sweep_ends_a_server_that_outlived_its_keeper() -> None:
+    """As where the kernel does not end it."""
     with EmbeddedServer(fsync=False, keep=True) as server:
-        pass
-    (server.home / "owner").write_text("")
-    psutil.Process(server.keeper_pid).kill()
-    assert server.home in sweep()
-    assert eventually(lambda: gone(server.pid))
-    assert not server.home.exists()
+        stop_orphan(server.data)
+        assert gone(server.pid)
+
+
+def test_sweep_spares_a_process_that_has_got_an_old_servers_number(tmp_path: Path) -> None:
+    (tmp_path / "postmaster.pid").write_text(f"{os.getpid()}\n{tmp_path}\n")
+    stop_orphan(tmp_path)  # else it would end this very process
 
 
 def test_sweep_leaves_others_alone(plain_server: EmbeddedServer, tmp_path: Path) -> None:
@@ -275,7 +296,9 @@ def test_sweep_leaves_others_alone(plain_server: EmbeddedServer, tmp_path: Path)
     old.mkdir()
     (old / "owner").write_text("")
     assert sweep(tmp_path) == [old]
-    assert fresh.exists() and target.exists() and kept.exists()
+    assert fresh.exists()
+    assert target.exists()
+    assert kept.exists()
     assert plain_server.home not in sweep()
     with plain_server.connect() as connection:
         assert connection.execute("select 1").fetchone() == (1,)
@@ -308,8 +331,7 @@ def place_for_anyone(tmp_path: Path) -> Path:
     """A folder that any account may enter; the temporary folders of tests are the caller's only."""
     if os.geteuid() != 0:
         return tmp_path / "server"
-    place = Path("/var/tmp") / f"cmsid-test-{os.getpid()}-{tmp_path.name}"  # noqa: S108
-    return place
+    return Path("/var/tmp") / f"cmsid-test-{os.getpid()}-{tmp_path.name}"  # noqa: S108  its parent is the point
 
 
 @pytest.fixture
@@ -398,8 +420,9 @@ def test_programs_in_a_private_folder_are_copied_where_the_server_may_run_them(t
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
 def test_started_by_an_ordinary_user(owner: Any) -> None:
     # The capability lets it read this interpreter wherever that stands; PostgreSQL and we look at the user only.
-    prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    prefix += ("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search")
+    capability = "-all,+dac_read_search"
+    become_nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    prefix = (*become_nobody, f"--inh-caps={capability}", f"--ambient-caps={capability}")
     process, told = owner(prefix=prefix)
     assert told["euid"] == 65534
     assert Path(told["home"]).stat().st_uid == 65534

@@ -1,7 +1,7 @@
-"""Imports dbt once, then runs every request in a fork of itself: as fresh as a new process, without the seconds to load.
+"""Imports dbt once, then runs every request in a fork of itself: fresh as a new process, without the time to load.
 
-One JSON line in: `args`, `env` (the whole environment), `cwd`, `output` (file for everything printed). One JSON line out:
-`code`, the exit status. The end of standard input ends it.
+A request is one JSON line: `args`, `env` (the whole environment), `cwd`, `output` (file for everything printed). Two
+lines answer it: `pid`, and `code`, the exit status. The end of standard input ends it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,6 @@ def run(request: dict[str, object]) -> int:
         cli(args=request["args"], standalone_mode=True)
     except SystemExit as end:
         return int(end.code or 0) if not isinstance(end.code, str) else 1
-    except BaseException:  # noqa: BLE001  whatever it was belongs in the output, not in the forker
-        traceback.print_exc()
-        return 2
     return 0
 
 
@@ -41,7 +38,11 @@ def main() -> None:
         request = json.loads(line)
         child = os.fork()
         if child == 0:
-            code = run(request)
+            code = 2
+            try:
+                code = run(request)
+            except BaseException:  # noqa: BLE001  whatever it was belongs in the output, not in the forker
+                traceback.print_exc()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)

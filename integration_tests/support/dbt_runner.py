@@ -116,10 +116,11 @@ class DbtRun:
 
 
 class Dbt:
-    """dbt on this project. One for a test session: it keeps a loaded dbt and what dbt has parsed, so that runs are quick."""
+    """dbt on this project, one for a session: it keeps dbt loaded and the project parsed, so that runs are quick."""
 
     def __init__(self, folder: Path, project: Path = PROJECT) -> None:
-        """
+        """Write the profile; dbt is loaded at the first run.
+
         Args:
             folder: a private folder for profile, logs and targets.
             project: the dbt project to run.
@@ -139,8 +140,10 @@ class Dbt:
     def command(
         self, args: tuple[str, ...], registry: Mapping[str, str], variables: Mapping[str, Any] | None
     ) -> tuple[list[str], Path]:
-        """dbt's full arguments, and the target path they name: one for every server and set of variables, else dbt
-        would parse everything anew each time these change."""
+        """Give dbt's full arguments, and the target path they name.
+
+        That is one for every server and set of variables, else dbt would parse everything anew each time these change.
+        """
         key = json.dumps(
             [registry["PGPORT"], registry["PGDATABASE"], dict(variables or {})], sort_keys=True, default=str
         )
@@ -216,7 +219,8 @@ class Dbt:
                 cwd=self.folder,
             )
         forker = self._forker
-        assert forker.stdin is not None and forker.stdout is not None
+        assert forker.stdin is not None
+        assert forker.stdout is not None
         request = {
             "args": full,
             "env": self.environment(registry),

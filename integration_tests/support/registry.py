@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-from driver.embedded_server import EmbeddedServer
 from psycopg.rows import dict_row
 
-from support.dbt_runner import Dbt, DbtRun
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import psycopg
+
+    from driver.embedded_server import EmbeddedServer
+    from support.dbt_runner import Dbt, DbtRun
 
 OWNER = "registry_owner"
 AUDIT_SCHEMA = "cms_id_audit"
@@ -36,7 +39,7 @@ class Registry:
 
     @property
     def environment(self) -> dict[str, str]:
-        """libpq's variables for the owner, the password included."""
+        """Libpq's variables for the owner, the password included."""
         return self.server.environment(self.dbname, OWNER)
 
     @property

@@ -20,6 +20,7 @@ create table if not exists {{ schema }}.migrations (
     constraint_name text not null,
     rows_at_cut_over bigint,
     rows_filled bigint not null default 0,
+    mark bigint,
     cursor_id bigint,
     cut_over_at timestamptz,
     finished_at timestamptz,
@@ -39,6 +40,19 @@ create table if not exists {{ schema }}.events (
     backend_pid integer not null default pg_backend_pid()
 );
 
+create table if not exists {{ schema }}.batches (
+    batch_id bigint generated always as identity,
+    migration_id bigint not null,
+    table_name text not null,
+    after_id bigint not null,
+    up_to_id bigint not null,
+    row_count bigint not null,
+    fingerprint_before numeric not null,
+    fingerprint_after numeric not null,
+    filled_at timestamptz not null default clock_timestamp(),
+    primary key (migration_id, table_name, batch_id)
+);
+
 create table if not exists {{ schema }}.baseline_tables (
     table_name text primary key,
     schema_name text not null,
@@ -53,7 +67,9 @@ create table if not exists {{ schema }}.baseline_tables (
 create table if not exists {{ schema }}.backups (
     backup_id text primary key,
     taken_at timestamptz not null,
+    purpose text not null default '',
     location text not null,
+    manifest_sha256 text not null,
     bytes bigint not null,
     server_version text not null,
     verified_at timestamptz,

@@ -1,10 +1,20 @@
 {% macro add_cms_id(dry_run=false, mode=none) %}
     {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
+    {%- set mode = mode or var('mode') -%}
+    {%- if mode not in ['window', 'online'] -%}
+        {%- do exceptions.raise_compiler_error('add_cms_id: there is no mode ' ~ mode ~ ': choose window or online') -%}
+    {%- endif -%}
+    {%- if mode == 'online' -%}
+        {%- do add_cms_id_online(dry_run) -%}
+        {%- do return(none) -%}
+    {%- endif -%}
     {%- set tables = unmigrated_tables() -%}
     {%- if not tables -%}
         {%- do log('add_cms_id: all core tables have cms_id; nothing to do', info=true) -%}
         {%- do return(none) -%}
     {%- endif -%}
+    {%- do refuse_open_migration(tables) -%}
+    {%- do refuse_findings(tables, mode) -%}
     {%- if dry_run -%}
         {%- do print_plan([{'label': 'begin', 'sql': 'begin'}] + window_plan(tables) + [{'label': 'commit', 'sql': 'commit'}], 'window') -%}
     {%- else -%}

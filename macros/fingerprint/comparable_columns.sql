@@ -1,6 +1,8 @@
 {% macro comparable_columns() %}
     {#- A catalogue query: every column of every ordinary table, with the expression by which it is compared and hashed.
-        A type without a hash operator class has no reliable equality either; such a column is compared as text. -#}
+        A type without a hash operator class has no reliable equality either; such a column is compared as text. So are
+        enums and names of objects: they are hashed by their number in the catalogue, which is another one in a restored
+        database. -#}
 with recursive reduced as (
     select distinct
         a.atttypid as type_oid,
@@ -27,27 +29,25 @@ hashable as (
     inner join pg_catalog.pg_type as t on r.step_oid = t.oid
     where
         not (t.typtype in ('d', 'r', 'm') or t.typcategory = 'A')
-        and (
-            t.typtype = 'e'
-            or exists (
-                select 1
-                from pg_catalog.pg_opclass as o
-                inner join pg_catalog.pg_am as m on o.opcmethod = m.oid and m.amname = 'hash'
-                where
-                    o.opcdefault
-                    and (
-                        o.opcintype = t.oid
-                        or exists (
-                            select 1
-                            from pg_catalog.pg_cast as k
-                            where
-                                k.castsource = t.oid
-                                and k.casttarget = o.opcintype
-                                and k.castmethod = 'b'
-                                and k.castcontext = 'i'
-                        )
+        and t.typname !~ '^reg'
+        and exists (
+            select 1
+            from pg_catalog.pg_opclass as o
+            inner join pg_catalog.pg_am as m on o.opcmethod = m.oid and m.amname = 'hash'
+            where
+                o.opcdefault
+                and (
+                    o.opcintype = t.oid
+                    or exists (
+                        select 1
+                        from pg_catalog.pg_cast as k
+                        where
+                            k.castsource = t.oid
+                            and k.casttarget = o.opcintype
+                            and k.castmethod = 'b'
+                            and k.castcontext = 'i'
                     )
-            )
+                )
         )
 )
 

@@ -1,4 +1,4 @@
-{% macro gate_check(name, check) %}
+{% macro gate_check(name, check, hint='The transaction is rolled back; the database is as it was.') %}
     {#- Raises when a check has failing rows, naming the first of them. -#}
 do $cms_id$
 declare
@@ -13,7 +13,7 @@ begin
     ) as first_rows;
     if failing is not null then
         raise exception 'gate check "{{ name }}" failed: %', failing
-            using hint = 'The transaction is rolled back; the database is as it was.';
+            using hint = {{ quote_text(hint) }};
     end if;
 end
 $cms_id$

@@ -5,6 +5,8 @@
     {%- if this.identifier != 'origin_summary' -%}{%- do ref('origin_summary') -%}{%- endif -%}
     {%- do ref('row_counts_baseline') -%}
     {%- do ref('aggregates_baseline') -%}
+    {%- do ref('catalogue_baseline') -%}
+    {%- do ref('other_tables_baseline') -%}
     {%- do ref('student_school_chain_baseline') -%}
     {%- do ref('student_modules_chain_baseline') -%}
     {%- do ref('assessment_marks_chain_baseline') -%}
@@ -13,6 +15,14 @@
         {%- do run_query(wait_for_runner_lock()) -%}
         {%- set tables = unmigrated_tables() -%}
         {%- if tables -%}
+            {%- do refuse_open_migration(tables) -%}
+            {%- if var('mode') == 'online' -%}
+                {%- do exceptions.raise_compiler_error(
+                    'add_cms_id: online mode commits batch by batch, which the transaction of a model cannot. Nothing was changed:'
+                    ~ ' run dbt run-operation add_cms_id first, then dbt build again.'
+                ) -%}
+            {%- endif -%}
+            {%- do refuse_findings(tables, 'window') -%}
             {%- do refuse_without_proof(tables) -%}
             {%- do run_plan(window_plan(tables)) -%}
         {%- endif -%}

@@ -13,29 +13,8 @@ begin
             in access exclusive mode;
             return;
         exception when lock_not_available or deadlock_detected then
-            -- the locks of this attempt are released with its block; a prepared transaction holds locks without a session
-            select string_agg(distinct concat(
-                coalesce(
-                    format('session %s of %s (%s)', a.pid, a.usename, concat_ws(
-                        ', ', coalesce(nullif(a.application_name, ''), 'no application name'), a.state,
-                        'since ' || to_char(a.xact_start, 'HH24:MI:SS')
-                    )),
-                    format('prepared transaction %s of %s', p.gid, p.owner)
-                ),
-                format(' holds %s on %s', l.mode, l.relation::regclass)
-            ), '; ')
-            into blockers
-            from pg_catalog.pg_locks as l
-            left join pg_catalog.pg_stat_activity as a on l.pid = a.pid
-            left join pg_catalog.pg_prepared_xacts as p on l.pid is null and l.virtualtransaction = '-1/' || p.transaction::text
-            where
-                l.granted
-                and l.pid is distinct from pg_backend_pid()
-                and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
-                and l.relation in (
-                    {% for table in tables %}{{ quote_text(table.relation) }}::regclass{{ ', ' if not loop.last }}{% endfor %}
-
-                );
+            -- the locks of this attempt are released with its block
+            blockers := ({{ blocking_sessions(tables) | indent(16) }});
             perform pg_sleep(0.1 + random() * 0.4);
         end;
     end loop;

@@ -198,7 +198,7 @@ class _Progress:
         """Show where pip is, given a line of its output."""
         if line.startswith("Collecting "):
             self._packages += 1
-            self._show(f"{self._packages}: {line.split()[1].split('=')[0]}")
+            self._show(f"{self._packages}: {line.split()[1].partition('=')[0]}")
         elif line.startswith("Installing collected packages"):
             self._show("installing")
 
@@ -221,7 +221,8 @@ def _run(command: list[str], lock: IO[str], output: IO[str], progress: _Progress
     """Run a step with its output in the log; exits 1 with one sentence if it fails."""
     import subprocess
 
-    surroundings = {k: v for k, v in os.environ.items() if k not in ("PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT")}
+    elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT")
+    surroundings = {name: value for name, value in os.environ.items() if name not in elsewhere}
     # The step holds the lock too: if this process is killed, nobody else begins while the step is still at work.
     inherited = () if os.name == "nt" else (lock.fileno(),)
     child = subprocess.Popen(

@@ -47,18 +47,18 @@ COMMANDS = {
     "report": Entry("Look", prepares=True),
     "restore": Entry("Go back", prepares=True),
     "undo": Entry("Go back", prepares=True),
-    "drizzle": Entry("The application's own code", prepares=False),
+    "drizzle": Entry("The application's own code", prepares=True),
 }
 
 
 class Commands(click.Group):
     """A group that imports a command's module when that command is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Names in the order of work."""
         return [name for name in COMMANDS if _exists(name)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         """The command, imported; None if there is none of that name."""
         return _load(cmd_name) if cmd_name in COMMANDS and _exists(cmd_name) else None
 

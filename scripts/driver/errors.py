@@ -11,7 +11,8 @@ class Problem(click.ClickException):
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
-        """
+        """Join the parts into the sentence.
+
         Args:
             what: what is wrong, without a full stop.
             where: the object, file or server it is wrong with.

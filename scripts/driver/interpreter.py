@@ -19,8 +19,15 @@ def use_supported() -> None:
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         _use_another()
         sys.exit(
-            "Error: this needs Python 3." + str(OLDEST[1]) + " to 3." + str(NEWEST[1]) + " and found " + found + " ("
-            + sys.executable + "): install one of them, then run this again; it is found by itself when python3.12, or"
+            "Error: this needs Python 3."
+            + str(OLDEST[1])
+            + " to 3."
+            + str(NEWEST[1])
+            + " and found "
+            + found
+            + " ("
+            + sys.executable
+            + "): install one of them, then run this again; it is found by itself when python3.12, or"
             " its like, is on the PATH."
         )
 
@@ -63,4 +70,3 @@ def _replace_process(command: "list[str]") -> None:
     if os.name != "nt":
         os.execv(command[0], command)
     sys.exit(subprocess.call(command))
-

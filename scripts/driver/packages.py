@@ -1,4 +1,4 @@
-"""Install the dbt packages: from the hub, from a folder of checkouts, or from offline_packages/ where there is no hub."""
+"""Install the dbt packages: from the hub, from a folder of checkouts, or from offline_packages/ where neither is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driver.bootstrap import CACHE, ROOT, exclusive
@@ -17,6 +16,7 @@ from driver.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 INSTALLED = ROOT / "dbt_packages"
 OFFLINE = ROOT / "offline_packages"
@@ -37,15 +37,16 @@ NOT_NEEDED = shutil.ignore_patterns(".git", "integration_tests", "target", "logs
 def install(
     packages_from: Path | None = None, *, refresh: bool = False, tell: Callable[[str], None] | None = None
 ) -> str:
-    """
-    See to it that dbt_packages/ holds what packages.yml names. Takes milliseconds if it does.
+    """See to it that dbt_packages/ holds what packages.yml names. Takes milliseconds if it does.
 
     Args:
         packages_from: a folder that holds checkouts of the packages, under any names; nothing else is tried then.
         refresh: whether to try the hub again if the offline packages were installed instead of it.
         tell: is given the one line that says what was installed, if anything was; default: printed to stderr.
+
     Returns:
         where the packages are from: HUB, OFFLINE_SOURCE, OWN (somebody ran `dbt deps`), or the folder.
+
     Raises:
         Problem: if a package is missing in `packages_from`, or in the offline packages.
     """
@@ -73,7 +74,7 @@ def _installed_source() -> str:
         record = json.loads((INSTALLED / RECORD).read_text("utf-8"))
     except FileNotFoundError:
         # Installed with plain dbt: dbt itself knows best whether they are the right ones.
-        return OWN if INSTALLED.is_dir() and _required() <= _projects_in(INSTALLED).keys() else ""
+        return OWN if INSTALLED.is_dir() and _required() <= projects_in(INSTALLED).keys() else ""
     except (OSError, ValueError):
         return ""
     source = str(record["source"])
@@ -105,7 +106,7 @@ def _install_from_hub_or_offline(source: str, tell: Callable[[str], None]) -> st
     else:
         why = "the dbt package hub cannot be reached"
     if source != OFFLINE_SOURCE:
-        projects = _projects_in(OFFLINE)
+        projects = projects_in(OFFLINE)
         _check_complete(_required(), projects, OFFLINE, "restore that folder from version control")
         _replace_installed(projects, OFFLINE_SOURCE)
     tell(f"dbt packages: {why}, so the project's own offline_packages/ are used.")
@@ -115,7 +116,7 @@ def _install_from_hub_or_offline(source: str, tell: Callable[[str], None]) -> st
 def _install_from(folder: Path, tell: Callable[[str], None]) -> str:
     if not folder.is_dir():
         raise Problem("There is no such folder", where=str(folder), do="name one that holds the packages' checkouts")
-    projects = _projects_in(folder)
+    projects = projects_in(folder)
     wanted = _with_dependencies(_required(), projects)
     _check_complete(wanted, projects, folder, "put a checkout of it there, in a folder of any name")
     _replace_installed({name: projects[name] for name in wanted}, str(folder))
@@ -148,7 +149,7 @@ def _check_complete(wanted: Iterable[str], projects: dict[str, Path], folder: Pa
         raise Problem(f"The dbt package {missing[0]} is missing", where=str(folder), do=remedy)
 
 
-def _projects_in(folder: Path) -> dict[str, Path]:
+def projects_in(folder: Path) -> dict[str, Path]:
     """The dbt projects directly inside a folder, by the name that each gives itself."""
     paths = sorted(folder.glob("*/dbt_project.yml"))
     return {str(_yaml(path).get("name")): path.parent for path in paths}
@@ -191,7 +192,7 @@ def _download() -> None:
     (project / "dbt_project.yml").write_text("name: download\nversion: 1.0.0\nprofile: none\n", "utf-8")
     command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "deps", "--project-dir", str(project)]
     subprocess.run(command, check=True, capture_output=True, timeout=DOWNLOAD_SECONDS, cwd=project)
-    _replace_installed(_projects_in(project / "dbt_packages"), HUB)
+    _replace_installed(projects_in(project / "dbt_packages"), HUB)
     shutil.rmtree(project)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-NAME = "cms_id_tracking"
+NAME = os.environ.get("DBT_PROFILE") or "cms_id_tracking"
 FILE = "profiles.yml"
 APPLICATION = "cmsid"
 
@@ -52,11 +52,11 @@ class Connection:
     profiles_dir: Path = ROOT
 
     def connect(self, **options: Any) -> psycopg.Connection[Any]:
-        """
-        A connection to the database.
+        """A connection to the database.
 
         Args:
             options: passed to psycopg.connect; libpq's own parameters among them override the profile's.
+
         Raises:
             Problem: if the server cannot be reached or refuses.
         """
@@ -69,8 +69,7 @@ class Connection:
 
     @contextmanager
     def environment(self) -> Iterator[dict[str, str]]:
-        """
-        The environment in which PostgreSQL's own tools reach this database without any option.
+        """The environment in which PostgreSQL's own tools reach this database without any option.
 
         The password is in a file that only this user can read and that is gone afterwards; it is in no command line.
         """
@@ -119,7 +118,7 @@ class Connection:
         return {name: value for name, value in given.items() if value not in ("", 0)}
 
     def _options(self) -> str:
-        """Settings of the session: the user's PGOPTIONS (which an explicit parameter would hide), then the profile's."""
+        """Settings of the session: the user's PGOPTIONS, which a parameter would hide, then the profile's."""
         settings = [os.environ.get("PGOPTIONS", "")]
         for name in ("role", "search_path"):
             value = getattr(self, name)
@@ -146,12 +145,12 @@ VARIABLES = {
 
 
 def load(target: str | None = None, profiles_dir: Path | None = None) -> Connection:
-    """
-    The connection that dbt would use.
+    """The connection that dbt would use.
 
     Args:
         target: a target of the profile; default DBT_TARGET, then the profile's own default.
         profiles_dir: where profiles.yml is; default as in `find_profiles_dir`.
+
     Raises:
         Problem: if the profile, the target or one of its values is missing or wrong.
     """
@@ -275,8 +274,7 @@ def _number(values: Mapping[str, Any], name: str, default: int, path: Path) -> i
 
 
 def connection_problem(error: psycopg.OperationalError, where: str = "") -> Problem:
-    """
-    The sentence for a server that cannot be reached, refuses, or went away.
+    """The sentence for a server that cannot be reached, refuses, or went away.
 
     Args:
         error: what psycopg raised.

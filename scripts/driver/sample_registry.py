@@ -16,6 +16,8 @@ from psycopg import sql
 
 from driver.errors import Problem
 
+YEARS_OF_ROWS = 9 * 365 * 86_400 * 1_000_000  # microseconds
+LARGEST_SCALE = 250  # above it, ids leave the range of integer
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 
 Progress = Callable[[str, int, int], None]
@@ -116,6 +118,7 @@ FAMILY_NAMES = [
     "Motaung",
     "van Wyk",
 ]
+CREDITS = "{8,10,12,12.5,15,0.1,7.7}"
 SUBJECTS = [
     "Accounting",
     "Algebra",
@@ -150,18 +153,21 @@ def load(
         scale: 1 for the live registry's size; 0.01 and less to 10 and more.
         progress: called as `progress(step, rows done, rows in all)` before every step, and once at the end.
         schema: where the tables go; created if it is missing.
+
     Returns:
         table -> number of rows.
+
     Raises:
         Problem: the scale is out of range, or the schema already holds such a table.
     """
-    if not 0 < scale <= 1000:
+    if not 0 < scale <= LARGEST_SCALE:
         raise Problem(
-            f"scale {scale:g} is out of range", do="give a number above 0, at most 1000; 1 is the live registry's size"
+            f"scale {scale:g} is out of range",
+            do=f"give a number above 0, at most {LARGEST_SCALE}; 1 is the live registry's size",
         )
     counts = rows_at(scale)
     total = sum(counts.values())
-    report = progress or (lambda step, done, of: None)
+    report = progress or _say_nothing
     with connection.transaction():
         _prepare(connection, schema)
         _run_file(connection, DEMO / "schema.sql")
@@ -187,6 +193,10 @@ def load(
     return counts
 
 
+def _say_nothing(_step: str, _done: int, _total: int) -> None:
+    """Progress nobody wants to see."""
+
+
 def _prepare(connection: psycopg.Connection[Any], schema: str) -> None:
     """Make the schema, refuse one in use, and set the transaction up for bulk work and repeatable results."""
     if not connection.execute("select 1 from pg_namespace where nspname = %s", [schema]).fetchone():
@@ -202,17 +212,16 @@ def _prepare(connection: psycopg.Connection[Any], schema: str) -> None:
             where=f"database {connection.info.dbname}",
             do="load the sample registry into an empty database or another schema",
         )
-    for setting, value in (
-        ("search_path", connection.execute("select quote_ident(%s)", [schema]).fetchone()),
-        ("synchronous_commit", ("off",)),
-        ("maintenance_work_mem", ("256MB",)),
-        ("statement_timeout", ("0",)),
-        ("datestyle", ("ISO, YMD",)),
-        ("timezone", ("UTC",)),
-        ("check_function_bodies", ("on",)),
-    ):
-        assert value is not None
-        connection.execute("select set_config(%s, %s, true)", [setting, value[0]])
+    for setting, value in {
+        "search_path": sql.Identifier(schema).as_string(connection),
+        "synchronous_commit": "off",
+        "maintenance_work_mem": "256MB",
+        "statement_timeout": "0",
+        "datestyle": "ISO, YMD",
+        "timezone": "UTC",
+        "check_function_bodies": "on",
+    }.items():
+        connection.execute("select set_config(%s, %s, true)", [setting, value])
 
 
 def _run_file(connection: psycopg.Connection[Any], path: Path) -> None:
@@ -260,34 +269,42 @@ def _name(key: str, seed: int) -> sql.Composable:
     )
 
 
-def _moment(key: str, seconds: int) -> str:
-    """SQL for when a row was created: later rows later, with fractions of a second."""
-    return f"(timestamp '2016-02-01 08:00:00' + {key} * interval '{seconds}.137 seconds')"
+def _moment(key: str, rows: int) -> str:
+    """SQL for when a row was created: later rows later, evenly over the years, down to the microsecond."""
+    return f"(timestamp '2016-02-01 08:00:00' + {key} * interval '{YEARS_OF_ROWS // rows} microseconds')"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a table's rows are made of, as SQL over the row's number `k` (bigint, from 1).
+
+    Attributes:
+        columns: column -> its value.
+        steps: name -> an intermediate number, which the columns and the later steps may use.
+    """
+
+    columns: dict[str, str | sql.Composable]
+    steps: dict[str, str]
+
+
+def _shape(columns: dict[str, str | sql.Composable], **steps: str) -> Shape:
+    """A shape, its steps by name."""
+    return Shape(columns, steps)
 
 
 def _rows_of(table: str, n: dict[str, int]) -> sql.Composed:
-    """The statement that fills a table; `n` gives the number of rows of every table. Row number: `k`, from 1."""
-    columns, values, joined = _SHAPES[table](n)
-    return sql.SQL("insert into {} ({}) select {} from generate_series(1::bigint, {}) as k {}").format(
+    """The statement that fills a table; `n` gives the number of rows of every table."""
+    shape = _SHAPES[table](n)
+    source = f"generate_series(1::bigint, {n[table]}) as k"
+    for name, step in shape.steps.items():
+        # Without the offset the planner would put the step's whole expression wherever its name stands.
+        source = f"(select *, {step} as {name} from {source} offset 0) as with_{name}"  # noqa: S608  all of it is ours
+    return sql.SQL("insert into {} ({}) select {} from {}").format(
         sql.Identifier(table),
-        sql.SQL(", ").join(sql.Identifier(column) for column in columns),
-        sql.SQL(", ").join(value if isinstance(value, sql.Composable) else sql.SQL(value) for value in values),
-        sql.Literal(n[table]),
-        sql.SQL(joined),
+        sql.SQL(", ").join(map(sql.Identifier, shape.columns)),
+        sql.SQL(", ").join(sql.SQL(value) if isinstance(value, str) else value for value in shape.columns.values()),
+        sql.SQL(source),
     )
-
-
-Shape = tuple[list[str], list["str | sql.Composable"], str]
-
-
-def _shape(columns: dict[str, str | sql.Composable], joined: str = "") -> Shape:
-    """Columns and their SQL, and what is joined to the row number."""
-    return list(columns), list(columns.values()), joined
-
-
-def _with(**steps: str) -> str:
-    """SQL that names intermediate numbers, each of which may use the ones before it."""
-    return " ".join(f"cross join lateral (select {value} as {name}) as step_{name}" for name, value in steps.items())
 
 
 def _terms(n: dict[str, int]) -> Shape:
@@ -297,7 +314,7 @@ def _terms(n: dict[str, int]) -> Shape:
             "code": "(2016 + (k - 1) / 2)::text || case when mod(k, 2) = 1 then '-02' else '-07' end",
             "name": "(2016 + (k - 1) / 2)::text || case when mod(k, 2) = 1 then ' February' else ' July' end",
             "is_active": f"k = {n['terms']}",
-            "created_at": _moment("k", 15_000_000),
+            "created_at": _moment("k", n["terms"]),
         }
     )
 
@@ -331,7 +348,7 @@ def _students(n: dict[str, int]) -> Shape:
             "marital_status": f"case when mod(k, 5) > 0 then {_weighted(marriages, 'k', 116, 'marital_status')} end",
             "country": "case when mod(k, 11) > 0 then 'Lesotho' end",
             "religion": _text("null::text", "k", 117, 9),
-            "created_at": _moment("k", 14_000),
+            "created_at": _moment("k", n["students"]),
         }
     )
 
@@ -347,9 +364,9 @@ def _student_education(n: dict[str, int]) -> Shape:
             "level": f"case when mod(k, 17) > 0 then {_weighted(levels, 'k', 204, 'education_level')} end",
             "start_date": f"date '2005-01-15' + 365 * {_pick('k', 205, 12)}",
             "end_date": f"case when mod(k, 3) > 0 then date '2018-11-30' + 7 * {_pick('k', 206, 50)} end",
-            "created_at": _moment("k", 90_000),
+            "created_at": _moment("k", n["student_education"]),
         },
-        _with(s=f"1 + {_pick('k', 207, n['students'])}"),
+        s=f"1 + {_pick('k', 207, n['students'])}",
     )
 
 
@@ -367,9 +384,9 @@ def _next_of_kins(n: dict[str, int]) -> Shape:
             "email": "case when mod(k, 2) = 0 then 'kin' || k::text || '@example.org' end",
             "occupation": _text("null::text", "k", 308, 3),
             "address": "case when mod(k, 5) = 1 then E'12 Kingsway\\nMaseru 100' end",
-            "created_at": _moment("k", 9_000_000),
+            "created_at": _moment("k", n["next_of_kins"]),
         },
-        _with(s=f"1 + {_pick('k', 310, n['students'])}"),
+        s=f"1 + {_pick('k', 310, n['students'])}",
     )
 
 
@@ -380,7 +397,7 @@ def _schools(n: dict[str, int]) -> Shape:
             "code": "'F' || chr((65 + mod(k - 1, 26))::integer) || case when k > 26 then k::text else '' end",
             "name": sql.SQL("'Faculty of ' || {}").format(_one_of(SUBJECTS, "k", 400)),
             "is_active": "mod(k, 7) > 0",
-            "created_at": "case when mod(k, 6) > 0 then " + _moment("k", 3_000_000) + " end",
+            "created_at": "case when mod(k, 6) > 0 then " + _moment("k", n["schools"]) + " end",
         }
     )
 
@@ -393,7 +410,7 @@ def _programs(n: dict[str, int]) -> Shape:
             "name": sql.SQL("'Programme in ' || {}").format(_text("'subject ' || k::text", "k", 500, 8)),
             "level": _weighted({"diploma": 5, "degree": 4, "certificate": 1}, "k", 502, "program_level"),
             "school_id": _id("schools", f"(1 + mod(k - 1, {n['schools']}))"),
-            "created_at": _moment("k", 800_000),
+            "created_at": _moment("k", n["programs"]),
         }
     )
 
@@ -405,7 +422,7 @@ def _structures(n: dict[str, int]) -> Shape:
             "code": "(2015 + mod(k, 10))::text || '-' || lpad(k::text, 5, '0')",
             "desc": sql.SQL("case when mod(k, 3) > 0 then {} end").format(_text("'Revision ' || k::text", "k", 600, 5)),
             "program_id": _id("programs", f"(1 + mod(k - 1, {n['programs']}))"),
-            "created_at": _moment("k", 300_000),
+            "created_at": _moment("k", n["structures"]),
         }
     )
 
@@ -418,10 +435,10 @@ def _structure_semesters(n: dict[str, int]) -> Shape:
             "semester_number": "case when mod(k, 97) = 0 then 'B1' when mod(k, 89) = 0 then 'F'"
             " else lpad(semester::text, 2, '0') end",
             "name": "'Year ' || ((semester + 1) / 2)::text || ' Sem ' || (2 - mod(semester, 2))::text",
-            "total_credits": f"(40 + {_pick('k', 700, 200)} / 10.0)::real",
-            "created_at": _moment("k", 50_000),
+            "total_credits": f"(40::real + {_pick('k', 700, 200)} / 10::real)::real",
+            "created_at": _moment("k", n["structure_semesters"]),
         },
-        _with(semester=f"1 + (k - 1) / {n['structures']}"),
+        semester=f"1 + (k - 1) / {n['structures']}",
     )
 
 
@@ -438,7 +455,7 @@ def _modules(n: dict[str, int]) -> Shape:
             "status": _weighted({"Active": 9, "Defunct": 1}, "k", 804, "module_status"),
             "remark": _text("null::text", "k", 805, 6),
             "timestamp": "case when mod(k, 5) = 0 then '1463' || lpad(k::text, 6, '0') end",
-            "created_at": _moment("k", 70_000),
+            "created_at": _moment("k", n["modules"]),
         }
     )
 
@@ -455,14 +472,14 @@ def _semester_modules(n: dict[str, int]) -> Shape:
             "id": _id("semester_modules", "k"),
             "module_id": _id("modules", "m"),
             "type": _weighted(kinds, "k", 901, "module_type"),
-            "credits": f"(array[8, 10, 12, 12.5, 15, 0.1, 7.7])[1 + {_pick('k', 902, 7)}]::real",
+            "credits": f"('{CREDITS}'::real[])[1 + {_pick('k', 902, 7)}]",
             "semester_id": "case when mod(k, 31) > 0 then "
             + _id("structure_semesters", f"(1 + mod(k - 1, {n['structure_semesters']}))")
             + " end",
             "hidden": "mod(k, 53) = 0",
-            "created_at": _moment("k", 20_000),
+            "created_at": _moment("k", n["semester_modules"]),
         },
-        _with(m=_module_of("k", n)),
+        m=_module_of("k", n),
     )
 
 
@@ -474,9 +491,10 @@ def _module_prerequisites(n: dict[str, int]) -> Shape:
             "id": _id("module_prerequisites", "k"),
             "semester_module_id": _id("semester_modules", "main"),
             "prerequisite_id": _id("semester_modules", "before"),
-            "created_at": _moment("k", 400_000),
+            "created_at": _moment("k", n["module_prerequisites"]),
         },
-        _with(main=f"(k * {apart} + 1)", before=f"(1 + {_pick('k', 1000, f'(k * {apart})')})"),
+        main=f"(k * {apart} + 1)",
+        before=f"(1 + {_pick('k', 1000, f'(k * {apart})')})",
     )
 
 
@@ -502,7 +520,7 @@ def _student_programs(n: dict[str, int]) -> Shape:
             "stream": _text("case when mod(k, 2) = 0 then 'Normal' end", "k", 1105, 40),
             "graduation_date": f"case when mod(k, 10) < 3 then date '2019-10-01' + 365 * {_pick('k', 1107, 5)} end",
             "assist_provider": "case when mod(k, 3) > 0 then (array['NMDS', 'Self', 'SCHOLARSHIP'])[1 + mod(k, 3)] end",
-            "created_at": _moment("k", 12_000),
+            "created_at": _moment("k", n["student_programs"]),
         }
     )
 
@@ -536,14 +554,13 @@ def _student_semesters(n: dict[str, int]) -> Shape:
             "term_code": _term_code("term"),
             "status": _weighted(statuses, "k", 1200, "semester_status"),
             "student_program_id": _id("student_programs", "p"),
-            "structure_semester_id": _id("structure_semesters", _structure_semester_of("k", n)),
+            "structure_semester_id": _id("structure_semesters", "ss"),
             "caf_date": f"case when mod(k, 3) = 0 then date '2016-02-10' + {_pick('k', 1201, 2_900)} end",
-            "created_at": _moment("k", 2_500),
+            "created_at": _moment("k", n["student_semesters"]),
         },
-        _with(
-            p=f"(1 + mod(k - 1, {n['student_programs']}))",
-            term=f"(1 + mod({_pick('p', 1202, 8)} + (k - 1) / {n['student_programs']}, {n['terms']}))",
-        ),
+        p=f"(1 + mod(k - 1, {n['student_programs']}))",
+        ss=_structure_semester_of("k", n),
+        term=f"(1 + mod({_pick('p', 1202, 8)} + (k - 1) / {n['student_programs']}, {n['terms']}))",
     )
 
 
@@ -582,19 +599,17 @@ def _student_modules(n: dict[str, int]) -> Shape:
             "status": _weighted(statuses, "k", 1301, "student_module_status"),
             "marks": "case when kind < 920 then mark::text when kind < 950 then mark::text || '.5'"
             " when kind < 965 then (mark + 0.25)::text when kind < 985 then 'NM' else '' end",
-            "grade": "(case when kind >= 985 then 'ANN' when kind >= 965 then 'NM' when mark >= 90 then 'A+'"
+            "grade": "(case when kind >= 985 then 'ANN'::grade when kind >= 965 then 'NM' when mark >= 90 then 'A+'"
             " when mark >= 85 then 'A' when mark >= 80 then 'A-' when mark >= 75 then 'B+' when mark >= 70 then 'B'"
             " when mark >= 65 then 'B-' when mark >= 60 then 'C+' when mark >= 55 then 'C' when mark >= 50 then 'C-'"
-            " when mark >= 45 then 'PP' when kind < 300 then 'F' when kind < 305 then 'DNS' else 'X' end)::grade",
+            " when mark >= 45 then 'PP' when kind < 300 then 'F' when kind < 305 then 'DNS' else 'X' end)",
             "student_semester_id": _id("student_semesters", f"(1 + mod(k - 1, {n['student_semesters']}))"),
-            "credits": f"(array[8, 10, 12, 12.5, 15, 0.1, 7.7])[1 + {_pick('sm', 902, 7)}]::real",
-            "created_at": _moment("k", 450),
+            "credits": f"('{CREDITS}'::real[])[1 + {_pick('sm', 902, 7)}]",
+            "created_at": _moment("k", n["student_modules"]),
         },
-        _with(
-            sm=_semester_module_of("k", n),
-            kind=_pick("k", 1302, 1_000),
-            mark=f"({_pick('k', 1303, 50)} + {_pick('k', 1304, 51)})",
-        ),
+        sm=_semester_module_of("k", n),
+        kind=_pick("k", 1302, 1_000),
+        mark=f"({_pick('k', 1303, 50)} + {_pick('k', 1304, 51)})",
     )
 
 
@@ -608,8 +623,8 @@ def _assessments(n: dict[str, int]) -> Shape:
             "assessment_number": f"'CW' || (1 + (k - 1) / {n['modules']})::text",
             "assessment_type": _weighted(kinds, "k", 1401, "assessment_kind"),
             "total_marks": f"(10 * (1 + {_pick('k', 1402, 10)}))::real",
-            "weight": f"({_pick('k', 1403, 1000)} / 10.0)::real",
-            "created_at": _moment("k", 30_000),
+            "weight": f"({_pick('k', 1403, 1000)} / 10::real)::real",
+            "created_at": _moment("k", n["assessments"]),
         }
     )
 
@@ -621,11 +636,12 @@ def _assessment_marks(n: dict[str, int]) -> Shape:
         {
             "id": _id("assessment_marks", "k"),
             "assessment_id": _id("assessments", f"({_module_of('sm', n)} + {n['modules']} * mod(k, 2))"),
-            "marks": f"({_pick('k', 1500, 1001)} / 10.0)::real",
+            "marks": f"({_pick('k', 1500, 1001)} / 10::real)::real",
             "student_module_id": _id("student_modules", "u"),
-            "created_at": _moment("k", 1_700),
+            "created_at": _moment("k", n["assessment_marks"]),
         },
-        _with(u=f"(1 + mod((k - 1) * {step}, {n['student_modules']}))", sm=_semester_module_of("u", n)),
+        u=f"(1 + mod((k - 1) * {step}, {n['student_modules']}))",
+        sm=_semester_module_of("u", n),
     )
 
 

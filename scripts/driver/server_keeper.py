@@ -23,10 +23,11 @@ from typing import Any
 
 STOP_SECONDS = 30.0  # how long an orderly shutdown may take before the server is told to drop everything
 POLL_SECONDS = 0.02
+WATCH_SECONDS = 0.5
 PR_SET_PDEATHSIG = 1  # from <sys/prctl.h>
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818  no error, an order
     """The owner has gone, or somebody asked this process to end."""
 
 
@@ -40,10 +41,11 @@ class Keeper:
     """One server, from its plan to its end."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
-        """
+        """Take up a plan.
+
         Args:
-            plan: `home` (folder of everything), `remove` (take it away at the end), `user` (`uid`, `gid`, `groups` to
-                run as, or null), `initdb` (command or null), `password_file` (for initdb, removed after it, or null),
+            plan: `home` (folder of everything), `remove` (take it away at the end), `user` (`uid` and `gid` to run as,
+                or null), `initdb` (command or null), `password_file` (for initdb, removed after it, or null),
                 `postgres` (command), `data` and `log` (paths), `environment` (of both commands), `start_seconds`.
         """
         self.plan = plan
@@ -54,11 +56,9 @@ class Keeper:
 
     def spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
         """Start a command of PostgreSQL's as the right user, its output in the log."""
-        user = self.plan["user"] or {}
-        options: dict[str, Any] = {}
-        if user:
-            options = {"user": user["uid"], "group": user["gid"], "extra_groups": user["groups"]}
-        with open(self.plan["log"], "ab") as log:
+        user = self.plan["user"]
+        options: dict[str, Any] = {"user": user["uid"], "group": user["gid"], "extra_groups": []} if user else {}
+        with Path(self.plan["log"]).open("ab") as log:
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -67,7 +67,7 @@ class Keeper:
                 cwd=self.plan["data"],
                 env=self.plan["environment"],
                 start_new_session=True,
-                preexec_fn=_end_with_keeper,
+                preexec_fn=_end_with_keeper,  # noqa: PLW1509  this process has one thread
                 umask=0o077,
                 **options,
             )
@@ -100,30 +100,29 @@ class Keeper:
         if process.returncode != 0:
             raise RuntimeError(f"initdb ended with code {process.returncode}")
 
-    def start(self) -> None:
+    def start(self) -> subprocess.Popen[bytes]:
         """Start the server and wait until it accepts connections."""
-        self.server = self.spawn(self.plan["postgres"])
+        server = self.server = self.spawn(self.plan["postgres"])
         deadline = time.monotonic() + self.plan["start_seconds"]
         status_file = Path(self.plan["data"]) / "postmaster.pid"
         while True:
-            if self.server.poll() is not None:
-                raise RuntimeError(f"the server ended with code {self.server.returncode} while starting")
+            if server.poll() is not None:
+                raise RuntimeError(f"the server ended with code {server.returncode} while starting")
             try:
                 lines = status_file.read_text().splitlines()
             except OSError:
                 lines = []
-            # The eighth line is the state; a pid of another server may still stand there from before a crash.
-            if len(lines) > 7 and lines[0].strip() == str(self.server.pid) and lines[7].strip() == "ready":
-                return
+            # The first line is the process, the eighth its state; a crashed server's file may still stand there.
+            if lines[:1] == [str(server.pid)] and [line.strip() for line in lines[7:8]] == ["ready"]:
+                return server
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the server was not ready after {self.plan['start_seconds']:g} seconds")
             self.owner_spoke(POLL_SECONDS)
 
-    def watch(self) -> None:
+    def watch(self, server: subprocess.Popen[bytes]) -> None:
         """Until the owner goes, or the server ends by itself."""
-        assert self.server is not None
-        while self.server.poll() is None:
-            self.owner_spoke(0.5)
+        while server.poll() is None:
+            self.owner_spoke(WATCH_SECONDS)
 
     def end(self) -> None:
         """Stop the server: orderly, then at once, then by force. Then remove its files, if they are ours to remove."""
@@ -148,7 +147,7 @@ class Keeper:
             return ""
 
 
-def _stop(signum: int, frame: object) -> None:
+def _stop(_signum: int, _frame: object) -> None:
     """Turn a request to terminate into an orderly end, and only once."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Stopped
@@ -174,10 +173,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     try:
         keeper.initialise()
-        keeper.start()
-        assert keeper.server is not None
-        answer(pid=keeper.server.pid)
-        keeper.watch()
+        server = keeper.start()
+        answer(pid=server.pid)
+        keeper.watch(server)
     except Stopped:
         pass
     except (OSError, RuntimeError) as problem:

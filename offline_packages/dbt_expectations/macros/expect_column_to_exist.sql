@@ -1,7 +1,8 @@
 {% test expect_column_to_exist(model, column_name, column_index=none, transform="upper") %}
 {% if execute %}
-    {# `transform` is the name of a filter, applied to both sides: it decides which differences in spelling count. #}
-    {% set wanted = [column_name] | map(transform) | first | string %}
+    {# `transform` names a filter that decides which differences in spelling count. The published package gives it whole
+       names on one side and single letters on the other, which matters for filters such as capitalize. #}
+    {% set wanted = column_name | map(transform) | join %}
     {% set present = adapter.get_columns_in_relation(model) | map(attribute="name") | map(transform) | list %}
     {% set position = present.index(wanted) + 1 if wanted in present else 0 %}
     {# Positions count from 1; 0 asks for none, and a negative one means the first. #}

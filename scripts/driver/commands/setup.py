@@ -31,7 +31,7 @@ def setup(packages_from: Path | None) -> None:
 
     source = packages.install(packages_from, refresh=True)
     click.echo(f"Packages: from {source}.")
-    written = write_profile()
+    note = " (new, from profiles.example.yml)" if write_profile() else ""
     connection = profile.load()
-    click.echo(f"Profile:  {connection.profiles_dir / profile.FILE}{' (new, from profiles.example.yml)' if written else ''}.")
+    click.echo(f"Profile:  {connection.profiles_dir / profile.FILE}{note}.")
     click.echo(f"Database: {connection.describe()}. `scripts/cmsid doctor` says whether all is well there.")

@@ -1,0 +1,15 @@
+{% macro _cms_id_kept_of(table) %}
+select
+    {{ quote_text(table.name) }}::text as table_name,
+    live.{{ table.id }}::text as key,
+    'cms_id'::text as column_name,
+    case
+        when kept.{{ table.id }} is not null then kept.{{ table.id }}::text
+        else 'NULL, or a CMS id that no row of the baseline has'
+    end as expected,
+    coalesce(live.cms_id::text, 'NULL') as actual
+from only {{ table.relation }} as live
+left join {{ table.baseline }} as kept on live.{{ table.id }} = kept.{{ table.id }}
+left join {{ table.baseline }} as taken on live.cms_id = taken.{{ table.id }}
+where live.cms_id is distinct from kept.{{ table.id }} and (kept.{{ table.id }} is not null or taken.{{ table.id }} is not null)
+{%- endmacro %}

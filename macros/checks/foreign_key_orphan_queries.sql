@@ -1,0 +1,105 @@
+{% macro foreign_key_orphan_queries(tables) %}
+    {#- A catalogue query: one ready statement per foreign key that a core table has or is referred to by, whether the server
+        enforces it or not. It compares as the server does: the key's own operators, MATCH SIMPLE and FULL, PERIOD. -#}
+with core as (
+    select to_regclass(format('%I.%I', schema_name, relation_name)) as oid
+    from ({{ core_table_values(tables) }}) as t (table_name, schema_name, relation_name, id_column, constraint_name)
+),
+
+foreign_keys as (
+    select
+        k.oid,
+        k.conname,
+        k.conrelid,
+        k.confrelid,
+        k.confmatchtype,
+        -- came with PostgreSQL 18
+        coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) as has_period
+    from pg_catalog.pg_constraint as k
+    where
+        k.contype = 'f'
+        and k.conparentid = 0
+        and (k.conrelid in (select oid from core) or k.confrelid in (select oid from core))
+),
+
+relations as (
+    select
+        c.oid,
+        case when c.relkind = 'p' then '' else 'only ' end || format('%I.%I', n.nspname, c.relname) as from_item,
+        case when n.nspname = {{ quote_text(var('registry_schema')) }} then '' else n.nspname || '.' end || c.relname as readable,
+        (
+            select string_agg(format('c.%I::text', a.attname), $q$ || ', ' || $q$ order by p.position)
+            from pg_catalog.pg_index as i
+            cross join lateral unnest(i.indkey) with ordinality as p (attnum, position)
+            inner join pg_catalog.pg_attribute as a on i.indrelid = a.attrelid and p.attnum = a.attnum
+            where i.indrelid = c.oid and i.indisprimary
+        ) as primary_key
+    from pg_catalog.pg_class as c
+    inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+),
+
+pairs as (
+    select
+        f.oid,
+        p.position,
+        f.has_period and p.position = cardinality(k.conkey) as is_period,
+        child.attname as child_name,
+        format('c.%I', child.attname) as child_column,
+        format('p.%I', parent.attname) as parent_column,
+        format('operator(%I.%s)', n.nspname, o.oprname) as equals
+    from foreign_keys as f
+    inner join pg_catalog.pg_constraint as k on f.oid = k.oid
+    cross join lateral unnest(k.conkey, k.confkey, k.conpfeqop) with ordinality as p (child_number, parent_number, operator_oid, position)
+    inner join pg_catalog.pg_attribute as child on f.conrelid = child.attrelid and p.child_number = child.attnum
+    inner join pg_catalog.pg_attribute as parent on f.confrelid = parent.attrelid and p.parent_number = parent.attnum
+    left join pg_catalog.pg_operator as o on p.operator_oid = o.oid
+    left join pg_catalog.pg_namespace as n on o.oprnamespace = n.oid
+),
+
+parts as (
+    select
+        oid,
+        string_agg(child_name, ', ' order by position) as child_names,
+        string_agg(format($q$coalesce(%s::text, 'NULL')$q$, child_column), $q$ || ', ' || $q$ order by position) as child_values,
+        string_agg(child_column || ' is not null', ' and ' order by position) as all_given,
+        string_agg(child_column || ' is not null', ' or ' order by position) as some_given,
+        coalesce(string_agg(parent_column || ' ' || equals || ' ' || child_column, ' and ' order by position) filter (where not is_period), 'true') as matches,
+        max(child_column) filter (where is_period) as child_period,
+        max(parent_column) filter (where is_period) as parent_period
+    from pairs
+    group by oid
+)
+
+select
+    format('%s.%s', child.readable, f.conname) as foreign_key,
+    format(
+        $q$select
+    %L::text as table_name,
+    %s as key,
+    %L::text as column_name,
+    %L::text as expected,
+    %L || %s || ')' as actual
+from %s as c
+where (%s) and %s$q$,
+        child.readable,
+        coalesce(child.primary_key, $k$'ctid ' || c.ctid::text$k$),
+        parts.child_names,
+        format('a row of %s (foreign key %s)', parent.readable, f.conname),
+        format('no row of %s for (', parent.readable),
+        parts.child_values,
+        child.from_item,
+        case f.confmatchtype when 'f' then parts.some_given else parts.all_given end,
+        case
+            when f.has_period then format(
+                'not coalesce(%s <@ (select range_agg(%s) from %s as p where %s), false)',
+                parts.child_period, parts.parent_period, parent.from_item, parts.matches
+            )
+            else format('not exists (select 1 from %s as p where %s)', parent.from_item, parts.matches)
+        end
+    ) as orphan_query
+from foreign_keys as f
+inner join parts on f.oid = parts.oid
+inner join relations as child on f.conrelid = child.oid
+inner join relations as parent on f.confrelid = parent.oid
+order by foreign_key
+{% endmacro %}

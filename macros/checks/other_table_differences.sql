@@ -1,0 +1,55 @@
+{% macro other_table_differences() %}
+    {#- Every table that is not a core table has the fingerprint that the migration's backup recorded, or the baseline where
+        the migration used no backup. A table that could not be read, then or now, is a failure, not a pass. -#}
+    {%- set baseline = ref('other_tables_baseline') -%}
+    {%- set current = ref('other_tables') -%}
+    {%- if not execute -%}{%- do return(no_failing_rows()) -%}{%- endif -%}
+    {%- set backup = migration_backup() -%}
+    {%- if backup -%}
+        {%- set recorded_in = 'backup ' ~ backup -%}
+        {%- set recorded -%}
+select
+    format('%I.%I', b.schema_name, b.relation_name) as relation,
+    b.column_names::text as column_names,
+    b.row_count,
+    b.fingerprint_a,
+    b.fingerprint_b
+from {{ audit_relation('backup_tables') }} as b
+left join ({{ core_table_values(core_tables()) }}) as t (table_name, schema_name, relation_name, id_column, constraint_name)
+    on b.schema_name = t.schema_name and b.relation_name = t.relation_name
+where
+    b.backup_id = {{ quote_text(backup) }}
+    and t.table_name is null
+    and b.schema_name <> {{ quote_text(target.schema) }}
+        {%- endset -%}
+    {%- elif not snapshot_exists(baseline) -%}
+        {%- do return(failing_row('other_tables_baseline', none, none, 'a baseline', 'there is none: run dbt snapshot')) -%}
+    {%- else -%}
+        {%- set recorded_in = 'the baseline' -%}
+        {%- set recorded = baseline_as_of_cut_over(baseline) -%}
+    {%- endif -%}
+select
+    coalesce(b.relation, c.relation) as table_name,
+    null::text as key,
+    case when b.column_names = c.column_names then 'rows' else 'columns' end as column_name,
+    case
+        when b.relation is null then 'no such table'
+        when c.relation is null then 'the table'
+        when b.column_names <> c.column_names then b.column_names
+        else coalesce(format('%s rows, fingerprint %s', b.row_count, b.fingerprint_a), 'a fingerprint')
+    end || {{ quote_text(' (' ~ recorded_in ~ ')') }} as expected,
+    case
+        when b.relation is null then 'an additional table'
+        when c.relation is null then 'the table is missing'
+        when c.fingerprint_a is null then 'role ' || current_user || ' may not read it: grant select'
+        when b.fingerprint_a is null then 'it could not be read then: let the role that takes the baseline read it'
+        when b.column_names <> c.column_names then c.column_names
+        else format('%s rows, fingerprint %s', c.row_count, c.fingerprint_a)
+    end as actual
+from ({{ recorded }}) as b
+full join {{ current }} as c on b.relation = c.relation
+where
+    (b.column_names, b.row_count, b.fingerprint_a, b.fingerprint_b)
+    is distinct from (c.column_names, c.row_count, c.fingerprint_a, c.fingerprint_b)
+    or c.fingerprint_a is null
+{% endmacro %}

@@ -1,0 +1,165 @@
+{% macro fill_slice(table, columns, seconds=1) %}
+    {#- Fills batches for about a second and leaves the cursor behind them; sent again until the table is `backfilled`.
+        Each batch is a transaction: rows, cursor and record together, so a crash takes all three back. It need not wait for
+        the disk for the same reason. A batch is as large as batch_milliseconds allow, since a writer who wants one of its
+        rows waits as long; and it waits no longer than online_lock_timeout for a row that a writer holds.
+        That it changes no other column is proven by the fingerprint of its rows before and after. Where a writer came
+        between the two, the batch is rolled back and done again with its rows locked first. -#}
+    {%- set hash = 'hash_record_extended(row(' ~ columns | map(attribute='comparable') | join(', ') ~ '), 0)::numeric' -%}
+    {%- set relation = table.relation -%}
+    {%- set rows_in_batch -%}
+{{ table.id }} > step.after_id and {{ table.id }} <= step.up_to_id and cms_id = step.mark
+    {%- endset -%}
+do $cms_id$
+#variable_conflict use_column
+<<step>>
+declare
+    slice_end constant timestamptz := clock_timestamp() + interval '{{ seconds }} s';
+    rows_left bigint := {{ var('rows_per_second') | int or 'null' }};
+    batch_rows integer := least({{ var('batch_size') | int }}, coalesce(nullif(current_setting('cms_id.batch_rows', true), '')::integer, 1000));
+    migration {{ audit_relation('migrations') }};
+    mark bigint;
+    after_id bigint;
+    up_to_id bigint;
+    rows_expected bigint;
+    rows_touched bigint;
+    fingerprint_before numeric;
+    fingerprint_after numeric;
+    began timestamptz;
+    attempt integer := 0;
+    lock_first boolean := false;
+    failed boolean;
+    failure text;
+begin
+    loop
+        began := clock_timestamp();
+        failed := false;
+        perform set_config('synchronous_commit', 'off', true);
+        perform set_config('enable_seqscan', 'off', true);
+        begin
+            perform set_config('lock_timeout', {{ quote_text(var('online_lock_timeout')) }}, true);
+            select * into step.migration
+            from {{ audit_relation('migrations') }}
+            where {{ open_migration_of(table) }}
+            for update;
+            exit when step.migration.state is distinct from 'marked';
+            step.mark := step.migration.mark;
+            step.after_id := coalesce(step.migration.cursor_id, step.mark);
+            select max(k.key) into step.up_to_id
+            from (
+                select {{ table.id }} as key
+                from only {{ relation }}
+                where {{ table.id }} > step.after_id
+                order by {{ table.id }}
+                limit least(step.batch_rows, step.rows_left)
+            ) as k;
+            if step.up_to_id is null then
+                perform set_config('enable_seqscan', 'on', true);
+                if not exists (select 1 from only {{ relation }} where cms_id = step.mark) then
+                    update {{ audit_relation('migrations') }} as m
+                    set state = 'backfilled', cursor_id = null
+                    where m.migration_id = step.migration.migration_id and m.table_name = step.migration.table_name;
+                elsif current_setting('cms_id.filled_when_pass_began', true) = step.migration.migration_id || ' ' || step.migration.table_name || ' ' || step.migration.rows_filled then
+                    raise exception 'rows of % keep the mark, however often they are filled', step.migration.table_name
+                        using hint = 'Look for a rule or trigger that keeps cms_id as it is. Everything done so far is kept.';
+                else
+                    -- a writer changed the id of a row to one that the cursor had passed
+                    perform set_config('cms_id.filled_when_pass_began', step.migration.migration_id || ' ' || step.migration.table_name || ' ' || step.migration.rows_filled, false);
+                    update {{ audit_relation('migrations') }} as m
+                    set cursor_id = null
+                    where m.migration_id = step.migration.migration_id and m.table_name = step.migration.table_name;
+                end if;
+                step.rows_touched := 0;
+            else
+                if step.lock_first then
+                    perform 1 from only {{ relation }} where {{ rows_in_batch }} order by {{ table.id }} for no key update;
+                end if;
+                with before as (
+                    select
+                        count(*) as row_count,
+                        coalesce(sum({{ hash }}), 0) as fingerprint
+                    from only {{ relation }}
+                    where {{ rows_in_batch }}
+                ),
+
+                filled as (
+                    update only {{ relation }}
+                    set cms_id = {{ table.id }}
+                    where {{ rows_in_batch }}
+                    returning {{ hash }} as fingerprint
+                ),
+
+                afterwards as (
+                    select
+                        count(*) as row_count,
+                        coalesce(sum(f.fingerprint), 0) as fingerprint
+                    from filled as f
+                )
+
+                select
+                    b.row_count,
+                    a.row_count,
+                    b.fingerprint,
+                    a.fingerprint
+                into step.rows_expected, step.rows_touched, step.fingerprint_before, step.fingerprint_after
+                from before as b
+                cross join afterwards as a;
+                if step.rows_touched <> step.rows_expected{{ ' or step.fingerprint_before <> step.fingerprint_after' if not var('allow_update_triggers') }} then
+                    if not step.lock_first then
+                        raise serialization_failure using message = 'a writer came between';
+                    end if;
+                    raise exception 'filling cms_id in % between the ids % and %: % rows expected, % touched%',
+                        step.migration.table_name, step.after_id, step.up_to_id, step.rows_expected, step.rows_touched,
+                        case when step.fingerprint_before <> step.fingerprint_after then ', and other columns changed' else '' end
+                        using hint = 'This batch is rolled back, the ones before are kept. Look for a trigger or rule on the table.';
+                end if;
+                update {{ audit_relation('migrations') }} as m
+                set
+                    cursor_id = step.up_to_id,
+                    rows_filled = m.rows_filled + step.rows_touched
+                where m.migration_id = step.migration.migration_id and m.table_name = step.migration.table_name;
+                if step.rows_touched > 0 then
+                    insert into {{ audit_relation('batches') }} (
+                        migration_id, table_name, after_id, up_to_id, row_count, fingerprint_before, fingerprint_after
+                    )
+                    values (
+                        step.migration.migration_id, step.migration.table_name, step.after_id, step.up_to_id,
+                        step.rows_touched, step.fingerprint_before, step.fingerprint_after
+                    );
+                end if;
+            end if;
+        exception when lock_not_available or deadlock_detected or serialization_failure then
+            failed := true;
+            failure := sqlerrm;
+        end;
+        if failed then
+            attempt := attempt + 1;
+            lock_first := true;
+            batch_rows := greatest(1, batch_rows / 4);
+            if attempt > {{ var('online_lock_attempts') | int }} then
+                raise exception 'rows of % could not be filled in % attempts (%); it may be one of these: %',
+                    step.migration.table_name, attempt, failure, coalesce(({{ blocking_sessions([table], [
+                        'RowShareLock', 'RowExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'
+                    ]) | indent(20) }}), 'the session in the way has gone')
+                    using errcode = 'lock_not_available',
+                    hint = 'Everything done so far is kept. End that session or wait for it, then run the same command again.';
+            end if;
+            commit;
+            perform pg_sleep(random() * 0.1 * least(attempt, 10));
+        else
+            commit;
+            attempt := 0;
+            lock_first := false;
+            rows_left := rows_left - rows_touched;
+            batch_rows := greatest(1, least(
+                {{ var('batch_size') | int }},
+                batch_rows * least(2, greatest(0.5, {{ var('batch_milliseconds') | int }} / greatest(0.1, extract(epoch from clock_timestamp() - began) * 1000)))
+            ))::integer;
+            exit when rows_left <= 0;
+        end if;
+        exit when clock_timestamp() > slice_end;
+    end loop;
+    perform set_config('cms_id.batch_rows', batch_rows::text, false);
+end
+$cms_id$
+{%- endmacro %}

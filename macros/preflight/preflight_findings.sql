@@ -1,0 +1,325 @@
+{% macro preflight_findings(tables, cms_id_type='integer', allow_update_triggers=false, open_tables=[]) %}
+    {#- What the catalogue says against a migration: (finding, table_name, blocks, detail, remedy), no row if nothing.
+        `blocks` is window, online, both or none. Self-contained, so that the driver asks the same. `tables` are those still
+        to be migrated (name, schema, identifier, id_column, constraint), `open_tables` the names of those that an online
+        migration has begun. A table that is missing or no table gives that finding alone. -#}
+with wanted (table_name, schema_name, relation_name, id_column, constraint_name, is_open) as (
+    values
+    {%- for table in tables %}
+    (
+        '{{ table.name.replace("'", "''") }}',
+        '{{ table.schema.replace("'", "''") }}',
+        '{{ table.identifier.replace("'", "''") }}',
+        '{{ table.id_column.replace("'", "''") }}',
+        '{{ table.constraint.replace("'", "''") }}',
+        {{ 'true' if table.name in open_tables else 'false' }}
+    ){{ ',' if not loop.last }}
+    {%- endfor %}
+),
+
+found as (
+    select
+        w.*,
+        n.oid as schema_oid,
+        c.oid as table_oid,
+        c.relkind,
+        c.relowner,
+        id.attnum as id_number,
+        id.attnotnull as id_not_null,
+        id.atttypid::regtype::text as id_type,
+        cms_id.attnum as cms_id_number,
+        format_type(cms_id.atttypid, cms_id.atttypmod) as cms_id_type
+    from wanted as w
+    left join pg_catalog.pg_namespace as n on n.nspname = w.schema_name
+    left join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = w.relation_name
+    left join pg_catalog.pg_attribute as id on id.attrelid = c.oid and id.attname = w.id_column and not id.attisdropped
+    left join pg_catalog.pg_attribute as cms_id on cms_id.attrelid = c.oid and cms_id.attname = 'cms_id' and not cms_id.attisdropped
+),
+
+ordinary as (
+    select *
+    from found
+    where relkind = 'r'
+),
+
+findings (finding, table_name, blocks, detail, remedy) as (
+    select
+        'server_version',
+        null,
+        'both',
+        format('the server is PostgreSQL %s', current_setting('server_version')),
+        'PostgreSQL 14 or newer is needed'
+    where current_setting('server_version_num')::integer < 140000
+
+    union all
+
+    select
+        'read_only',
+        null,
+        'both',
+        'the server or this role accepts no writes',
+        'connect to the primary server, as a role whose default_transaction_read_only is off'
+    where pg_is_in_recovery() or current_setting('transaction_read_only')::boolean
+
+    union all
+
+    select
+        'missing_table',
+        table_name,
+        'both',
+        format('there is no table %I.%I', schema_name, relation_name),
+        'check var registry_schema, the sources, and that this is the right database'
+    from found
+    where table_oid is null
+
+    union all
+
+    select
+        'not_a_table',
+        table_name,
+        'both',
+        format('%s is %s, not an ordinary table', table_name, case relkind
+            when 'p' then 'a partitioned table'
+            when 'f' then 'a foreign table'
+            when 'v' then 'a view'
+            when 'm' then 'a materialized view'
+            else 'something else'
+        end),
+        'name the ordinary table behind it in the sources'
+    from found
+    where relkind <> 'r'
+
+    union all
+
+    select
+        'inherited',
+        o.table_name,
+        'both',
+        format('%s is a partition, or inherits from or to %s', o.table_name, (
+            select string_agg(case when i.inhrelid = o.table_oid then i.inhparent else i.inhrelid end::regclass::text, ', ')
+            from pg_catalog.pg_inherits as i
+            where o.table_oid in (i.inhrelid, i.inhparent)
+        )),
+        'detach it first; a column would come and go with its relatives'
+    from ordinary as o
+    where exists (select 1 from pg_catalog.pg_inherits as i where o.table_oid in (i.inhrelid, i.inhparent))
+
+    union all
+
+    select
+        'not_owner',
+        table_name,
+        'both',
+        format('%s belongs to %s, and %s may not act as that role', table_name, pg_get_userbyid(relowner), current_user),
+        'connect as the owner of the tables'
+    from ordinary
+    where not pg_has_role(relowner, 'usage')
+
+    union all
+
+    select distinct
+        'no_create_in_schema',
+        null,
+        'both',
+        format('%s may not create an index in schema %s', current_user, schema_name),
+        format('grant create on schema %I to %I', schema_name, current_user)
+    from ordinary
+    where not has_schema_privilege(schema_oid, 'create')
+
+    union all
+
+    select
+        'id_missing',
+        table_name,
+        'both',
+        format('%s has no column %s', table_name, id_column),
+        'name its primary key in meta id_column of the source'
+    from ordinary
+    where id_number is null
+
+    union all
+
+    select
+        'id_type',
+        table_name,
+        'both',
+        format('%s.%s is %s, not an integer', table_name, id_column, id_type),
+        'cms_id repeats the id, so the id must be an integer'
+    from ordinary
+    where id_type not in ('smallint', 'integer', 'bigint')
+
+    union all
+
+    select
+        'id_null',
+        table_name,
+        'both',
+        format('%s.%s may be NULL', table_name, id_column),
+        'make it NOT NULL; a row without an id could not be told from a local one'
+    from ordinary
+    where not id_not_null
+
+    union all
+
+    select
+        'id_not_unique',
+        table_name,
+        'both',
+        format('%s.%s has no unique index', table_name, id_column),
+        'make it the primary key or unique'
+    from ordinary as o
+    where
+        id_number is not null
+        and not exists (
+            select 1
+            from pg_catalog.pg_index as i
+            where
+                i.indrelid = o.table_oid
+                and i.indisunique
+                and i.indisvalid
+                and i.indimmediate
+                and i.indpred is null
+                and i.indnkeyatts = 1
+                and i.indkey[0] = o.id_number
+        )
+
+    union all
+
+    select
+        'cms_id_exists',
+        table_name,
+        'both',
+        format('%s has a column cms_id already (%s), which no migration left there', table_name, cms_id_type),
+        'remove or complete it by hand'
+    from ordinary
+    where cms_id_number is not null and not is_open
+
+    union all
+
+    select
+        'constraint_name_long',
+        table_name,
+        'both',
+        format('the name %s is longer than 63 bytes', constraint_name),
+        'give the source a shorter name in meta constraint, or change var cms_id_constraint'
+    from found
+    where octet_length(constraint_name) > 63
+
+    union all
+
+    select
+        'constraint_name_taken',
+        o.table_name,
+        'both',
+        format('the name %s is taken by another object of schema %s', o.constraint_name, o.schema_name),
+        'give the source another name in meta constraint, or change var cms_id_constraint'
+    from ordinary as o
+    where
+        not o.is_open
+        and (
+            exists (
+                select 1
+                from pg_catalog.pg_class as c
+                where c.relnamespace = o.schema_oid and c.relname = o.constraint_name
+            )
+            or exists (
+                select 1
+                from pg_catalog.pg_constraint as k
+                where k.conrelid = o.table_oid and k.conname = o.constraint_name
+            )
+        )
+
+    union all
+
+    -- a trigger for certain columns only does not fire: cms_id was none of them when it was made
+    select
+        'update_trigger',
+        o.table_name,
+        {{ "'none'" if allow_update_triggers else "'online'" }},
+        format('%s has the UPDATE trigger %s, which would fire for every row', o.table_name, string_agg(t.tgname, ', ' order by t.tgname)),
+        'use window mode, which updates no row, or set var allow_update_triggers if it may fire'
+    from ordinary as o
+    inner join pg_catalog.pg_trigger as t on o.table_oid = t.tgrelid
+    where
+        not t.tgisinternal
+        and t.tgtype & 16 = 16
+        and t.tgattr = ''
+        and t.tgenabled <> 'D'
+        and (t.tgenabled = 'A' or (t.tgenabled = 'R') = (current_setting('session_replication_role') = 'replica'))
+    group by o.table_name
+
+    union all
+
+    select
+        'update_rule',
+        o.table_name,
+        'online',
+        format('%s has the rule %s on UPDATE', o.table_name, string_agg(r.rulename, ', ' order by r.rulename)),
+        'use window mode, which updates no row'
+    from ordinary as o
+    inner join pg_catalog.pg_rewrite as r on o.table_oid = r.ev_class
+    where r.ev_type = '2' and r.ev_enabled <> 'D'
+    group by o.table_name
+
+    union all
+
+    select
+        'row_security',
+        table_name,
+        'both',
+        format('row level security hides rows of %s from %s', table_name, current_user),
+        format('alter table %I.%I no force row level security for the time of the migration, or connect as a role with BYPASSRLS', schema_name, relation_name)
+    from ordinary
+    where row_security_active(table_oid)
+
+    union all
+
+    select
+        'published',
+        o.table_name,
+        'both',
+        format('%s is in the publication %s', o.table_name, string_agg(p.pubname, ', ' order by p.pubname)),
+        'a new column is not replicated, and changed rows stop at a subscriber without it: take the table out of the publication first'
+    from ordinary as o
+    inner join pg_catalog.pg_publication_tables as p on o.schema_name = p.schemaname and o.relation_name = p.tablename
+    group by o.table_name
+
+    union all
+
+    select
+        'prepared_transaction',
+        null,
+        'none',
+        format('the prepared transaction %s is open since %s', p.gid, to_char(p.prepared, 'YYYY-MM-DD HH24:MI:SS TZ')),
+        'commit or roll it back: it holds its locks, and a concurrent index build waits for it'
+    from pg_catalog.pg_prepared_xacts as p
+    where p.database = current_database()
+
+    union all
+
+    select
+        'old_transaction',
+        null,
+        'none',
+        format(
+            'session %s of %s (%s, %s) is in a transaction since %s', a.pid, a.usename,
+            coalesce(nullif(a.application_name, ''), 'no application name'), a.state, to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ')
+        ),
+        'window mode may not get its locks, and its rewrite hides rows from an older snapshot; a concurrent index build waits for it'
+    from pg_catalog.pg_stat_activity as a
+    where
+        a.datname = current_database()
+        and a.pid <> pg_backend_pid()
+        and a.backend_type = 'client backend'
+        and a.xact_start < now() - interval '1 minute'
+)
+
+select
+    finding,
+    table_name,
+    blocks,
+    detail,
+    remedy
+from findings
+order by array_position(array['both', 'online', 'window', 'none'], blocks), table_name nulls first, finding
+{%- endmacro %}

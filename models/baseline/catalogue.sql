@@ -1,0 +1,6 @@
+select
+    object_kind || ' ' || object_name as object,
+    object_kind,
+    object_name,
+    definition
+from ({{ catalogue_objects(target.schema) }}) as objects

@@ -1,0 +1,338 @@
+"""Runs pg_dump and pg_restore: no password in their arguments, progress from the server, and every error an error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from driver.backup.session import pinned
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from driver.backup.manifest import Manifest
+    from driver.backup.pg_tools import Tools
+    from driver.profile import Connection
+
+    Progress = Callable[[str, int, int], None]
+    """Called with a step's name, how much of it is done, and how much there is (bytes where the name says so)."""
+
+COMPRESSION = "1"
+LOCK_WAIT = "60s"
+POLL_SECONDS = 0.3
+KEPT_LINES = 200
+# A restore need not wait for the disk at each commit: one synchronous commit before the swap covers them all.
+RESTORE_SETTINGS = "-c synchronous_commit=off -c maintenance_work_mem=128MB -c default_transaction_read_only=off"
+LIVE_COPIES = """
+select n.nspname || '.' || c.relname, p.tuples_processed
+from pg_catalog.pg_stat_progress_copy as p
+inner join pg_catalog.pg_class as c on p.relid = c.oid
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+where p.datname = current_database()
+"""
+
+
+class Extent(NamedTuple):
+    """How large a table is: its bytes, and about how many rows."""
+
+    bytes: int
+    rows: int
+
+
+class ToolFailure(Exception):
+    """A program ended with an error.
+
+    Attributes:
+        code: its exit status; negative, the signal that ended it.
+        reason: its first error, in one line.
+    """
+
+    def __init__(self, program: str, code: int, lines: Sequence[str]) -> None:
+        """Keep what it said."""
+        self.code = code
+        self.program = program
+        self.reason = _reason(program, code, lines)
+        super().__init__(self.reason)
+
+
+def dump(
+    connection: Connection,
+    tools: Tools,
+    target: Path,
+    *,
+    snapshot: str,
+    jobs: int,
+    tables: Mapping[str, Extent],
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+) -> None:
+    """
+    Dump a database in directory format.
+
+    Args:
+        connection: the database.
+        tools: the programs of its server's version.
+        target: the folder to be written; must not exist.
+        snapshot: the exported snapshot to read.
+        jobs: parallel workers.
+        tables: the extent of each table, by `schema.name`, for the progress.
+        progress: called with "dump (bytes)", done, total.
+        stop: ends the dump when set.
+    Raises:
+        ToolFailure: pg_dump failed.
+    """
+    arguments = [tools.pg_dump, "--format=directory", f"--jobs={jobs}", f"--compress={COMPRESSION}", "--verbose"]
+    arguments += ["--no-password", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT}", f"--file={target}"]
+    watch = _Watch("dump (bytes)", connection, tables, progress)
+    with connection.environment() as environment, watch:
+        _run(arguments, _in_english(environment), watch.read, stop)
+
+
+def restore(
+    connection: Connection,
+    tools: Tools,
+    source: Path,
+    *,
+    jobs: int,
+    manifest: Manifest,
+    leave_out: Sequence[str] = (),
+    options: Sequence[str] = (),
+    scratch: Path,
+    step: str = "restore (bytes)",
+    progress: Progress | None = None,
+) -> None:
+    """
+    Restore a dump into an empty database, with not a single error.
+
+    Args:
+        connection: the database to fill.
+        tools: the programs of its server's version.
+        source: the folder pg_dump wrote.
+        jobs: parallel workers.
+        manifest: the backup's, for the progress.
+        leave_out: beginnings of entries of the dump's table of contents not to restore, such as `COMMENT - EXTENSION`.
+        options: further options of pg_restore.
+        scratch: a private folder for a table of contents.
+        step: what the progress calls this.
+        progress: called with the step, done, total; then with "keys and indexes", done, total.
+    Raises:
+        ToolFailure: pg_restore failed or was ended.
+    """
+    contents = table_of_contents(tools, source)
+    kept = [line for line in contents if not _is_left_out(line, leave_out)]
+    arguments = [tools.pg_restore, "--exit-on-error", f"--jobs={jobs}", "--verbose", "--no-password", *options]
+    if len(kept) != len(contents):
+        use_list = scratch / "contents"
+        use_list.write_text("\n".join(kept) + "\n", encoding="utf-8")
+        arguments.append(f"--use-list={use_list}")
+    arguments += [f"--dbname={connection.dbname}" if _is_plain(connection.dbname) else "--dbname=" + _conninfo(connection)]
+    arguments.append(str(source))
+    tables = {table.label: Extent(table.bytes, table.rows) for table in manifest.tables}
+    total = sum(bool(re.match(r"\d+; \d+ \d+ (INDEX|CONSTRAINT|FK CONSTRAINT|TRIGGER) ", line)) for line in kept)
+    watch = _Watch(step, connection, tables, progress, objects=total)
+    with connection.environment() as environment, watch:
+        environment["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} {RESTORE_SETTINGS}".strip()
+        _run(arguments, _in_english(environment), watch.read)
+
+
+def table_of_contents(tools: Tools, source: Path) -> list[str]:
+    """The entries of a dump, one line each."""
+    answer = subprocess.run(
+        [tools.pg_restore, "--list", str(source)], capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    if answer.returncode:
+        raise ToolFailure("pg_restore", answer.returncode, answer.stderr.splitlines())
+    return [line for line in answer.stdout.splitlines() if line and not line.startswith(";")]
+
+
+def read_through(tools: Tools, source: Path) -> None:
+    """
+    Read a whole dump, every compressed byte of it, without a database.
+
+    Raises:
+        ToolFailure: a part of it cannot be read.
+    """
+    answer = subprocess.run(
+        [tools.pg_restore, "--file", os.devnull, str(source)], capture_output=True, text=True, errors="replace", check=False
+    )
+    if answer.returncode:
+        raise ToolFailure("pg_restore", answer.returncode, answer.stderr.splitlines())
+
+
+def problem_of(failure: ToolFailure, what: str, where: str, do: str) -> Problem:
+    """The sentence for a failed program."""
+    return Problem(f"{what}: {failure.reason}", where=where, do=do)
+
+
+class _Watch:
+    """Follows a dump or a restore: tables that are done from the program's messages, those under way from the server."""
+
+    def __init__(
+        self,
+        step: str,
+        connection: Connection,
+        tables: Mapping[str, Extent],
+        progress: Progress | None,
+        objects: int = 0,
+    ) -> None:
+        self._step, self._connection, self._tables, self._progress = step, connection, tables, progress
+        self._objects, self._objects_done = objects, 0
+        self._total = sum(table.bytes for table in tables.values())
+        self._finished: set[str] = set()
+        self._most = 0
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> _Watch:
+        if self._progress:
+            self._progress(self._step, 0, self._total)
+            self._thread = threading.Thread(target=self._poll, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        self._over.set()
+        if self._thread:
+            self._thread.join(10)
+        if self._progress and kind is None:
+            self._progress(self._step, self._total, self._total)
+            if self._objects:
+                self._progress("keys and indexes", self._objects, self._objects)
+
+    def read(self, line: str) -> None:
+        """Take in one line of the program's messages."""
+        if not self._progress:
+            return
+        # "finished item 3456 TABLE DATA students" (parallel) names no schema; it is enough for a bar.
+        done = re.search(r"finished item \d+ TABLE DATA (.+)$", line)
+        if done:
+            with self._lock:
+                self._finished |= {label for label in self._tables if label.endswith("." + done.group(1))}
+        if re.search(r"finished item \d+ (INDEX|CONSTRAINT|FK CONSTRAINT|TRIGGER) ", line) and self._objects:
+            self._objects_done = min(self._objects_done + 1, self._objects)
+            self._progress("keys and indexes", self._objects_done, self._objects)
+
+    def _poll(self) -> None:
+        """Tell every now and then how many bytes are through. A bar that fails must not fail the work."""
+        with contextlib.suppress(Exception), pinned(self._connection) as session:
+            while not self._over.wait(POLL_SECONDS):
+                self._tell(dict(session.execute(LIVE_COPIES).fetchall()))
+
+    def _tell(self, under_way: Mapping[str, int]) -> None:
+        assert self._progress
+        with self._lock:
+            done = sum(self._tables[label].bytes for label in self._finished)
+            for label, rows in under_way.items():
+                if label in self._tables and label not in self._finished:
+                    done += int(self._tables[label].bytes * min(rows / max(self._tables[label].rows, 1), 1))
+        # Between the end of a copy and the program's message about it, a table would seem undone again.
+        self._most = max(self._most, min(done, self._total))
+        self._progress(self._step, self._most, self._total)
+
+
+def _run(
+    arguments: list[str],
+    environment: Mapping[str, str],
+    read: Callable[[str], None],
+    stop: threading.Event | None = None,
+) -> None:
+    """Run a program to its end, in a process group of its own, which is ended with us."""
+    program = os.path.basename(arguments[0]).removesuffix(".exe")
+    kept: deque[str] = deque(maxlen=KEPT_LINES)
+    child = subprocess.Popen(
+        arguments,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        umask=-1 if sys.platform == "win32" else 0o077,
+        start_new_session=True,
+    )
+    ended = threading.Event()
+
+    def end_when_told() -> None:
+        while not ended.wait(0.1):
+            if stop and stop.is_set():
+                end(child)
+                return
+
+    if stop:
+        threading.Thread(target=end_when_told, daemon=True).start()
+    try:
+        for line in child.stderr or ():
+            text = line.rstrip()
+            if _tells_error(text):
+                kept.append(text)
+            read(text)
+        code = child.wait()
+    except BaseException:
+        end(child)
+        raise
+    finally:
+        ended.set()
+    if code:
+        raise ToolFailure(program, code, list(kept))
+
+
+def end(child: subprocess.Popen[str]) -> None:
+    """End a program and its workers."""
+    if child.poll() is None:
+        with contextlib.suppress(OSError):
+            if sys.platform == "win32":
+                child.terminate()
+            else:
+                os.killpg(child.pid, signal.SIGTERM)
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _tells_error(line: str) -> bool:
+    return bool(re.search(r"\b(error|ERROR|FATAL|fatal|DETAIL|detail|HINT|hint|could not)\b", line))
+
+
+def _reason(program: str, code: int, lines: Sequence[str]) -> str:
+    for line in lines:
+        found = re.search(r"(?:error|ERROR|fatal|FATAL): +(.+)", line)
+        if found:
+            # "could not execute query: ERROR: ..." has the server's own words at its end.
+            return re.split(r"(?:ERROR|FATAL): +", found.group(1))[-1].rstrip(".")
+    if code < 0:
+        return f"{program} was ended by signal {-code}"
+    return (lines[0] if lines else f"{program} ended with status {code}").rstrip(".")
+
+
+def _is_left_out(line: str, leave_out: Sequence[str]) -> bool:
+    entry = re.sub(r"^\d+; \d+ \d+ ", "", line)
+    return any(entry.startswith(beginning) for beginning in leave_out)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether libpq takes it as a database's name and not as a connection string."""
+    return "=" not in name and not name.startswith(("postgresql://", "postgres://"))
+
+
+def _conninfo(connection: Connection) -> str:
+    from psycopg.conninfo import make_conninfo
+
+    return make_conninfo(dbname=connection.dbname)
+
+
+def _in_english(environment: Mapping[str, str]) -> dict[str, str]:
+    """The programs' messages are read here, so they must be in the language they are read in."""
+    return {**environment, "LC_MESSAGES": "C", "LANGUAGE": "C", "PG_COLOR": "never"}

@@ -1,0 +1,87 @@
+"""Compares a restored database with a backup's manifest: every table, every object, every sequence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from driver.backup import catalogue, database_state, fingerprints, sequences
+from driver.backup.session import pinned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    import psycopg
+
+    from driver.backup.manifest import Manifest, Table
+    from driver.profile import Connection
+
+SHOWN = 5
+
+
+def differences(
+    connection: Connection,
+    manifest: Manifest,
+    *,
+    jobs: int = 1,
+    left_out: Collection[str] = (),
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[str]:
+    """
+    What a database has other than the backup, in words; empty if nothing.
+
+    Args:
+        connection: the restored database, in which nobody else writes.
+        manifest: the backup's.
+        jobs: how many sessions to use.
+        left_out: kinds of objects that were not restored on purpose.
+        progress: called with "comparison (bytes)", done, total.
+    """
+    tables = fingerprints.of_all_tables(
+        connection,
+        jobs=jobs,
+        progress=(lambda done, total: progress("comparison (bytes)", done, total)) if progress else None,
+    )
+    with pinned(connection) as session:
+        return table_differences(tables, manifest.tables) + other_differences(
+            session, manifest, connection.audit_schema, left_out
+        )
+
+
+def other_differences(
+    session: psycopg.Connection[Any], manifest: Manifest, audit_schema: str, left_out: Collection[str] = ()
+) -> list[str]:
+    """What differs besides the tables' rows: large objects, sequences, extensions, definitions."""
+    lines = []
+    found = fingerprints.of_large_objects(session)
+    if found != manifest.large_objects:
+        lines.append(f"large objects: {found['number']} now, {manifest.large_objects['number']} in the backup")
+    lines += sequences.differences(sequences.read(session), manifest.sequences)
+    extensions = database_state.extensions(session)
+    if extensions != manifest.state["extensions"]:
+        lines.append(f"extensions: {extensions} now, {manifest.state['extensions']} in the backup")
+    return lines + catalogue.differences(
+        [item for item in catalogue.read(session, audit_schema) if item[0] not in left_out],
+        [item for item in manifest.catalogue if item[0] not in left_out],
+    )
+
+
+def table_differences(found: list[Table], wanted: list[Table]) -> list[str]:
+    """Which tables are missing, too many, or hold other rows."""
+    there, here = {table.label: table for table in wanted}, {table.label: table for table in found}
+    lines = [f"table {label} is missing" for label in sorted(there.keys() - here.keys())]
+    lines += [f"table {label} is not in the backup" for label in sorted(here.keys() - there.keys())]
+    for label in sorted(there.keys() & here.keys()):
+        is_, was = here[label], there[label]
+        if is_.columns != was.columns:
+            lines.append(f"table {label} has the columns {', '.join(is_.columns)}, in the backup {', '.join(was.columns)}")
+        elif is_.rows != was.rows:
+            lines.append(f"table {label} has {is_.rows} rows, in the backup {was.rows}")
+        elif (is_.fingerprint_a, is_.fingerprint_b) != (was.fingerprint_a, was.fingerprint_b):
+            lines.append(f"table {label} has other content than in the backup")
+    return lines
+
+
+def in_short(lines: list[str]) -> str:
+    """The first differences, and how many more there are."""
+    more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    return "; ".join(lines[:SHOWN]) + more

@@ -1,0 +1,204 @@
+"""What a database has besides the objects in it: owner, rights, settings, locale, comment.
+
+PostgreSQL keys these by the database's number, so that they stay behind when another database takes over its name: a
+restore has to record them, set them again, and compare them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import errors, sql
+
+if TYPE_CHECKING:
+    import psycopg
+
+    State = dict[str, Any]
+
+# A role whose privileges nobody ever changed has the default ones; spelt out, they compare.
+STATE_QUERY = """
+select
+    pg_get_userbyid(d.datdba) as owner,
+    pg_encoding_to_char(d.encoding) as encoding,
+    d.datcollate as lc_collate,
+    d.datctype as lc_ctype,
+    {provider} as locale_provider,
+    {locale} as locale,
+    {rules} as icu_rules,
+    (select spcname::text from pg_tablespace as t where t.oid = d.dattablespace) as tablespace,
+    d.datconnlimit as connection_limit,
+    d.datistemplate as is_template,
+    shobj_description(d.oid, 'pg_database') as comment,
+    (
+        select coalesce(json_agg(json_build_array(
+            case when a.grantee = 0 then 'PUBLIC' else pg_get_userbyid(a.grantee) end, a.grantee = 0,
+            a.privilege_type, a.is_grantable
+        ) order by a.grantee = 0, pg_get_userbyid(a.grantee)::text, a.privilege_type, a.is_grantable), '[]')
+        from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) as a
+    ) as privileges,
+    (
+        select coalesce(json_agg(json_build_array(
+            case when s.setrole = 0 then null else pg_get_userbyid(s.setrole) end,
+            split_part(c, '=', 1),
+            substr(c, strpos(c, '=') + 1)
+        ) order by s.setrole <> 0, pg_get_userbyid(s.setrole)::text, split_part(c, '=', 1)), '[]')
+        from pg_db_role_setting as s
+        cross join unnest(s.setconfig) as c
+        where s.setdatabase = d.oid
+    ) as settings
+from pg_database as d
+where d.datname = %s
+"""
+LIST_SETTINGS = frozenset(
+    {
+        "search_path",
+        "temp_tablespaces",
+        "session_preload_libraries",
+        "local_preload_libraries",
+        "shared_preload_libraries",
+        "unix_socket_directories",
+    }
+)
+"""Settings whose value is a list of quoted names: as one string literal it would become a single name."""
+
+
+def read(session: psycopg.Connection[Any], name: str) -> State:
+    """The state of a database of the session's server."""
+    version = session.info.server_version // 10000
+    query = sql.SQL(STATE_QUERY).format(  # type: ignore[arg-type,unused-ignore]
+        provider=sql.SQL("d.datlocprovider::text" if version >= 15 else "'c'"),
+        locale=sql.SQL("d.datlocale" if version >= 17 else "d.daticulocale" if version >= 15 else "null::text"),
+        rules=sql.SQL("d.daticurules" if version >= 16 else "null::text"),
+    )
+    cursor = session.execute(query, [name])
+    row = cursor.fetchone()
+    assert row is not None and cursor.description is not None
+    return {column.name: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+def extensions(session: psycopg.Connection[Any]) -> list[list[str]]:
+    """The extensions of the session's database with their versions."""
+    rows = session.execute("select extname::text, extversion from pg_extension order by 1").fetchall()
+    return [list(row) for row in rows]
+
+
+def creation(state: State, name: str, major: int) -> sql.Composed:
+    """The statement that creates an empty database of the same kind under another name, on a server of this major version."""
+    parts = [
+        sql.SQL("create database {} template template0 owner {} encoding {} lc_collate {} lc_ctype {}").format(
+            sql.Identifier(name),
+            sql.Identifier(state["owner"]),
+            *(sql.Literal(state[key]) for key in ("encoding", "lc_collate", "lc_ctype")),
+        ),
+    ]
+    provider = {"i": "icu", "b": "builtin", "c": "libc"}[state["locale_provider"]]
+    if major >= 15:
+        parts.append(sql.SQL("locale_provider {}").format(sql.Identifier(provider)))
+    if state["locale"] and provider != "libc":
+        parts.append(sql.SQL("icu_locale {}" if provider == "icu" else "builtin_locale {}").format(sql.Literal(state["locale"])))
+    if state["icu_rules"]:
+        parts.append(sql.SQL("icu_rules {}").format(sql.Literal(state["icu_rules"])))
+    if state["tablespace"] != "pg_default":
+        parts.append(sql.SQL("tablespace {}").format(sql.Identifier(state["tablespace"])))
+    return sql.SQL(" ").join(parts)
+
+
+def changes(name: str, present: State, wanted: State) -> list[list[sql.Composable]]:
+    """Groups of statements that give a database the recorded state; each group belongs together.
+
+    Args:
+        name: the database.
+        present: its state now.
+        wanted: the state it shall have.
+    """
+    database = sql.Identifier(name)
+    groups: list[list[sql.Composable]] = []
+    if present["owner"] != wanted["owner"]:
+        groups.append([sql.SQL("alter database {} owner to {}").format(database, sql.Identifier(wanted["owner"]))])
+    if present["comment"] != wanted["comment"]:
+        groups.append([sql.SQL("comment on database {} is {}").format(database, sql.Literal(wanted["comment"]))])
+    for key, option in (("connection_limit", "connection limit"), ("is_template", "is_template")):
+        if present[key] != wanted[key]:
+            statement = sql.SQL("alter database {} with " + option + " {}")
+            groups.append([statement.format(database, sql.Literal(wanted[key]))])
+    if present["privileges"] != wanted["privileges"]:
+        groups.append(_privileges(database, present["privileges"], wanted["privileges"]))
+    groups += [
+        [_setting(database, role, parameter, None)]
+        for role, parameter, _ in present["settings"]
+        if [role, parameter] not in [setting[:2] for setting in wanted["settings"]]
+    ]
+    groups += [
+        [*_prepare_list(parameter, value), _setting(database, role, parameter, value)]
+        for role, parameter, value in wanted["settings"]
+        if [role, parameter, value] not in present["settings"]
+    ]
+    return groups
+
+
+def apply(session: psycopg.Connection[Any], name: str, wanted: State) -> list[str]:
+    """
+    Give a database the recorded state, as far as the session's role may.
+
+    Returns:
+        one line for each thing it may not do: the statement a superuser has to run, and the reason.
+    """
+    left = []
+    for group in changes(name, read(session, name), wanted):
+        try:
+            with session.transaction():
+                for statement in group:
+                    session.execute(statement)
+        except (errors.InsufficientPrivilege, errors.UndefinedObject) as error:
+            text = "; ".join(statement.as_string(session) for statement in group)
+            left.append(f"{text};  -- {error.diag.message_primary}")
+    session.execute("select set_config('search_path', '', false)")
+    return left
+
+
+def differences(found: State, wanted: State) -> list[str]:
+    """What differs between two states, in words; empty if nothing does."""
+    return [
+        f"database {key.replace('_', ' ')}: {wanted[key]} in the backup, {found[key]} now"
+        for key in wanted
+        if found.get(key) != wanted[key]
+    ]
+
+
+def _privileges(database: sql.Identifier, present: list[Any], wanted: list[Any]) -> list[sql.Composable]:
+    def role(item: list[Any]) -> sql.Composable:
+        return sql.SQL("public") if item[1] else sql.Identifier(item[0])
+
+    holders = {(item[0], item[1]): role(item) for item in present}
+    statements: list[sql.Composable] = [
+        sql.SQL("revoke all on database {} from {} cascade").format(database, holder) for holder in holders.values()
+    ]
+    statements += [
+        sql.SQL("grant " + item[2] + " on database {} to {}" + (" with grant option" if item[3] else "")).format(
+            database, role(item)
+        )
+        for item in wanted
+    ]
+    return statements
+
+
+def _prepare_list(parameter: str, value: str) -> list[sql.Composable]:
+    if parameter not in LIST_SETTINGS:
+        return []
+    # Taken over from the session, the list is stored exactly as it was spelt.
+    return [sql.SQL("select set_config({}, {}, true)").format(sql.Literal(parameter), sql.Literal(value))]
+
+
+def _setting(database: sql.Identifier, role: str | None, parameter: str, value: str | None) -> sql.Composable:
+    subject = (
+        sql.SQL("alter role {} in database {}").format(sql.Identifier(role), database)
+        if role
+        else sql.SQL("alter database {}").format(database)
+    )
+    # A setting of an extension has a dot between two names.
+    name = sql.SQL(".").join(sql.Identifier(part) for part in parameter.split("."))
+    if value is None:
+        return sql.SQL("{} reset {}").format(subject, name)
+    if parameter in LIST_SETTINGS:
+        return sql.SQL("{} set {} from current").format(subject, name)
+    return sql.SQL("{} set {} to {}").format(subject, name, sql.Literal(value))

@@ -1,0 +1,129 @@
+"""Files that hold personal data: private, whole, and on the disk before they count."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from typing import IO, TYPE_CHECKING
+
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+CHUNK = 1 << 20  # bytes
+
+
+def make_private_folder(path: Path) -> None:
+    """Create a folder that only this user may enter, with those above it that are missing."""
+    missing = []
+    folder = path
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for folder in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=FOLDER_MODE)
+    if not path.is_dir():
+        raise Problem("A file stands where a folder for backups should be", where=str(path), do="move it away")
+
+
+def make_private(folder: Path) -> None:
+    """Take everybody else's rights away from a folder and all that is in it."""
+    folder.chmod(FOLDER_MODE)
+    for path in folder.rglob("*"):
+        path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file at once: under another name, to the disk, then renamed."""
+    draft = path.with_name(path.name + ".new")
+    with open_private(draft) as file:
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def open_private(path: Path) -> Iterator[IO[bytes]]:
+    """A new or emptied file that only this user may read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        if os.name != "nt":
+            os.fchmod(descriptor, FILE_MODE)
+        yield file
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a folder's entries on the disk, where the system can do that."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_all(folder: Path) -> None:
+    """Have every file of a folder on the disk."""
+    for path in [*folder.rglob("*"), folder]:
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def sha256_of(path: Path, read: Callable[[int], None] | None = None) -> str:
+    """The sha256 of a file, as hexadecimal digits.
+
+    Args:
+        path: the file.
+        read: called with the number of bytes of each piece.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK):
+            digest.update(piece)
+            if read:
+                read(len(piece))
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[bool]:
+    """Hold a lock that the system frees when this process ends, however it ends. Yields whether it was free.
+
+    Args:
+        path: the lock's file, created if missing.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+    try:
+        yield _try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

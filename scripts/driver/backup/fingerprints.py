@@ -1,0 +1,111 @@
+"""The fingerprints of all tables of a database, several at a time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from driver.backup.manifest import Table
+from driver.backup.session import pinned
+from driver.macro_sql import render_macro
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+
+    from driver.profile import Connection
+
+    Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Query:
+    """How to read one table's fingerprint."""
+
+    schema: str
+    name: str
+    columns: list[str]
+    text: str
+    bytes: int
+    about_rows: int
+
+
+def queries(session: psycopg.Connection[Any]) -> list[Query]:
+    """One query for every table there is, the largest first."""
+    rows = session.execute(
+        "select schema_name, relation_name, column_names, fingerprint_query,"
+        " pg_catalog.pg_table_size(c.oid), greatest(c.reltuples, 0)::bigint"
+        f" from ({render_macro('fingerprint_queries')}) as q"
+        " inner join pg_catalog.pg_class as c on format('%I.%I', schema_name, relation_name)::regclass = c.oid"
+        " order by 5 desc, 1, 2".encode()
+    ).fetchall()
+    return [Query(*row) for row in rows]
+
+
+def of_all_tables(
+    connection: Connection, *, snapshot: str | None = None, jobs: int = 1, progress: Progress | None = None
+) -> list[Table]:
+    """
+    The fingerprint of every table.
+
+    Args:
+        connection: the database.
+        snapshot: an exported snapshot to read; without, every session reads its own moment (for a database in which
+            nobody else writes).
+        jobs: how many sessions to use.
+        progress: called with the bytes done and the total, counted by the tables' sizes.
+    """
+    with _reader(connection, snapshot) as session:
+        todo = queries(session)
+    total, done, results = sum(query.bytes for query in todo), 0, []
+    remaining, lock = iter(todo), Lock()
+
+    def work() -> None:
+        nonlocal done
+        with _reader(connection, snapshot) as session:
+            while True:
+                with lock:
+                    query = next(remaining, None)
+                if query is None:
+                    return
+                table = read_one(session, query)
+                with lock:
+                    results.append(table)
+                    done += query.bytes
+                    if progress:
+                        progress(done, total)
+
+    with ThreadPoolExecutor(max(1, min(jobs, len(todo)))) as pool:
+        for worker in [pool.submit(work) for _ in range(max(1, min(jobs, len(todo))))]:
+            worker.result()
+    return sorted(results, key=lambda table: (table.schema, table.name))
+
+
+def read_one(session: psycopg.Connection[Any], query: Query) -> Table:
+    """One table's fingerprint."""
+    row = session.execute(query.text.encode()).fetchone()
+    assert row is not None
+    return Table(query.schema, query.name, query.columns, row[0], str(row[1]), str(row[2]), query.bytes)
+
+
+def _reader(connection: Connection, snapshot: str | None) -> psycopg.Connection[Any]:
+    session = pinned(connection, autocommit=True)
+    session.execute("begin isolation level repeatable read read only")
+    if snapshot:
+        session.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
+    return session
+
+
+def of_large_objects(session: psycopg.Connection[Any]) -> dict[str, str]:
+    """The number and the fingerprint of the large objects this session may read."""
+    row = session.execute(
+        "select count(*), coalesce(sum(hash_record_extended(row(oid, pg_catalog.lo_get(oid)), 0)::numeric), 0)"
+        " from pg_catalog.pg_largeobject_metadata"
+    ).fetchone()
+    assert row is not None
+    return {"number": str(row[0]), "fingerprint": str(row[1])}

@@ -1,0 +1,310 @@
+"""What a backup is: which files with which content, and what the database held at that moment.
+
+The manifest is written last, so a folder without one is no backup. It holds a checksum of itself, the sha256 of every
+other file, and what a restored database is compared with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from driver.backup import files
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FORMAT = 1
+NAME = "manifest.json"
+VERIFIED = "verified.json"
+DUMP = "dump"
+REFUSAL = "nothing was touched; choose another backup (`scripts/cmsid backups` lists them)"
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a backup: its path below the backup's folder (with slashes), its size in bytes, its sha256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its columns in order, its rows, the two sums of row hashes (decimal digits), its size in bytes."""
+
+    schema: str
+    name: str
+    columns: list[str]
+    rows: int
+    fingerprint_a: str
+    fingerprint_b: str
+    bytes: int
+
+    @property
+    def label(self) -> str:
+        """The table as `schema.name`."""
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything a backup says of itself.
+
+    Attributes:
+        backup_id: such as 20261123T081500Z-registry; the folder has the same name.
+        purpose: what it was taken for, in words; may be empty.
+        taken_at: the moment of its snapshot, ISO 8601, UTC.
+        database: the database's name.
+        system_identifier: of the server's data directory.
+        server_version: such as `15.18 (Debian ...)`.
+        server_major: such as 15.
+        tools: which pg_dump wrote it.
+        tool_version: this program's version.
+        snapshot: the exported snapshot's name.
+        session: settings under which the fingerprints were computed.
+        state: what the database has besides objects; see database_state.
+        sequences: their values at the snapshot; a restored one is at least that far.
+        large_objects: their number and fingerprint.
+        catalogue: every object with its definition: [kind, name, definition].
+        tables: every table.
+        files: every file but this one.
+    """
+
+    backup_id: str
+    purpose: str
+    taken_at: str
+    database: str
+    system_identifier: str
+    server_version: str
+    server_major: int
+    tools: str
+    tool_version: str
+    snapshot: str
+    session: dict[str, str]
+    state: dict[str, Any]
+    sequences: list[dict[str, Any]]
+    large_objects: dict[str, str]
+    catalogue: list[list[str]]
+    tables: list[Table] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files together."""
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def rows(self) -> int:
+        """The rows of all tables together."""
+        return sum(table.rows for table in self.tables)
+
+    @property
+    def checksum(self) -> str:
+        """The sha256 of the content, in one fixed spelling."""
+        return _checksum(self._content())
+
+    def write(self, folder: Path) -> None:
+        """Write it into its backup's folder, whole or not at all."""
+        write_checked(folder / NAME, self._content())
+
+    def _content(self) -> dict[str, Any]:
+        return {"format": FORMAT, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The record of a test restore that came out identical.
+
+    Attributes:
+        backup_id: the backup.
+        manifest_sha256: the checksum of the manifest it was compared with.
+        verified_at: when, ISO 8601, UTC.
+        server_version: of the server it was restored on.
+        tables: how many tables were compared.
+        seconds: how long restore and comparison took.
+    """
+
+    backup_id: str
+    manifest_sha256: str
+    verified_at: str
+    server_version: str
+    tables: int
+    seconds: float
+
+    def write(self, folder: Path) -> None:
+        """Write it into its backup's folder, whole or not at all."""
+        write_checked(folder / VERIFIED, asdict(self))
+
+
+def read(folder: Path) -> Manifest:
+    """
+    The manifest of a backup, checked against its own checksum and its folder's name.
+
+    Raises:
+        Problem: it is missing, cannot be read, was changed, or belongs to another backup.
+    """
+    path = folder / NAME
+    if not path.exists() and _can_search(folder):
+        raise Problem("The backup has no manifest: it was never finished, or the file is lost", where=str(folder), do=REFUSAL)
+    content = read_checked(path, "The manifest")
+    if content.pop("format", None) != FORMAT:
+        raise Problem("The manifest is of a format this version does not know", where=str(path), do=REFUSAL)
+    try:
+        manifest = Manifest(
+            **{
+                **content,
+                "tables": [Table(**table) for table in content["tables"]],
+                "files": [File(**file) for file in content["files"]],
+            }
+        )
+    except (KeyError, TypeError) as error:
+        raise Problem("The manifest lacks something or holds too much", where=str(path), do=REFUSAL) from error
+    if manifest.backup_id != folder.name:
+        raise Problem(
+            f"The manifest is that of another backup, {manifest.backup_id}", where=str(path), do=REFUSAL
+        )
+    return manifest
+
+
+def read_verification(folder: Path, manifest: Manifest) -> Verification | None:
+    """
+    The record of the backup's test restore; None if there was none.
+
+    Raises:
+        Problem: the record was changed or belongs to another backup.
+    """
+    path = folder / VERIFIED
+    if not path.exists():
+        return None
+    try:
+        verification = Verification(**read_checked(path, "The record of the test restore"))
+    except TypeError as error:
+        raise Problem("The record of the test restore is damaged", where=str(path), do=REFUSAL) from error
+    if verification.backup_id != manifest.backup_id or verification.manifest_sha256 != manifest.checksum:
+        raise Problem("The record of the test restore is that of another backup", where=str(path), do=REFUSAL)
+    return verification
+
+
+def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int], None] | None = None) -> None:
+    """
+    Compare every file of a backup with its manifest: none missing, none too many, each byte as it was.
+
+    Args:
+        folder: the backup's folder.
+        manifest: its manifest.
+        progress: called with the bytes done and the total.
+    Raises:
+        Problem: the first difference found.
+    """
+    expected = {file.path: file for file in manifest.files}
+    found = {path.relative_to(folder).as_posix(): path for path in _walk(folder) if path.is_symlink() or not path.is_dir()}
+    for name in found.keys() - expected.keys() - {NAME, VERIFIED}:
+        raise Problem("The backup holds a file that is not its own", where=str(found[name]), do=REFUSAL)
+    for name in sorted(expected.keys() - found.keys()):
+        raise Problem("A file of the backup is missing", where=str(folder / name), do=REFUSAL)
+    for name, path in found.items():
+        if path.is_symlink() or not path.is_file():
+            raise Problem("A file of the backup was replaced by a link", where=str(folder / name), do=REFUSAL)
+    # Sizes first: they cost nothing.
+    for name, file in expected.items():
+        size = found[name].stat().st_size
+        if size != file.bytes:
+            raise Problem(
+                f"A file of the backup has {size} bytes instead of {file.bytes}", where=str(found[name]), do=REFUSAL
+            )
+    total, done = manifest.bytes, 0
+
+    def read_piece(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress:
+            progress(done, total)
+
+    for name, file in expected.items():
+        try:
+            digest = files.sha256_of(found[name], read_piece)
+        except OSError as error:
+            raise _unreadable(found[name], error) from error
+        if digest != file.sha256:
+            raise Problem(
+                "A file of the backup was changed: its sha256 is not that of the manifest",
+                where=str(found[name]),
+                do=REFUSAL,
+            )
+
+
+def _walk(folder: Path) -> list[Path]:
+    """Everything below a folder, which must all be readable."""
+    found = []
+    try:
+        for path in sorted(folder.iterdir()):
+            found.append(path)
+            if path.is_dir() and not path.is_symlink():
+                found += _walk(path)
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return found
+
+
+def _can_search(folder: Path) -> bool:
+    try:
+        list(folder.iterdir())
+        (folder / NAME).stat()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return True
+
+
+def _unreadable(path: Path, error: OSError) -> Problem:
+    return Problem(
+        f"The backup cannot be read: {error.strerror or error}",
+        where=str(error.filename or path),
+        do="nothing was touched; give yourself the right to read it, or choose another backup",
+    )
+
+
+def read_checked(path: Path, what: str) -> dict[str, Any]:
+    """
+    A JSON file with a checksum of itself, without that checksum.
+
+    Args:
+        path: the file.
+        what: what it is, for the message.
+    Raises:
+        Problem: it cannot be read or was changed.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
+        content = json.loads(text)
+        checksum = content.pop("checksum")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise Problem(f"{what} is damaged: it is not whole", where=str(path), do=REFUSAL) from error
+    # The exact bytes count, so that not even a blank is changed unseen.
+    if checksum != _checksum(content) or text != _spell(content, checksum).encode():
+        raise Problem(f"{what} was changed: its checksum is not its own", where=str(path), do=REFUSAL)
+    return dict(content)
+
+
+def write_checked(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file with a checksum of itself, whole or not at all."""
+    files.write_private(path, _spell(content, _checksum(content)))
+
+
+def _spell(content: dict[str, Any], checksum: str) -> str:
+    return json.dumps({**content, "checksum": checksum}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

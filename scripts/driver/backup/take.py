@@ -1,0 +1,238 @@
+"""Takes a backup: one exported snapshot for the dump and for what the dump is later compared with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from driver import __version__
+from driver.backup import archive, catalogue, database_state, files, fingerprints, listing, pg_tools, sequences, store
+from driver.backup.manifest import DUMP, File, Manifest, Table
+from driver.backup.session import LIMITS, PINS, major_of, pinned
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+    from datetime import datetime
+    from pathlib import Path
+
+    from driver.backup.archive import Progress
+    from driver.backup.pg_tools import Tools
+    from driver.backup.store import Backup
+    from driver.profile import Connection
+
+MOST_JOBS = 4
+HINT = "the live database is as it was and nothing of the failed backup counts; correct that, then run this again"
+
+
+def usual_jobs() -> int:
+    """How many parallel workers to use when nobody says: the machine's processors, four at most."""
+    return max(1, min(MOST_JOBS, os.cpu_count() or 1))
+
+
+def take_backup(
+    connection: Connection,
+    *,
+    directory: Path | None = None,
+    jobs: int | None = None,
+    verify: bool = False,
+    purpose: str = "",
+    progress: Progress | None = None,
+) -> Backup:
+    """
+    Back up a database, list the backup in its audit schema, and, if asked, prove that it restores.
+
+    Args:
+        connection: the database.
+        directory: the folder of all backups; default backup_db in the project.
+        jobs: parallel workers; default as many as there are processors, four at most.
+        verify: restore it into a scratch database and compare.
+        purpose: what it is for, in words.
+        progress: called with a step's name, how much of it is done, how much there is.
+    Raises:
+        Problem: it could not be taken; nothing that looks like a backup is left.
+    """
+    jobs = jobs or usual_jobs()
+    with pinned(connection) as session:
+        tools = pg_tools.find(major_of(session))
+        folder = store.folder_of(connection, directory)
+        files.make_private_folder(folder)
+        moment = store.now()
+        backup_id = store.new_id(connection, folder, moment)
+        with _partial_folder(folder, backup_id) as partial:
+            manifest = _dump(connection, session, tools, partial, backup_id, moment, purpose, jobs, progress)
+            _finish(partial, folder / backup_id, manifest)
+        backup = store.read(folder / backup_id)
+        try:
+            listing.record(session, connection.audit_schema, backup)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise Problem(
+                f"The backup {backup_id} is complete, but it could not be listed: {error.diag.message_primary}",
+                where=f"schema {connection.audit_schema} of {connection.describe()}",
+                do="allow this role to create that schema, then take the backup again",
+            ) from error
+    if verify:
+        from driver.backup.verify import verify_backup
+
+        return verify_backup(connection, backup, jobs=jobs, progress=progress)
+    return backup
+
+
+@contextlib.contextmanager
+def _partial_folder(folder: Path, backup_id: str) -> Iterator[Path]:
+    """A folder under a name that is no backup's, removed if this fails, and known to be in use while it is."""
+    partial = folder / (store.PARTIAL_PREFIX + backup_id)
+    lock = store.lock_of(partial)
+    with files.exclusive(lock):
+        try:
+            partial.mkdir(mode=files.FOLDER_MODE)
+            yield partial
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _dump(
+    connection: Connection,
+    session: psycopg.Connection[Any],
+    tools: Tools,
+    partial: Path,
+    backup_id: str,
+    moment: datetime,
+    purpose: str,
+    jobs: int,
+    progress: Progress | None,
+) -> Manifest:
+    """Dump and fingerprint one snapshot, side by side. Returns the manifest, but for the files."""
+    session.execute("begin isolation level repeatable read read only")
+    # Before the snapshot, because sequences move on: so the dump can only be further.
+    positions = sequences.read(session)
+    snapshot = _value(session, "select pg_export_snapshot()")
+    extents = {
+        f"{query.schema}.{query.name}": archive.Extent(query.bytes, query.about_rows)
+        for query in fingerprints.queries(session)
+    }
+    stop = threading.Event()
+
+    def fingerprint() -> list[Table]:
+        return fingerprints.of_all_tables(
+            connection,
+            snapshot=snapshot,
+            jobs=jobs,
+            progress=(lambda done, total: progress("fingerprints (bytes)", done, total)) if progress else None,
+        )
+
+    try:
+        with ThreadPoolExecutor(2) as pool, _stopping(stop):
+            dumping = pool.submit(
+                archive.dump,
+                connection,
+                tools,
+                partial / DUMP,
+                snapshot=snapshot,
+                jobs=jobs,
+                tables=extents,
+                progress=progress,
+                stop=stop,
+            )
+            reading = pool.submit(fingerprint)
+            tables = _both(dumping, reading, stop)
+    except archive.ToolFailure as failure:
+        raise archive.problem_of(failure, "The dump failed", connection.describe(), HINT) from failure
+    manifest = Manifest(
+        backup_id=backup_id,
+        purpose=purpose,
+        taken_at=moment.isoformat(),
+        database=connection.dbname,
+        system_identifier=system_identifier(session),
+        server_version=_value(session, "show server_version"),
+        server_major=major_of(session),
+        tools=tools.describe(),
+        tool_version=__version__,
+        snapshot=snapshot,
+        session={**PINS, **LIMITS},
+        state={**database_state.read(session, connection.dbname), "extensions": database_state.extensions(session)},
+        sequences=positions,
+        large_objects=fingerprints.of_large_objects(session),
+        catalogue=catalogue.read(session, connection.audit_schema),
+        tables=tables,
+    )
+    # The session that exported the snapshot must be the last to leave it: only now is it proven to have lived on.
+    session.execute("commit")
+    try:
+        archive.read_through(tools, partial / DUMP)
+    except archive.ToolFailure as failure:
+        raise archive.problem_of(failure, "The dump cannot be read back", str(partial), HINT) from failure
+    return manifest
+
+
+def _finish(partial: Path, folder: Path, manifest: Manifest) -> None:
+    """Bring the files to the disk, give the folder its name, and write the manifest last."""
+    files.make_private(partial)
+    files.sync_all(partial)
+    with ThreadPoolExecutor(usual_jobs()) as pool:
+        paths = sorted(path for path in partial.rglob("*") if path.is_file())
+        digests = list(pool.map(files.sha256_of, paths))
+    manifest.files.extend(
+        File(path.relative_to(partial).as_posix(), path.stat().st_size, digest)
+        for path, digest in zip(paths, digests, strict=True)
+    )
+    partial.rename(folder)
+    files.sync_folder(folder.parent)
+    manifest.write(folder)
+
+
+def _both(dumping: Future[None], reading: Future[list[Table]], stop: threading.Event) -> list[Table]:
+    """Wait for both; the first that fails stops the other."""
+    reading.add_done_callback(lambda future: stop.set() if future.exception() else None)
+    tables: list[Table] | None = None
+    problem: BaseException | None = None
+    try:
+        tables = reading.result()
+    except BaseException as error:  # noqa: BLE001  raised again below, once the dump has ended too
+        problem = error
+        stop.set()
+    try:
+        dumping.result()
+    except archive.ToolFailure:
+        if problem is None:
+            raise
+    if problem is not None:
+        raise problem
+    assert tables is not None
+    return tables
+
+
+@contextlib.contextmanager
+def _stopping(stop: threading.Event) -> Iterator[None]:
+    """Stop the dump when we are interrupted."""
+    try:
+        yield
+    except BaseException:
+        stop.set()
+        raise
+
+
+def system_identifier(session: psycopg.Connection[Any]) -> str:
+    """The number that tells this server's data directory from any other; empty where the role may not read it."""
+    try:
+        with session.transaction():
+            return str(_value(session, "select system_identifier from pg_control_system()"))
+    except psycopg.errors.InsufficientPrivilege:
+        return ""
+
+
+def _value(session: psycopg.Connection[Any], query: str) -> Any:
+    row = session.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]

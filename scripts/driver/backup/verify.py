@@ -1,0 +1,120 @@
+"""Proves that a backup restores: into a scratch database, compared table by table and object by object."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driver.backup import archive, compare, listing, manifest, pg_tools, store
+from driver.backup.manifest import Verification
+from driver.backup.scratch import scratch_database
+from driver.backup.session import is_superuser, major_of, pinned
+from driver.backup.take import usual_jobs
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from driver.backup.archive import Progress
+    from driver.backup.store import Backup
+    from driver.profile import Connection
+
+# A subscription would reach out to its publisher and keep its database from being dropped.
+NOT_ON_TRIAL = ("subscription",)
+# Only superusers may say something about an extension; creating it says the same.
+EXTENSION_COMMENTS = "COMMENT - EXTENSION "
+
+
+def verify_backup(
+    connection: Connection, backup: Backup, *, jobs: int | None = None, progress: Progress | None = None
+) -> Backup:
+    """
+    Restore a backup into a scratch database, compare it with the manifest, and record that it was identical.
+
+    Args:
+        connection: the database it is a backup of.
+        backup: the backup.
+        jobs: parallel workers.
+        progress: called with a step's name, how much of it is done, how much there is.
+    Returns:
+        the backup, verified.
+    Raises:
+        Problem: it is damaged, does not restore, or restores to something else.
+    """
+    jobs = jobs or usual_jobs()
+    began = time.monotonic()
+    content = backup.manifest
+    check(backup, progress)
+    with pinned(connection) as session:
+        superuser, major = is_superuser(session), major_of(session)
+        server_version = str(session.info.parameter_status("server_version"))
+    require_major(content, major)
+    tools = pg_tools.find(major)
+    with (
+        scratch_database(connection, content.state) as scratch,
+        tempfile.TemporaryDirectory(prefix="cmsid-") as folder,
+    ):
+        try:
+            archive.restore(
+                scratch,
+                tools,
+                backup.dump,
+                jobs=jobs,
+                manifest=content,
+                leave_out=() if superuser else (EXTENSION_COMMENTS,),
+                options=("--no-subscriptions",),
+                scratch=Path(folder),
+                step="test restore (bytes)",
+                progress=progress,
+            )
+        except archive.ToolFailure as failure:
+            raise archive.problem_of(
+                failure,
+                f"The backup {backup.backup_id} does not restore",
+                str(backup.folder),
+                "the live database is as it was; correct that and take another backup",
+            ) from failure
+        found = compare.differences(scratch, content, jobs=jobs, left_out=NOT_ON_TRIAL, progress=progress)
+    if found:
+        raise Problem(
+            f"The backup {backup.backup_id} restores to something else: {compare.in_short(found)}",
+            where=str(backup.folder),
+            do="the live database is as it was; do not rely on this backup, take another",
+        )
+    Verification(
+        backup_id=backup.backup_id,
+        manifest_sha256=content.checksum,
+        verified_at=store.now().isoformat(),
+        server_version=server_version,
+        tables=len(content.tables),
+        seconds=round(time.monotonic() - began, 1),
+    ).write(backup.folder)
+    verified = store.read(backup.folder)
+    with pinned(connection) as session:
+        listing.record(session, connection.audit_schema, verified)
+    return verified
+
+
+def check(backup: Backup, progress: Progress | None = None) -> None:
+    """
+    Compare every file of a backup with its manifest.
+
+    Raises:
+        Problem: one is not as it was.
+    """
+    tell = (lambda done, total: progress("checksums (bytes)", done, total)) if progress else None
+    manifest.check_files(backup.folder, backup.manifest, tell)
+
+
+def require_major(content: manifest.Manifest, major: int) -> None:
+    """
+    Refuse a server of another major version than the backup's.
+
+    Raises:
+        Problem: it is of another.
+    """
+    if content.server_major != major:
+        raise Problem(
+            f"The backup {content.backup_id} is of PostgreSQL {content.server_major}, the server is PostgreSQL {major}",
+            do=f"nothing was touched; restore it on a server of version {content.server_major}",
+        )

@@ -1,0 +1,130 @@
+"""`cmsid restore`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("backup", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@click.option("--in-place", is_flag=True, help="Within the database, in one transaction: for roles that may not create databases.")
+@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most.")
+@click.option("--from-elsewhere", is_flag=True, help="Accept a backup of another server or of a database of another name.")
+@click.option("--abandon", is_flag=True, help="Give up an interrupted restore: back to the original, open again.")
+@click.option("--put-back", metavar="DATABASE", help="Put a database that a restore replaced back in its place.")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The folder of all backups; default backup_db in the project.",
+)
+def restore(
+    backup: str | None,
+    yes: bool,
+    in_place: bool,
+    jobs: int | None,
+    from_elsewhere: bool,
+    abandon: bool,
+    put_back: str | None,
+    directory: Path | None,
+) -> None:
+    """Restore BACKUP (default: the newest) and keep the database it replaces.
+
+    The backup is checked, restored beside the live database, compared with its manifest, and then takes the live one's
+    place in one step. What it replaces stays on the server under a name that says when. After an interruption the same
+    command goes on; `status` says what stands where.
+
+    \b
+    Examples:
+      scripts/cmsid restore
+      scripts/cmsid restore 20261123T081500Z-registry --yes
+      scripts/cmsid restore --abandon
+    """
+    from driver import profile
+    from driver.backup import journal, store
+    from driver.backup import restore as work
+    from driver.backup.progress import Bars
+    from driver.backup.situation import describe
+
+    if sum((abandon, bool(put_back), bool(backup))) > 1:
+        raise click.UsageError("Give only one of BACKUP, --abandon and --put-back.")
+    connection = profile.load()
+    folder = store.folder_of(connection, directory)
+    unfinished = journal.unfinished(folder)
+    if abandon:
+        click.echo(work.abandon(connection, directory=directory))
+        return
+    if unfinished:
+        if backup not in (None, unfinished.backup_id) or put_back:
+            raise work.unfinished_problem(unfinished)
+        click.echo("\n".join(describe(connection, directory)))
+        _ask("Go on?", yes)
+        with Bars() as bars:
+            restored = work.resume(connection, jobs=jobs, directory=directory, progress=bars)
+    elif put_back:
+        click.echo(f"{put_back} takes the place of {connection.dbname}, which is kept. Who is connected is disconnected.")
+        _ask("Put it back?", yes)
+        restored = work.put_back(connection, put_back, directory=directory)
+    else:
+        chosen = store.find(connection, backup, directory)
+        _show(work.plan(connection, chosen, in_place=in_place, from_elsewhere=from_elsewhere), in_place)
+        _ask("Restore?", yes)
+        with Bars() as bars:
+            restored = work.restore(
+                connection,
+                chosen,
+                jobs=jobs,
+                in_place=in_place,
+                from_elsewhere=from_elsewhere,
+                directory=directory,
+                progress=bars,
+            )
+    _tell(restored)
+
+
+def _show(plan: object, in_place: bool) -> None:
+    from driver.backup.restore import Plan
+
+    assert isinstance(plan, Plan)
+    manifest = plan.backup.manifest
+    state = "verified" if plan.backup.verification else "not verified"
+    click.echo(f"Backup {manifest.backup_id}: {len(manifest.tables)} tables, {manifest.rows:,} rows, {state}, its files in order.")
+    if in_place:
+        click.echo(f"It replaces what is in {plan.database}, in one transaction; a backup of that is taken first.")
+    elif plan.replaces:
+        click.echo(f"It takes the place of {plan.database}, which is kept under another name.")
+    else:
+        click.echo(f"There is no database {plan.database} now.")
+    for warning in plan.warnings:
+        click.echo(warning)
+    if plan.sessions:
+        click.echo(f"Connected now, and {'made to wait' if in_place else 'disconnected'} then: {len(plan.sessions)}")
+        for session in plan.sessions[:10]:
+            click.echo(f"    {session.describe()}")
+
+
+def _ask(question: str, yes: bool) -> None:
+    if not yes:
+        click.confirm(question, abort=True)
+
+
+def _tell(restored: object) -> None:
+    from driver.backup.restore import Restored
+
+    assert isinstance(restored, Restored)
+    click.echo(f"{restored.database} is {restored.backup_id} now" + (f", {restored.tables} tables identical." if restored.tables else "."))
+    if restored.students is not None:
+        click.echo(f"SELECT COUNT(*) FROM students: {restored.students}")
+    if restored.replaced:
+        click.echo(f"What it replaced is the database {restored.replaced}:")
+        click.echo(f"    back to it:  scripts/cmsid restore --put-back {restored.replaced}")
+        click.echo("    drop it:     scripts/cmsid prune --replaced")
+    if restored.safety_backup:
+        click.echo(f"What it replaced is the backup {restored.safety_backup}.")
+    if restored.left:
+        click.echo("This role may not set everything; have a superuser run:")
+        for statement in restored.left:
+            click.echo(f"    {statement}")

@@ -1,0 +1,50 @@
+"""`cmsid run`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import click
+
+
+@click.command()
+@click.option("--mode", type=click.Choice(["window", "online"]), help="window: one transaction under lock. online: short locks only.")
+@click.option(
+    "--on-failure",
+    type=click.Choice(["stop", "restore"]),
+    default="stop",
+    show_default=True,
+    help="What to do when the validation finds a difference: stop and tell, or restore the backup.",
+)
+@click.option(
+    "--validation",
+    type=click.Choice(["cutover", "ongoing"]),
+    help="cutover: nothing may differ. ongoing: later rows may come and go. Default: ongoing once there are local rows.",
+)
+@click.option("--with-values", is_flag=True, help="Let the report show the values of failing rows, names and marks included.")
+def run(
+    mode: Literal["window", "online"] | None,
+    on_failure: Literal["stop", "restore"],
+    validation: str | None,
+    *,
+    with_values: bool,
+) -> int:
+    """Do the whole procedure: doctor, backup, baseline, migration, validation, report.
+
+    Stops at the first failure and says what the database holds and what to do. Does only what is still to do: on a
+    registry that is migrated already it validates, and an online migration that was interrupted goes on.
+
+    \b
+    Examples:
+      scripts/cmsid run
+      scripts/cmsid run --mode online
+      scripts/cmsid run --on-failure restore
+
+    Exit code: 0 if every line of the checklist passed, else 1.
+    """
+    from driver import profile
+    from driver.run import Options
+    from driver.run_in_terminal import run_in_terminal
+
+    options = Options(mode=mode, on_failure=on_failure, validation=validation, with_values=with_values)
+    return run_in_terminal(profile.load(), options)

@@ -1,0 +1,55 @@
+"""What a run's outcome means: the verdict, what the database holds now, and what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driver.checklist import CHECKLIST
+from driver.result import Result, Verdict
+
+if TYPE_CHECKING:
+    from driver.migration_state import MigrationState
+
+COMMAND = "scripts/cmsid"
+
+
+def verdict(result: Result, *, interrupted: bool) -> Verdict:
+    """`passed` only if nothing is left to doubt: every stage, every line of the checklist, every other test."""
+    if interrupted:
+        return "interrupted"
+    stages = all(stage.status in ("done", "skipped") for stage in result.stages)
+    lines = [line.status in ("passed", "not applicable") for line in result.checklist]
+    others = all(test.status == "passed" for test in result.beyond)
+    return "passed" if stages and len(lines) == len(CHECKLIST) and all(lines) and others else "failed"
+
+
+def tell_state_and_next_step(result: Result, state: MigrationState | None) -> None:
+    """Fill in the result's `state`, `next_step` and `next_command`.
+
+    Args:
+        result: with its verdict and stages.
+        state: as read after the last stage; None if the database could not be asked.
+    """
+    if state is None:
+        result.state = "What the database holds could not be asked."
+        result.next_step, result.next_command = "See where it stands once it answers again:", f"{COMMAND} status"
+        return
+    result.state = state.sentence
+    stage = result.failed_stage
+    if result.verdict == "passed":
+        return
+    if state.kind in ("not begun", "undone"):
+        result.state = f"Nothing was changed in the registry. {state.sentence}"
+        result.next_step = "Go on from the start:" if result.verdict == "interrupted" else "Mend the cause, then:"
+        result.next_command = f"{COMMAND} run"
+    elif state.kind == "half-way":
+        result.next_step = f"Go on where it stopped (or take it back with {COMMAND} undo):"
+        result.next_command = f"{COMMAND} run --mode {state.mode}"
+    elif state.kind == "done" and (stage is None or stage.key != "validate" or result.verdict == "interrupted"):
+        result.next_step, result.next_command = "Validate it:", f"{COMMAND} run"
+    elif state.kind == "done" and result.backup:
+        result.next_step = "Go back to the backup, and find out what changed the registry:"
+        result.next_command = result.backup.restore_command
+    else:
+        result.next_step = "Look at the findings; take the column back with:"
+        result.next_command = f"{COMMAND} undo"

@@ -1,0 +1,164 @@
+"""One dbt command as a stage of a run: its progress, its failure in a sentence, and Ctrl-C that is obeyed at once."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from driver.dbt_project import DbtProject
+    from driver.progress import StageProgress
+
+PLAN_STEP = re.compile(r"^(\d+) of (\d+) START (.*)$")
+
+
+@dataclass
+class DbtStep:
+    """Listens to dbt while a command runs.
+
+    Attributes:
+        progress: where to tell how far it is.
+        plan_seconds: label of a step of the migration's plan -> how long it took.
+    """
+
+    progress: StageProgress | None = None
+    plan_seconds: dict[str, float] = field(default_factory=dict)
+    _running: list[str] = field(default_factory=list)
+    _done: int = 0
+    _label: str = ""
+    _since: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, project: DbtProject, *arguments: str) -> Any:
+        """Run a dbt command that has to succeed, and give back dbt's result.
+
+        Raises:
+            Problem: it failed; with dbt's reason.
+            KeyboardInterrupt: it was interrupted; the server's work on it has been cancelled.
+        """
+        result = self.invoke(project, *arguments)
+        if not result.success:
+            raise Problem(f"dbt {arguments[0]} failed: {_reason(result)}")
+        return result
+
+    def invoke(self, project: DbtProject, *arguments: str) -> Any:
+        """Run a dbt command to its end and give back dbt's result, whatever it is.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted; the server's work on it has been cancelled.
+        """
+        project.on_event = self._on_event
+        try:
+            with _cancel_on_interrupt():
+                result = project.invoke(*arguments)
+        finally:
+            project.on_event = None
+            self._end_label()
+        if isinstance(result.exception, KeyboardInterrupt):
+            raise result.exception
+        return result
+
+    def _on_event(self, event: Any) -> None:
+        """Called by dbt, from any of its threads."""
+        kind, data = event.info.name, event.data
+        with self._lock:
+            if kind == "LogStartLine":
+                self._running.append(data.node_info.node_name)
+                self._tell(data.total)
+            elif kind == "NodeFinished" and data.node_info.node_name in self._running:
+                self._running.remove(data.node_info.node_name)
+                self._done += 1
+                self._tell(None)
+            elif kind == "JinjaLogInfo":
+                step = PLAN_STEP.match(data.msg)
+                if step:
+                    self._end_label()
+                    self._label, self._since = step[3], time.perf_counter()
+                if self.progress:
+                    if step:
+                        self.progress.update(int(step[1]) - 1, int(step[2]), step[3])
+                    else:
+                        self.progress.update(what=data.msg)
+
+    def _tell(self, total: int | None) -> None:
+        if self.progress:
+            self.progress.update(self._done, total, self._running[0] if self._running else "")
+
+    def _end_label(self) -> None:
+        if self._label:
+            self.plan_seconds[self._label] = time.perf_counter() - self._since
+            self._label = ""
+
+
+def _reason(result: Any) -> str:
+    """Why a command failed, out of everything dbt says about it."""
+    messages = [
+        f"{item.node.name}: {told}" if len(getattr(result.result, "results", [])) > 1 else told
+        for item in getattr(result.result, "results", None) or []
+        if str(item.status) in ("error", "fail", "runtime error") and (told := essence(str(item.message or "")))
+    ]
+    if messages:
+        more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
+        return messages[0] + more
+    return essence(str(result.exception or "")) or "dbt gave no reason; its log is logs/dbt.log"
+
+
+def essence(message: str) -> str:
+    """What the database or a macro says, without dbt's lines around it."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    told = []
+    for line in lines:
+        if line.startswith(("CONTEXT:", "LINE ", "compiled code at", "> in macro", "> called by", "DETAIL:")):
+            break
+        if not line.startswith(("Database Error", "Compilation Error", "Encountered an error", "Runtime Error")):
+            told.append(line.removeprefix("HINT:").strip())
+    return " ".join(told or lines[:1])
+
+
+@contextmanager
+def _cancel_on_interrupt() -> Iterator[None]:
+    """While the block runs, Ctrl-C cancels what the server is doing for dbt.
+
+    The main thread may be waiting inside the database driver, where Python hears of no signal before the statement is
+    over; but the signal's number is written to a socket at once, and a thread that reads it sends the cancellation.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+
+    def watch() -> None:
+        while heard := reader.recv(1):
+            if heard[0] == signal.SIGINT:
+                _cancel_statements()
+
+    thread = threading.Thread(target=watch, name="cancel-on-interrupt", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(previous)
+        writer.close()
+        thread.join()
+        reader.close()
+
+
+def _cancel_statements() -> None:
+    """Ask the server to cancel every statement that dbt has running; dbt's driver allows that from any thread."""
+    from dbt.adapters.factory import FACTORY
+
+    for adapter in list(FACTORY.adapters.values()):
+        for connection in list(adapter.connections.thread_connections.values()):
+            with suppress(Exception):  # a connection that is closed, or was never opened, has nothing to cancel
+                connection.handle.cancel()

@@ -1,0 +1,125 @@
+"""The whole job on a server of our own: start it, load the sample registry, run, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from driver import packages, profile, sample_registry
+from driver.bootstrap import ROOT
+from driver.embedded_server import DEFAULT_MAJOR, EmbeddedServer
+from driver.progress import Stages, clock
+from driver.run import Options
+from driver.run_in_terminal import run_in_terminal
+
+OWNER = "registry_owner"
+DATABASE = "registry"
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """How to demonstrate.
+
+    Attributes:
+        scale: 1 for the live registry's size.
+        keep: whether the server stays on afterwards.
+        major: PostgreSQL's major version.
+        run: how to run.
+    """
+
+    scale: float = 1.0
+    keep: bool = False
+    major: int = DEFAULT_MAJOR
+    run: Options = Options(command="demo")
+
+
+def demonstrate(options: DemoOptions, console: Console | None = None) -> int:
+    """Run the demo.
+
+    Returns:
+        the exit code: 0 if every line of the checklist passed, else 1.
+    Raises:
+        Problem: the server or the registry could not be made.
+    """
+    console = console or Console(highlight=False)
+    stages = Stages(console)
+    console.print(Text("A PostgreSQL server of our own, with the sample registry:", "bold"), highlight=False)
+    packages.install()
+    server = EmbeddedServer(major=options.major)
+    with _shown(stages, "server", f"PostgreSQL {options.major}"):
+        server.start()
+    try:
+        server.create_role(OWNER)
+        server.create_database(DATABASE, OWNER)
+        _load(server, options.scale, stages)
+        console.print()
+        with _environment(server) as connection:
+            code = run_in_terminal(connection, options.run, console)
+    except BaseException:
+        server.stop()
+        raise
+    if options.keep:
+        stop = server.leave_running()
+        _tell_how_to_use(console, server, stop)
+    else:
+        server.stop()
+        console.print("The server is stopped and its files are removed.")
+    return code
+
+
+@contextmanager
+def _shown(stages: Stages, name: str, detail: str) -> Iterator[None]:
+    began = clock()
+    with stages.running(name):
+        yield
+    stages.finished(name, "done", clock() - began, detail)
+
+
+def _load(server: EmbeddedServer, scale: float, stages: Stages) -> None:
+    """Fill the registry, as its owner, which is no superuser."""
+    began = clock()
+    with stages.running("load") as progress, server.connect(DATABASE, OWNER) as connection:
+        counts = sample_registry.load(connection, scale, lambda what, done, total: progress.update(done, total, what))
+    stages.finished("load", "done", clock() - began, f"{sum(counts.values()):,} rows in {len(counts)} tables")
+
+
+@contextmanager
+def _environment(server: EmbeddedServer) -> Iterator[profile.Connection]:
+    """A dbt profile for the server, in a folder of its own, and the environment that it reads, for the block only."""
+    before = dict(os.environ)
+    for name in list(os.environ):
+        if name.startswith("PG") or name == "DBT_TARGET":
+            del os.environ[name]
+    try:
+        with tempfile.TemporaryDirectory(prefix="cmsid-profile-") as folder:
+            shutil.copy(ROOT / "profiles.example.yml", Path(folder, profile.FILE))
+            os.environ.update(server.environment(DATABASE, OWNER), DBT_PROFILES_DIR=folder)
+            yield profile.load()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _tell_how_to_use(console: Console, server: EmbeddedServer, stop: str) -> None:
+    """Print how to go on with a server that was left running. The password is in a file, so not on the screen."""
+    console.print()
+    console.print("The server stays on. To work with it in this shell:")
+    settings = {
+        "PGHOST": server.host,
+        "PGPORT": str(server.port),
+        "PGUSER": OWNER,
+        "PGDATABASE": DATABASE,
+        "PGPASSFILE": str(server.password_file),
+    }
+    for name, value in settings.items():
+        console.print(f"    export {name}={value}", soft_wrap=True)
+    console.print("To stop it and remove its files:")
+    console.print(f"    {stop}", soft_wrap=True)

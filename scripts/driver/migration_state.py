@@ -1,0 +1,123 @@
+"""Where the migration stands, from the audit schema's log and the tables themselves, told in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from driver.facts import migration_log
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from driver.dbt_project import CoreTable
+
+Kind = Literal["not begun", "half-way", "done", "undone", "unlogged"]
+UNFINISHED = ("marked", "backfilled", "indexed")
+
+
+@dataclass(frozen=True)
+class MigrationState:
+    """The state of the whole registry.
+
+    Attributes:
+        kind: `unlogged` means that tables have a cms_id that no migration of ours is known to have made.
+        tables: how many core tables there are.
+        with_column: the core tables that have a cms_id.
+        done: how many of them are migrated.
+        mode: window or online; empty if it never began.
+        rows_filled: rows that have got their cms_id, where the migration is half-way.
+        rows_total: rows that are to get one.
+        cut_over_at: when rows began to be local, as text in UTC.
+        changed_at: when it was finished or undone, as text in UTC.
+    """
+
+    kind: Kind
+    tables: int
+    with_column: tuple[str, ...] = ()
+    done: int = 0
+    mode: str = ""
+    rows_filled: int = 0
+    rows_total: int = 0
+    cut_over_at: str = ""
+    changed_at: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What the database holds, in one sentence."""
+        if self.kind == "not begun":
+            return "The migration has not begun: no core table has a cms_id."
+        if self.kind == "undone":
+            return f"The migration was undone at {self.changed_at}: no core table has a cms_id."
+        if self.kind == "unlogged":
+            return f"{', '.join(self.with_column)}: there is a cms_id that no finished migration is known to have made."
+        if self.kind == "half-way":
+            return (
+                f"The migration is half-way ({self.mode} mode, cut-over at {self.cut_over_at}): {self.done} of"
+                f" {self.tables} tables are done, {self.rows_filled:,} of {self.rows_total:,} rows have their cms_id."
+            )
+        return f"The migration is done: {self.tables} of {self.tables} tables, cut-over at {self.cut_over_at}."
+
+
+def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: Sequence[CoreTable]) -> MigrationState:
+    """Ask the database where the migration stands."""
+    log = migration_log(connection, audit_schema)
+    entries = [log[table.name] for table in tables if table.name in log]
+    present = _tables_with_column(connection, tables)
+    live = [entry for entry in entries if entry.state not in ("undone", "abandoned")]
+    done = [entry for entry in live if entry.state == "done" and entry.table in present]
+    kind: Kind = "not begun"
+    if any(entry.state in UNFINISHED for entry in live):
+        kind = "half-way"
+    elif len(done) == len(tables):
+        kind = "done"
+    elif present - {entry.table for entry in done}:
+        kind = "unlogged"
+    elif done:
+        kind = "half-way"  # a core table was added to the list after the migration
+    elif entries:
+        kind = "undone"
+    return MigrationState(
+        kind=kind,
+        tables=len(tables),
+        with_column=tuple(sorted(present)),
+        done=len(done),
+        mode=live[0].mode if live else "",
+        rows_filled=sum(entry.rows_filled for entry in live),
+        rows_total=sum(entry.rows_at_cut_over or 0 for entry in live),
+        cut_over_at=max((entry.cut_over_at for entry in live), default=""),
+        changed_at=max((entry.undone_at or entry.finished_at for entry in entries), default=""),
+    )
+
+
+def _tables_with_column(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> set[str]:
+    rows = connection.execute(
+        "select t.name from unnest(%s::text[], %s::text[], %s::text[]) as t (name, schema_name, relation_name)"
+        " join pg_catalog.pg_attribute as a on a.attrelid = to_regclass(format('%%I.%%I', t.schema_name, t.relation_name))"
+        " where a.attname = 'cms_id' and not a.attisdropped",
+        [
+            [table.name for table in tables],
+            [table.schema for table in tables],
+            [table.identifier for table in tables],
+        ],
+    )
+    return {row[0] for row in rows}
+
+
+def has_local_rows(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> bool:
+    """Whether rows were created locally since the cut-over, in any table that has its cms_id."""
+    from psycopg import sql
+
+    present = _tables_with_column(connection, tables)
+    parts = [
+        sql.SQL("exists (select 1 from only {} where cms_id is null)").format(
+            sql.Identifier(table.schema, table.identifier)
+        )
+        for table in tables
+        if table.name in present
+    ]
+    if not parts:
+        return False
+    row = connection.execute(sql.SQL("select ") + sql.SQL(" or ").join(parts)).fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,75 @@
+"""The files of a report: written whole or not at all, readable by their owner only, one folder for each run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from driver.bootstrap import ROOT
+from driver.report.html import render_html
+from driver.report.junit import render_junit
+from driver.result import Result
+
+REPORTS = ROOT / "reports"
+LATEST = "latest"
+NAMES = {"json": "report.json", "html": "report.html", "junit": "junit.xml"}
+
+
+def write(result: Result, reports: Path = REPORTS) -> Path:
+    """Write a result in every format.
+
+    Args:
+        result: what to write.
+        reports: the folder that gets a folder of its own for this run.
+    Returns:
+        the folder written.
+    Raises:
+        OSError: it could not be written.
+    """
+    folder = reports / result.run_id
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for kind, text in (("json", result.to_json()), ("html", render_html(result)), ("junit", render_junit(result))):
+        write_private(folder / NAMES[kind], text)
+    # a convenience only: where links are not allowed, the newest folder is the last by name
+    with suppress(OSError):
+        draft = reports / f".{LATEST}.{os.getpid()}"
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(folder.name, target_is_directory=True)
+        draft.replace(reports / LATEST)
+    return folder
+
+
+def write_private(path: Path, text: str) -> None:
+    """Put a text in a file of mode 0600, in place of an older one only when it is whole and on the disk."""
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def newest(address: str, reports: Path = REPORTS, *, validated: bool = False) -> Result | None:
+    """The newest result about a database; None if there is none.
+
+    Args:
+        address: the database, as its connection describes itself.
+        reports: where to look.
+        validated: only a result that got as far as the checklist.
+    """
+    for file in sorted(reports.glob(f"*/{NAMES['json']}"), reverse=True):
+        if file.parent.is_symlink():
+            continue
+        try:
+            result = Result.from_json(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # of an older version, or damaged: it can tell nothing
+        if result.database.address == address and (result.checklist or not validated):
+            return result
+    return None

@@ -1,0 +1,256 @@
+"""What a run found out, as one typed object: every report is a rendering of it, and none of them knows more.
+
+`Result.to_json` and `Result.from_json` are each other's inverse; docs/report.schema.json describes the text between.
+Times are ISO 8601 in UTC, durations are seconds, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any, Literal, TypeVar
+
+SCHEMA_VERSION = 1
+
+Verdict = Literal["passed", "failed", "interrupted"]
+TestStatus = Literal["passed", "failed", "error", "skipped", "missing"]
+LineStatus = Literal["passed", "failed", "not proven", "not applicable"]
+StageStatus = Literal["done", "failed", "interrupted", "skipped", "not reached"]
+
+
+@dataclass
+class FailingRow:
+    """One row that a test returned.
+
+    Attributes:
+        table: the table, chain or object it is about.
+        key: the row's key there; empty if it is about the table itself, or if the key tells who somebody is.
+        column: the column that differs; empty for a whole row.
+        expected: what should stand there, as text; empty if hidden.
+        actual: what stands there, as text; empty if hidden.
+        hidden: whether values were left out because they may tell something about a person.
+    """
+
+    table: str
+    key: str = ""
+    column: str = ""
+    expected: str = ""
+    actual: str = ""
+    hidden: bool = False
+
+
+@dataclass
+class TestOutcome:
+    """What became of one test.
+
+    Attributes:
+        name: the test's name in the dbt project.
+        about: what it proves, in a sentence.
+        spec: its number in the procedure, such as `4.13`; empty for a test beyond it.
+        status: only `passed` is a pass.
+        failures: how many rows it returned.
+        seconds: how long it took.
+        message: why it has no verdict, for error, skipped and missing.
+        tables: the tables it found fault with.
+        rows: the first of the failing rows.
+    """
+
+    name: str
+    about: str
+    spec: str
+    status: TestStatus
+    failures: int = 0
+    seconds: float = 0.0
+    message: str = ""
+    tables: list[str] = field(default_factory=list)
+    rows: list[FailingRow] = field(default_factory=list)
+
+
+@dataclass
+class ChecklistLine:
+    """One line of the procedure's checklist: passed if all of its tests ran and passed, and none is missing."""
+
+    key: str
+    text: str
+    status: LineStatus
+    evidence: str
+    tests: list[TestOutcome] = field(default_factory=list)
+
+
+@dataclass
+class Stage:
+    """One step of the run.
+
+    Attributes:
+        key: its name.
+        status: what became of it.
+        started_at: when it began; empty if it did not.
+        seconds: how long it took.
+        detail: what it did or why it failed, in a sentence.
+    """
+
+    key: str
+    status: StageStatus = "not reached"
+    started_at: str = ""
+    seconds: float = 0.0
+    detail: str = ""
+
+
+@dataclass
+class TableFacts:
+    """A core table before and after.
+
+    Attributes:
+        name: the table.
+        rows_before: at the baseline; None without one.
+        rows_after: now; None if it could not be counted.
+        cms: rows with a cms_id, now.
+        local: rows without one, now.
+        equal: rows whose cms_id is their id.
+        different: rows whose cms_id is another number.
+        seconds: how long the migration of this table took, where this run did it.
+    """
+
+    name: str
+    rows_before: int | None = None
+    rows_after: int | None = None
+    cms: int | None = None
+    local: int | None = None
+    equal: int | None = None
+    different: int | None = None
+    seconds: float | None = None
+
+
+@dataclass
+class ChainFacts:
+    """A chain of relationships before and after: links at the cut-over, links now, differing values; None if unknown."""
+
+    name: str
+    columns: int | None = None
+    rows_before: int | None = None
+    rows_after: int | None = None
+    differences: int | None = None
+
+
+@dataclass
+class Comparison:
+    """Something that was compared and how, or was not and why."""
+
+    what: str
+    how: str
+
+
+@dataclass
+class BackupFacts:
+    """The backup that stands behind the migration."""
+
+    backup_id: str
+    location: str
+    taken_at: str
+    size: int
+    verified_at: str
+    restore_command: str
+
+
+@dataclass
+class Database:
+    """Which database it is about, without any secret."""
+
+    name: str
+    address: str
+    server_version: str = ""
+
+
+@dataclass
+class Result:
+    """Everything a run found out.
+
+    Attributes:
+        verdict: `passed` only if every stage was done, every checklist line and every other test passed.
+        state: what the database holds now, in a sentence.
+        next_step: what to do now, in a sentence.
+        next_command: the command for it; empty if there is nothing to do.
+        beyond: tests that are on no line of the checklist.
+        values_shown: whether rows' values were left in although they may tell something about persons.
+    """
+
+    run_id: str
+    command: str
+    verdict: Verdict
+    started_at: str
+    finished_at: str
+    seconds: float
+    database: Database
+    mode: str = ""
+    validation: str = "cutover"
+    cut_over_at: str = ""
+    state: str = ""
+    next_step: str = ""
+    next_command: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    stages: list[Stage] = field(default_factory=list)
+    checklist: list[ChecklistLine] = field(default_factory=list)
+    beyond: list[TestOutcome] = field(default_factory=list)
+    tables: list[TableFacts] = field(default_factory=list)
+    chains: list[ChainFacts] = field(default_factory=list)
+    compared: list[Comparison] = field(default_factory=list)
+    not_compared: list[Comparison] = field(default_factory=list)
+    backup: BackupFacts | None = None
+    values_shown: bool = False
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def lines_passed(self) -> int:
+        """How many lines of the checklist passed."""
+        return sum(line.status == "passed" for line in self.checklist)
+
+    @property
+    def failing_tests(self) -> list[TestOutcome]:
+        """Every test that is not a pass, each once."""
+        tests = [test for line in self.checklist for test in line.tests] + self.beyond
+        return list({test.name: test for test in tests if test.status != "passed"}.values())
+
+    @property
+    def failed_stage(self) -> Stage | None:
+        """The stage that the run ended in, if it did not end well."""
+        return next((stage for stage in self.stages if stage.status in ("failed", "interrupted")), None)
+
+    def to_json(self) -> str:
+        """The result as JSON."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Result:
+        """The result that was written as this text.
+
+        Raises:
+            ValueError: if the text is no such result, or one of another version.
+        """
+        data = json.loads(text)
+        if not isinstance(data, dict) or data.get("schema_version") != SCHEMA_VERSION:
+            raise ValueError("not a report of this version")
+        try:
+            return _build(cls, data)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a report: {error}") from error
+
+
+T = TypeVar("T")
+
+
+def _build(kind: type[T], data: dict[str, Any]) -> T:
+    """A dataclass from what `asdict` made of it."""
+    hints = typing.get_type_hints(kind)
+    return kind(**{name: _value(hints[name], value) for name, value in data.items()})
+
+
+def _value(hint: Any, value: Any) -> Any:
+    if typing.get_origin(hint) is list:
+        return [_value(typing.get_args(hint)[0], item) for item in value]
+    if typing.get_origin(hint) is types.UnionType and value is not None:
+        return _value(next(kind for kind in typing.get_args(hint) if kind is not type(None)), value)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _build(hint, value)
+    return value

@@ -1,0 +1,367 @@
+"""The whole procedure as one run: doctor, backup, baseline, migration, validation, report.
+
+A run stops at the first failure and then asks the database what it holds, so that what it says is never a guess. It does
+only what is still to do: on a registry that is migrated already it validates, and a migration that is half-way goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import psycopg
+
+from driver import __version__, conclusion
+from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
+from driver.dbt_project import DbtProject
+from driver.dbt_step import DbtStep
+from driver.errors import Problem
+from driver.facts import migration_log, newest_backup, read_facts
+from driver.migration_state import MigrationState, has_local_rows, read_state
+from driver.progress import Stages, clock
+from driver.report import files
+from driver.result import Database, FailingRow, Result, Stage, TestOutcome
+from driver.validation import first_line, validate
+
+if TYPE_CHECKING:
+    from driver.dbt_project import CoreTable
+    from driver.profile import Connection
+    from driver.progress import StageProgress
+
+Mode = Literal["window", "online"]
+STAGES = ("prepare", "doctor", "backup", "baseline", "migrate", "origins", "validate")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run.
+
+    Attributes:
+        command: the command a user gave.
+        mode: window or online; None for the project's own.
+        on_failure: what to do when the validation fails: stop, or restore the backup.
+        with_values: whether the report shows values that may tell something about persons.
+        validation: cutover or ongoing; None: ongoing where rows were created locally already.
+        variables: further dbt vars.
+        reports: where the report goes.
+        only_validate: leave out everything before the validation.
+    """
+
+    command: str = "run"
+    mode: Mode | None = None
+    on_failure: Literal["stop", "restore"] = "stop"
+    with_values: bool = False
+    validation: str | None = None
+    variables: tuple[tuple[str, Any], ...] = ()
+    reports: Path = files.REPORTS
+    only_validate: bool = False
+
+
+class Run:
+    """One run against one database."""
+
+    def __init__(self, connection: Connection, options: Options, stages: Stages) -> None:
+        """Nothing is done before `go`.
+
+        Args:
+            connection: the registry.
+            options: how to run.
+            stages: where to show what goes on.
+        """
+        self.connection = connection
+        self.options = options
+        self.stages = stages
+        now = datetime.now(timezone.utc)
+        self.result = Result(
+            run_id=f"{now:%Y%m%dT%H%M%S}-{now.microsecond // 1000:03d}-{options.command}",
+            command=options.command,
+            verdict="failed",
+            started_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            finished_at="",
+            seconds=0.0,
+            database=Database(connection.dbname, connection.describe()),
+            stages=[Stage(key) for key in STAGES],
+            values_shown=options.with_values,
+        )
+        self.folder: Path | None = None
+        self.report_problem = ""
+        self._began = clock()
+        self._project = DbtProject()
+        self._tables: list[CoreTable] = []
+        self._state: MigrationState | None = None
+        self._plan_seconds: dict[str, float] = {}
+
+    # ---- the run as a whole
+
+    def go(self) -> Result:
+        """Run every stage that is needed, and write the report, whatever comes of it.
+
+        Raises:
+            KeyboardInterrupt: the run was interrupted; the result is complete and written nevertheless.
+        """
+        interrupted: KeyboardInterrupt | None = None
+        with _terminated_as_interrupted():
+            try:
+                self._all_stages()
+            except KeyboardInterrupt as interrupt:
+                interrupted = interrupt
+            except _Stopped:
+                pass
+            self._conclude(interrupted=interrupted is not None)
+        if interrupted:
+            raise interrupted
+        return self.result
+
+    def _all_stages(self) -> None:
+        with self._stage("prepare") as (stage, _):
+            stage.detail = self._prepare()
+        state = self._state
+        if state is None:
+            raise AssertionError("prepare reads the state")
+        if self.options.only_validate or state.kind == "done":
+            reason = "not asked for" if self.options.only_validate else f"migrated already, cut-over at {state.cut_over_at}"
+            for key in STAGES[1:6]:
+                self._skip(key, reason)
+        elif state.kind == "half-way":
+            for key in ("doctor", "backup", "baseline"):
+                self._skip(key, f"done before the cut-over at {state.cut_over_at}")
+            self._migrate_and_view()
+        else:
+            self._do("doctor", self._doctor)
+            self._do("backup", self._backup)
+            self._do("baseline", self._baseline)
+            self._migrate_and_view()
+        self._do("validate", self._validate)
+
+    def _migrate_and_view(self) -> None:
+        self._do("migrate", self._migrate)
+        self._do("origins", self._origins)
+
+    @contextmanager
+    def _stage(self, key: str) -> Iterator[tuple[Stage, StageProgress]]:
+        """A stage for the length of the block: timed, shown, and recorded with whatever ends it."""
+        stage = next(stage for stage in self.result.stages if stage.key == key)
+        stage.started_at, began = _now(), clock()
+        try:
+            with self.stages.running(key) as progress:
+                yield stage, progress
+            stage.status = "done"
+        except KeyboardInterrupt:
+            stage.status, stage.detail = "interrupted", "interrupted"
+            raise
+        except Problem as problem:
+            stage.status, stage.detail = "failed", str(problem)
+            raise _Stopped from problem
+        except psycopg.Error as error:
+            stage.status, stage.detail = "failed", first_line(error)
+            raise _Stopped from error
+        except OSError as error:
+            stage.status, stage.detail = "failed", f"{error.strerror or error} ({error.filename or 'no file'})"
+            raise _Stopped from error
+        finally:
+            stage.seconds = round(clock() - began, 3)
+            self.stages.finished(key, stage.status if stage.status != "not reached" else "failed", stage.seconds, stage.detail)
+
+    def _do(self, key: str, work: Callable[[StageProgress], str]) -> None:
+        with self._stage(key) as (stage, progress):
+            stage.detail = work(progress)
+
+    def _skip(self, key: str, reason: str) -> None:
+        stage = next(stage for stage in self.result.stages if stage.key == key)
+        stage.status, stage.detail = "skipped", reason
+        self.stages.finished(key, "skipped", 0, reason)
+
+    # ---- the stages
+
+    def _prepare(self) -> str:
+        """Look at the database, then have dbt parse the project, once for all stages."""
+        with self.connection.connect(autocommit=True) as session:
+            row = session.execute("show server_version").fetchone()
+            self.result.database.server_version = str(row[0]) if row else ""
+            validation = self.options.validation or (
+                "ongoing" if self._migrated_and_in_use(session) else "cutover"
+            )
+        variables = {**dict(self.options.variables), "validation": validation}
+        if self.options.mode:
+            variables["mode"] = self.options.mode
+        self._project.profiles_dir = self.connection.profiles_dir
+        self._project.target = self.connection.target or None
+        self._project.variables = variables
+        self._tables = self._project.core_tables()
+        self.result.validation = validation
+        self.result.mode = str(self._project.var("mode"))
+        self.result.versions = _versions()
+        with self.connection.connect(autocommit=True) as session:
+            self._state = read_state(session, self.connection.audit_schema, self._tables)
+        tests = sum(node.resource_type == "test" for node in self._project.manifest.nodes.values())
+        return f"PostgreSQL {self.result.database.server_version}, {len(self._tables)} core tables, {tests} tests"
+
+    def _migrated_and_in_use(self, session: psycopg.Connection[Any]) -> bool:
+        """Whether every table that began to be migrated is done, and rows were created locally since."""
+        from driver.dbt_project import CoreTable
+
+        log = migration_log(session, self.connection.audit_schema)
+        if not log or any(entry.state != "done" for entry in log.values()):
+            return False
+        tables = [
+            CoreTable(entry.table, entry.schema_name, entry.relation_name, "id", "") for entry in log.values()
+        ]
+        return has_local_rows(session, tables)
+
+    def _doctor(self, _progress: StageProgress) -> str:
+        return "nothing stands in the way"
+
+    def _backup(self, _progress: StageProgress) -> str:
+        self._project.variables = {**self._project.variables, "require_backup": False}
+        return "none taken"
+
+    def _baseline(self, progress: StageProgress) -> str:
+        result = DbtStep(progress).run(self._project, "snapshot", *self._threads())
+        return f"{len(result.result.results)} snapshots, and a copy of every row of {len(self._tables)} tables"
+
+    def _migrate(self, progress: StageProgress) -> str:
+        step = DbtStep(progress)
+        try:
+            step.run(self._project, "run-operation", "add_cms_id")
+        finally:
+            self._plan_seconds = step.plan_seconds
+        with self.connection.connect(autocommit=True) as session:
+            self._state = read_state(session, self.connection.audit_schema, self._tables)
+        if self._state.kind != "done":
+            raise Problem(f"the migration ended, but is not complete: {self._state.sentence}")
+        return f"{self._state.done} tables, {self._state.rows_filled:,} rows, {self._state.mode} mode"
+
+    def _origins(self, progress: StageProgress) -> str:
+        result = DbtStep(progress).run(self._project, "run", *self._threads())
+        return f"{len(result.result.results)} views in schema {self.connection.audit_schema}"
+
+    def _validate(self, progress: StageProgress) -> str:
+        with self.connection.connect(autocommit=True) as session:
+            validation = validate(
+                self._project, session, DbtStep(progress), threads=self.threads, with_values=self.options.with_values
+            )
+            validation.by_line.setdefault("migration_completes", []).insert(0, self._migration_log_test(session))
+            facts = read_facts(
+                session, self.connection.audit_schema, self._tables, str(self._project.var("cms_id_type"))
+            )
+        for table in facts.tables:
+            table.seconds = _seconds_of(table.name, self._plan_seconds)
+        self.result.cut_over_at = facts.cut_over_at
+        self.result.mode = facts.mode or self.result.mode
+        self.result.tables = facts.tables
+        self.result.checklist = checklist_lines(facts, validation.by_line, validation.switched_off)
+        self.result.beyond = validation.beyond
+        self.result.chains = list(facts.chains.values())
+        for chain in self.result.chains:
+            tests = [test for test in validation.by_line.get(chain.name, []) if test.status in ("passed", "failed")]
+            chain.differences = sum(test.failures for test in tests) if tests else None
+            chain.rows_after = chain.rows_before if chain.differences == 0 else None
+        tests = [test for line in self.result.checklist for test in line.tests] + self.result.beyond
+        passed = sum(test.status == "passed" for test in tests)
+        if passed < len(tests) - sum(line.status == "not applicable" for line in self.result.checklist):
+            names = ", ".join(test.name for test in self.result.failing_tests[:3])
+            raise Problem(f"{passed} of {len(tests)} tests passed; not passed: {names}")
+        return f"{passed} of {len(tests)} tests passed"
+
+    def _migration_log_test(self, session: psycopg.Connection[Any]) -> TestOutcome:
+        """Whether the log says of every core table that its migration was finished."""
+        began = clock()
+        log = migration_log(session, self.connection.audit_schema)
+        states = {table.name: log[table.name].state if table.name in log else "never begun" for table in self._tables}
+        rows = [
+            FailingRow(table, "", "", "done", state) for table, state in states.items() if state != "done"
+        ]
+        return TestOutcome(
+            name=MIGRATION_LOG,
+            about="The log says of every core table that its migration was finished.",
+            spec=MIGRATION_LOG,
+            status="failed" if rows else "passed",
+            failures=len(rows),
+            seconds=round(clock() - began, 3),
+            tables=[row.table for row in rows],
+            rows=rows,
+        )
+
+    # ---- the end
+
+    def _conclude(self, *, interrupted: bool) -> None:
+        """Find out what the database holds now, give the verdict, and write the report."""
+        result = self.result
+        result.verdict = conclusion.verdict(result, interrupted=interrupted)
+        if not result.checklist:
+            result.checklist = checklist_lines(Facts(), {}, ())
+        conclusion.tell_state_and_next_step(result, self._ask_state())
+        result.finished_at = _now()
+        result.seconds = round(clock() - self._began, 3)
+        try:
+            self.folder = files.write(result, self.options.reports)
+        except OSError as error:  # the verdict stands, with or without a report
+            self.report_problem = f"The report could not be written: {error.strerror or error} ({error.filename})."
+
+    def _ask_state(self) -> MigrationState | None:
+        """What the database holds now; None if it cannot be asked."""
+        if not self._tables:
+            return None
+        try:
+            with self.connection.connect(autocommit=True) as session:
+                self.result.backup = newest_backup(session, self.connection.audit_schema)
+                return read_state(session, self.connection.audit_schema, self._tables)
+        except (Problem, psycopg.Error):
+            return None
+
+    @property
+    def threads(self) -> int:
+        """Nodes that dbt works on at a time: the profile's, and at least as many as keep the server's processors busy."""
+        return max(self.connection.threads, (os.cpu_count() or 1) + 2)
+
+    def _threads(self) -> tuple[str, str]:
+        return "--threads", str(self.threads)
+
+
+class _Stopped(Exception):  # noqa: N818 - it carries no fault of its own, the stage has it
+    """A stage failed; what is to be known of it is recorded."""
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """While the block runs, SIGTERM ends it as Ctrl-C does: in order, with a report."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _now() -> str:
+    return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "cmsid": __version__,
+        "Python": platform.python_version(),
+        "dbt-core": version("dbt-core"),
+        "dbt-postgres": version("dbt-postgres"),
+    }
+
+
+def _seconds_of(table: str, plan_seconds: Mapping[str, float]) -> float | None:
+    """How long the steps of the migration's plan took that are about this table; None if it was not migrated now."""
+    own = [seconds for label, seconds in plan_seconds.items() if label.startswith(f"{table}: ")]
+    return round(sum(own), 3) if own else None

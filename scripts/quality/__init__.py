@@ -1,0 +1,1 @@
+"""The linters and tests behind `scripts/test`."""

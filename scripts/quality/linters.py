@@ -1,0 +1,104 @@
+"""Every tool that judges the project without running it, and what each is asked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from shutil import copy
+from typing import NamedTuple
+
+from driver import packages
+from driver.bootstrap import CACHE, ROOT
+
+AT_ONCE = 2
+
+
+class Linter(NamedTuple):
+    """A tool, and the commands that make up its judgement; the first that fails ends it."""
+
+    name: str
+    commands: list[list[str]]
+
+
+class Finding(NamedTuple):
+    """What became of a linter."""
+
+    clean: bool
+    seconds: float
+    output: str
+
+
+def run() -> bool:
+    """Run all linters, tell what they find, and return whether they find nothing."""
+    packages.install()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        # dbt wants a profile even where it connects to nothing.
+        copy(ROOT / "profiles.example.yml", Path(folder, "profiles.yml"))
+        environment = {**os.environ, "DBT_PROFILES_DIR": folder, "PYTHONPATH": str(ROOT / "scripts"), "NO_COLOR": "1"}
+        linters = all_linters()
+        clean = True
+        findings = pool.map(lambda linter: _judge(linter, environment), linters)
+        for linter, finding in zip(linters, findings, strict=True):
+            print(f"{'ok  ' if finding.clean else 'FAIL'} {linter.name} ({finding.seconds:.0f} s)", flush=True)
+            if not finding.clean:
+                clean = False
+                print(finding.output.rstrip() + "\n", flush=True)
+    return clean
+
+
+def all_linters() -> list[Linter]:
+    """The linters, those first that take longest."""
+    python, target = sys.executable, str(CACHE / "lint")
+    manifest = f"{target}/manifest.json"
+    parse = ["dbt", "--quiet", "parse", "--no-partial-parse", "--warn-error", "--show-all-deprecations"]
+    about_manifest = [[*parse, "--target-path", target], ["dbt-score", "lint", "--manifest", manifest]]
+    # On Python 3.10 only a version of it installs that knows other rules.
+    if sys.version_info >= (3, 11):
+        about_manifest.append(["dbt-bouncer", "run", "--config-file", "dbt-bouncer.yml", "--show-all-failures"])
+    sqlfluff = [python, "-m", "quality.with_registry", "sqlfluff", "lint", "models", "tests", "snapshots"]
+    return [
+        Linter("sqlfluff: style of the rendered SQL", [sqlfluff]),
+        Linter("dbt parse, dbt-score, dbt-bouncer: sound, described, well placed", about_manifest),
+        Linter("mypy: types", [["mypy"]]),
+        Linter(
+            "ruff: Python",
+            [["ruff", "check", "--output-format", "concise", "."], ["ruff", "format", "--check", "--quiet", "."]],
+        ),
+        Linter("yamllint: YAML", [["yamllint", "--strict", "."]]),
+        Linter("shellcheck: shell", [["shellcheck", *shell_scripts()]]),
+    ]
+
+
+def shell_scripts() -> list[str]:
+    """The project's shell scripts, told by their first line."""
+    places = [*ROOT.glob(".ci/*"), *ROOT.glob("scripts/*")]
+    return sorted(str(path.relative_to(ROOT)) for path in places if path.is_file() and _is_shell(path))
+
+
+def _is_shell(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.readline().rstrip().endswith((b"/sh", b"/env bash"))
+
+
+def _judge(linter: Linter, environment: dict[str, str]) -> Finding:
+    start = time.monotonic()
+    for command in linter.commands:
+        result = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        if result.returncode:
+            return Finding(clean=False, seconds=time.monotonic() - start, output=result.stdout)
+    return Finding(clean=True, seconds=time.monotonic() - start, output="")

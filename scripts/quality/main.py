@@ -1,0 +1,78 @@
+"""What `scripts/test` does with its arguments."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from driver.bootstrap import ROOT
+from driver.errors import Problem
+from quality import linters, system_packages
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+
+DESCRIPTION = """\
+Run all linters, then all tests with their coverage.
+
+Anything that is no option of this command is given to pytest, and then only those tests run:
+  scripts/test integration_tests/test_setup.py -k interrupted
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run what is asked for.
+
+    Returns:
+        the exit code: 0 if nothing was found, 1 if something was, 2 for wrong usage, 130 on Ctrl-C.
+    """
+    parser = argparse.ArgumentParser("scripts/test", description=DESCRIPTION, formatter_class=_Formatter)
+    parser.add_argument("--lint", action="store_true", help="the linters only")
+    parser.add_argument("--fast", action="store_true", help="the quick tests only")
+    options, for_pytest = parser.parse_known_args(arguments)
+    # The tools of the environment, before others of the same names.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    os.chdir(ROOT)
+    try:
+        return _run(options.lint, options.fast, for_pytest)
+    except Problem as problem:
+        print(f"Error: {problem.message}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves the lines of the description as they are."""
+
+
+def _run(lint: bool, fast: bool, for_pytest: list[str]) -> int:  # noqa: FBT001 - the command's own options
+    start = time.monotonic()
+    if lint:
+        return DONE if linters.run() else FAILED
+    if fast or for_pytest:
+        return _pytest(["-m", "not slow"] * fast + for_pytest)
+    system_packages.install_missing()
+    clean = linters.run()
+    # Both are run in any case: one look at the end shows everything there is to do.
+    passed = _measured_tests()
+    print(f"\n{'All is well' if clean and passed else 'There are failures'}, {time.monotonic() - start:.0f} s.")
+    return DONE if clean and passed else FAILED
+
+
+def _pytest(arguments: list[str]) -> int:
+    return DONE if subprocess.call([sys.executable, "-m", "pytest", *arguments]) == 0 else FAILED
+
+
+def _measured_tests() -> bool:
+    """Whether all tests pass, and reach the part of the driver that pyproject.toml asks for."""
+    coverage = [sys.executable, "-m", "coverage"]
+    subprocess.check_call([*coverage, "erase"])
+    # Two at once: each has a server and a dbt of its own, and the smallest machines have two cores.
+    passed = subprocess.call([*coverage, "run", "-m", "pytest", "-n", "2", "--dist", "worksteal"]) == 0
+    subprocess.check_call([*coverage, "combine", "--quiet"])
+    return subprocess.call([*coverage, "report"]) == 0 and passed

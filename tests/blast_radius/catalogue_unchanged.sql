@@ -1,0 +1,2 @@
+{{ after_cut_over() }}
+{{ catalogue_differences() }}

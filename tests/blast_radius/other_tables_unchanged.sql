@@ -1,0 +1,2 @@
+{{ after_cut_over() }}
+{{ other_table_differences() }}

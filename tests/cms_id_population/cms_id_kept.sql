@@ -1,0 +1,2 @@
+{{ after_cut_over() }}
+{{ cms_id_kept_differences() }}
