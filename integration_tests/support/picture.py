@@ -17,7 +17,7 @@ _OBJECTS = """
 with namespaces as (
     select oid, nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'
 )
-select 'schema', nspname, concat_ws('|', nspowner::regrole, nspacl::text)
+select 'schema', nspname::text, concat_ws('|', nspowner::regrole, nspacl::text)
 from pg_namespace join namespaces using (oid, nspname)
 union all
 select 'relation', format('%I.%I', nspname, relname),
@@ -53,7 +53,7 @@ from pg_trigger
 where tgisinternal
 group by tgrelid
 union all
-select 'event trigger', evtname, concat_ws('|', evtevent, evtenabled, evtfoid::regproc) from pg_event_trigger
+select 'event trigger', evtname::text, concat_ws('|', evtevent, evtenabled, evtfoid::regproc) from pg_event_trigger
 union all
 select 'rule', format('%s.%I', ev_class::regclass, rulename), pg_get_ruledef(oid) from pg_rewrite where rulename <> '_RETURN'
 union all
