@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from driver.result import ChainFacts, ChecklistLine, LineStatus, TableFacts, TestOutcome
+from driver.wording import moment
 
 MIGRATION_LOG = "migration_log"
 """The driver's own test of the line `migration_completes`: what the migration's log says of every core table."""
@@ -74,7 +75,7 @@ def _sound(facts: Facts, tests: Sequence[TestOutcome]) -> str:
 
 
 def _migration(facts: Facts, tests: Sequence[TestOutcome]) -> str:
-    return f"{_sound(facts, tests)} done in {facts.mode} mode, cut-over at {facts.cut_over_at}"
+    return f"{_sound(facts, tests)} done in {facts.mode} mode, cut-over at {moment(facts.cut_over_at)}"
 
 
 def _columns(facts: Facts, tests: Sequence[TestOutcome]) -> str:

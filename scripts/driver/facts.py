@@ -78,6 +78,21 @@ def newest_backup(connection: psycopg.Connection[Any], audit_schema: str) -> Bac
     return BackupFacts(*row, restore_command=f"scripts/cmsid restore {row[0]}") if row else None
 
 
+def tables_with_cms_id(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> set[str]:
+    """The core tables that have a column cms_id."""
+    rows = connection.execute(
+        "select t.name from unnest(%s::text[], %s::text[], %s::text[]) as t (name, schema_name, relation_name)"
+        " join pg_catalog.pg_attribute as a on a.attrelid = to_regclass(format('%%I.%%I', t.schema_name, t.relation_name))"
+        " where a.attname = 'cms_id' and not a.attisdropped",
+        [
+            [table.name for table in tables],
+            [table.schema for table in tables],
+            [table.identifier for table in tables],
+        ],
+    )
+    return {row[0] for row in rows}
+
+
 def read_facts(
     connection: psycopg.Connection[Any], audit_schema: str, tables: Sequence[CoreTable], column_type: str
 ) -> Facts:

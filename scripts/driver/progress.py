@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.text import Text
 
+from driver.wording import duration
+
 WORDS = {
     "done": ("done", "green"),
     "failed": ("FAILED", "bold red"),
@@ -19,15 +21,6 @@ WORDS = {
     "not reached": ("not run", "dim"),
 }
 NAME_WIDTH = 9
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: `0.4 s`, `12 s`, `2 min 05 s`."""
-    if seconds < 9.95:  # noqa: PLR2004 - below ten, tenths tell
-        return f"{seconds:.1f} s"
-    if seconds < 59.5:  # noqa: PLR2004
-        return f"{seconds:.0f} s"
-    return f"{int(seconds + 0.5) // 60} min {int(seconds + 0.5) % 60:02d} s"
 
 
 class _Elapsed(ProgressColumn):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from driver.progress import Stages, duration
+from driver.progress import Stages
 from driver.report.files import NAMES
 from driver.report.terminal import print_report, print_verdict
 from driver.run import Options, Run
+from driver.wording import duration
 
 if TYPE_CHECKING:
     from driver.profile import Connection
