@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from support.local_rows import CORE_TABLES
 from support.picture import Picture, picture
 from support.registry import AUDIT_SCHEMA, Registry
@@ -40,7 +41,9 @@ def test_a_baseline_taken_again_before_the_cut_over_moves_on(baselined_registry:
     kin = registry.value("select min(id) from next_of_kins")
     registry.execute("delete from next_of_kins where id = %s", [kin])
     registry.dbt_ok("snapshot", variables=NO_BACKUP)
-    assert registry.value(f"select code from {AUDIT_SCHEMA}.baseline_rows_schools where id = %s", [school]) == "moved on"
+    assert (
+        registry.value(f"select code from {AUDIT_SCHEMA}.baseline_rows_schools where id = %s", [school]) == "moved on"
+    )
     assert registry.rows(f"select 1 from {AUDIT_SCHEMA}.baseline_rows_next_of_kins where id = %s", [kin]) == []
     assert versions(registry, "row_counts_baseline", "table_name", "next_of_kins") == [(True,), (False,)]
     assert versions(registry, "row_counts_baseline", "table_name", "schools") == [(False,)]
@@ -117,9 +120,12 @@ def test_kept_rows_have_the_types_of_the_table(baselined_registry: Registry) -> 
     for table in CORE_TABLES:
         original = baselined_registry.rows(types, [table])
         assert baselined_registry.rows(types, [f"{AUDIT_SCHEMA}.baseline_rows_{table}"]) == original
-        assert baselined_registry.value(
-            f"select count(*) from (table {table} except all table {AUDIT_SCHEMA}.baseline_rows_{table}) as d"
-        ) == 0
+        assert (
+            baselined_registry.value(
+                f"select count(*) from (table {table} except all table {AUDIT_SCHEMA}.baseline_rows_{table}) as d"
+            )
+            == 0
+        )
 
 
 AWKWARD = """
@@ -137,15 +143,19 @@ AWKWARD = """
         add column seal bytea default '\\x00ff',
         add column tags text[] default '{a,NULL,"NULL"}',
         alter column code drop not null;
-    update schools set settings = '{"b": 1, "a":  2}', place = '(0.1,0.2)', "Head of School" = E'O''Neill\\n"x"', "select" = id;
+    update schools set settings = '{"b": 1, "a":  2}', place = '(0.1,0.2)', "select" = id;
+    update schools set "Head of School" = E'O''Neill\\n"x"';
     update schools set code = null where id = (select min(id) from schools);
 """
 
 
 @pytest.mark.one_major
 def test_awkward_columns_and_another_session(registry: Registry) -> None:
-    """A type without equality, names that need quotes, a NULL that groups; then every setting that changes how values
-    are written. Nothing of it is a difference; a real change in each column is."""
+    """Settings make no difference, values do.
+
+    Columns of types without equality, with names that need quotes, a NULL that groups, and every setting that changes
+    how values are written.
+    """
     registry.execute(AWKWARD)
     registry.dbt_ok("snapshot", variables=NO_BACKUP)
     for setting, value in (
@@ -192,7 +202,8 @@ def test_awkward_columns_and_another_session(registry: Registry) -> None:
 def test_a_backup_session_with_other_settings_is_no_difference(registry: Registry) -> None:
     """The gate compares fingerprints of two sessions; a column that is hashed as text must not depend on theirs."""
     registry.execute(
-        "alter table schools add column place point default '(0.1,0.2)', add column period json default '{}';"
+        "alter table schools add column place point default '(0.30000000000000004,0.2)',"
+        " add column fee money default 1234.5, add column period json default '{}';"
         "alter table schools add column spans tstzrange[] default array['[2020-01-01 00:00:00+00,)'::tstzrange]"
     )
     registry.dbt_ok("snapshot", variables=NO_BACKUP)
@@ -203,7 +214,9 @@ def test_a_backup_session_with_other_settings_is_no_difference(registry: Registr
 
 @pytest.mark.one_major
 def test_a_view_in_a_tables_place_is_refused(registry: Registry) -> None:
-    registry.execute("alter table next_of_kins rename to next_of_kin_rows; create view next_of_kins as table next_of_kin_rows")
+    registry.execute(
+        "alter table next_of_kins rename to next_of_kin_rows; create view next_of_kins as table next_of_kin_rows"
+    )
     run = registry.dbt("snapshot", variables=NO_BACKUP)
     assert run.code == 1
     assert 'there is no ordinary table "public"."next_of_kins"' in run.output
@@ -218,5 +231,6 @@ def test_a_snapshot_that_fails_keeps_the_baseline_it_has(baselined_registry: Reg
     registry.execute("update schools set name = 'changed'")
     registry.execute("alter table student_semesters owner to postgres", user=SUPERUSER)  # the last of the twelve
     run = registry.dbt("snapshot", variables=NO_BACKUP)
-    assert run.code == 1 and "permission denied for table student_semesters" in run.output
+    assert run.code == 1
+    assert "permission denied for table student_semesters" in run.output
     assert kept(registry) == before

@@ -8,19 +8,23 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+
 from driver import sample_registry
-from support.dbt_runner import DbtRun
 from support.local_rows import CORE_TABLES, insert_local_row
 from support.picture import Picture, differences, picture, rows_of
 from support.plan import Step, script_of, steps_of
 from support.registry import AUDIT_SCHEMA, OWNER, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.dbt_runner import DbtRun
 
 NO_BACKUP = {"require_backup": False}
 SUPERUSER = "postgres"
@@ -42,6 +46,13 @@ def plan_of(registry: Registry, variables: dict[str, Any] | None = None) -> list
     return steps_of(script_of(registry.dbt_ok(*DRY_RUN, variables=variables or NO_BACKUP).output))
 
 
+def run_within(connection: psycopg.Connection[Any], plan: list[Step]) -> None:
+    """Run a plan's statements within the transaction that is open already."""
+    for step in plan:
+        if step.sql not in ("begin", "commit"):
+            connection.execute(step.sql.encode())
+
+
 def columns_of(registry: Registry, table: str) -> list[str]:
     """A table's columns."""
     return [
@@ -54,7 +65,16 @@ def columns_of(registry: Registry, table: str) -> list[str]:
     ]
 
 
-def list_backup(registry: Registry, backup_id: str = "made by hand", tables: str = "select table_name from baseline") -> None:
+def assert_refused(run: DbtRun, *words: str) -> None:
+    """The command ended with 1 and said all of these words."""
+    assert run.code == 1
+    for each in words:
+        assert each in run.output, run.output
+
+
+def list_backup(
+    registry: Registry, backup_id: str = "made by hand", tables: str = "select table_name from baseline"
+) -> None:
     """List a backup that holds exactly the rows of the baseline, of the tables that `tables` selects from it."""
     registry.execute(
         f"""
@@ -79,11 +99,15 @@ def assert_migrated(registry: Registry) -> None:
 def singular(run: DbtRun) -> dict[str, str]:
     """{name: status} of the project's own tests, without the packaged expectations."""
     return {
-        result.name: result.status for result in run.results if result.kind == "test" and len(result.unique_id.split(".")) == 3
+        result.name: result.status
+        for result in run.results
+        if result.kind == "test" and len(result.unique_id.split(".")) == 3
     }
 
 
-def expected_changes(before: Picture, after: Picture, schema: str = "public", constraint: str = "{}_cms_id_unique") -> None:
+def expected_changes(
+    before: Picture, after: Picture, schema: str = "public", constraint: str = "{}_cms_id_unique"
+) -> None:
     """In the application's schema: a column, a constraint and its index more for each core table, and nothing else."""
     changes = {key: values for key, values in differences(before, after).items() if key[0] != "rows"}
     wanted = set()
@@ -268,7 +292,7 @@ def test_the_real_run_sends_what_the_dry_run_prints(baselined_registry: Registry
     try:
         begins = registry.server.log.stat().st_size
         registry.dbt_ok(*ADD, variables=NO_BACKUP)
-        with open(registry.server.log, encoding="utf-8") as log:
+        with registry.server.log.open(encoding="utf-8") as log:
             log.seek(begins)
             written = log.read()
     finally:
@@ -291,9 +315,9 @@ def _flat(text: str) -> str:
 def test_refusals_before_anything_is_touched(registry: Registry) -> None:
     before = picture_of(registry)
     run = registry.dbt(*ADD, variables=NO_BACKUP)
-    assert run.code == 1 and "there is no baseline" in run.output and "run dbt snapshot" in run.output
+    assert_refused(run, "there is no baseline", "run dbt snapshot")
     run = registry.dbt("run", "--select", "schools_origin", variables=NO_BACKUP)
-    assert run.code == 1 and "there is no baseline" in run.output
+    assert_refused(run, "there is no baseline")
     for arguments in ("{dryrun: true}", "{force: true}", "{tables: [schools]}"):
         run = registry.dbt(*ADD, "--args", arguments, variables=NO_BACKUP)
         assert run.code != 0, arguments
@@ -305,21 +329,22 @@ def test_a_backup_of_exactly_these_rows_is_required(baselined_registry: Registry
     registry = baselined_registry
     before = picture_of(registry)
     run = registry.dbt(*ADD)
-    assert run.code == 1 and "no backup is listed" in run.output
+    assert_refused(run, "no backup is listed")
     run = registry.dbt("build")
-    assert run.code == 1 and "no backup is listed" in run.output
+    assert_refused(run, "no backup is listed")
     assert "cms_id" not in columns_of(registry, "schools")
 
     list_backup(registry, "without fingerprints", tables="select ''")
     run = registry.dbt(*ADD)
-    assert run.code == 1 and "none in backup without fingerprints" in run.output
+    assert_refused(run, "none in backup without fingerprints")
     list_backup(registry, "of one table", tables="select 'schools'")
     run = registry.dbt(*ADD)
-    assert run.code == 1 and "programs: " in run.output and "schools: " not in run.output
+    assert_refused(run, "programs: ")
+    assert "schools: " not in run.output
     list_backup(registry, "of older rows")
     registry.execute(f"update {AUDIT_SCHEMA}.backup_tables set fingerprint_a = 0 where relation_name = 'modules'")
     run = registry.dbt(*ADD)
-    assert run.code == 1 and "with other content" in run.output and "modules: " in run.output
+    assert_refused(run, "with other content", "modules: ")
     assert {key for key in differences(before, picture_of(registry)) if AUDIT_SCHEMA not in key[1]} == set()
 
     list_backup(registry, "whole")
@@ -342,7 +367,7 @@ def test_another_cms_id_is_refused(baselined_registry: Registry, statement: str,
     before = picture_of(registry)
     for command in (ADD, ("run",)):
         run = registry.dbt(*command, variables=NO_BACKUP)
-        assert run.code == 1 and named in run.output and "Nothing was changed" in run.output
+        assert_refused(run, named, "Nothing was changed")
     assert differences(before, picture_of(registry)) == {}
 
 
@@ -398,9 +423,7 @@ def test_the_gate_sees_a_change_in_any_table(baselined_registry: Registry, chang
             assert connection.execute(statement.encode()).rowcount == 1
             connection.execute("reset session_replication_role")
             with pytest.raises(psycopg.errors.RaiseException) as refused:
-                for step in plan:
-                    if step.sql not in ("begin", "commit"):
-                        connection.execute(step.sql.encode())
+                run_within(connection, plan)
         message = refused.value.diag.message_primary or ""
         assert message.startswith(f"rows were changed before the migration: {table}: "), message
         assert ";" not in message  # that table, and no other
@@ -413,9 +436,7 @@ def test_a_change_since_the_baseline_is_refused(baselined_registry: Registry, co
     registry.execute("update student_modules set marks = marks || ' ' where id = (select max(id) from student_modules)")
     before = picture_of(registry)
     run = registry.dbt(*command, variables=NO_BACKUP)
-    assert run.code == 1
-    assert "rows were changed before the migration: student_modules" in run.output
-    assert "with other content" in run.output and "as it was" in run.output
+    assert_refused(run, "rows were changed before the migration: student_modules", "with other content", "as it was")
     assert differences(before, picture_of(registry)) == {}
     if command == ("run",):  # said once: the views behind the first one are not tried
         assert len(run.of_status("error")) == 1
@@ -469,7 +490,7 @@ def test_whatever_happens_on_the_way_is_rolled_back(baselined_registry: Registry
     registry.execute("alter function meddle() security definer", user=SUPERUSER)
     before = picture_of(registry)
     run = registry.dbt(*ADD, variables=NO_BACKUP)
-    assert run.code == 1 and message in run.output, run.output
+    assert_refused(run, message)
     assert differences(before, picture_of(registry)) == {}
     registry.execute("drop event trigger meddle", user=SUPERUSER)
     registry.dbt_ok(*ADD, variables=NO_BACKUP)
@@ -487,7 +508,7 @@ def test_an_id_that_stands_twice_stops_the_migration(registry: Registry) -> None
     registry.dbt_ok("snapshot", variables=NO_BACKUP)
     before = picture_of(registry)
     run = registry.dbt(*ADD, variables=NO_BACKUP)
-    assert run.code == 1 and "student_education_cms_id_unique" in run.output and f"({first})" in run.output
+    assert_refused(run, "student_education_cms_id_unique", f"({first})")
     assert differences(before, picture_of(registry)) == {}
 
 
@@ -495,13 +516,12 @@ def test_an_id_that_stands_twice_stops_the_migration(registry: Registry) -> None
 def test_a_role_that_does_not_own_a_table_is_refused_whole(baselined_registry: Registry) -> None:
     registry = baselined_registry
     registry.execute(
-        "alter table student_semesters owner to postgres;"
-        f"grant all on student_semesters to {OWNER}",
+        f"alter table student_semesters owner to postgres;grant all on student_semesters to {OWNER}",
         user=SUPERUSER,
     )
     before = picture_of(registry)
     run = registry.dbt(*ADD, variables=NO_BACKUP)
-    assert run.code == 1 and "must be owner of table student_semesters" in run.output
+    assert_refused(run, "must be owner of table student_semesters")
     assert differences(before, picture_of(registry)) == {}
 
 
@@ -642,7 +662,8 @@ def test_a_killed_dbt_leaves_nothing(
         else:
             registry.rows("select pg_terminate_backend(%s)", [stopped.pid], user=SUPERUSER)
             output, _ = stopped.process.communicate(timeout=60)
-            assert stopped.process.returncode == 1 and "connection" in output
+            assert stopped.process.returncode == 1
+            assert "connection" in output
     wait_until_gone(registry, stopped.pid)
     assert differences(before, picture_of(registry)) == {}
     registry.execute(where[1], user=SUPERUSER)
@@ -657,7 +678,10 @@ def test_a_killed_dbt_leaves_nothing(
 def test_a_lock_that_stays_is_named(baselined_registry: Registry) -> None:
     registry = baselined_registry
     variables = {**NO_BACKUP, "lock_timeout": "50ms", "lock_attempts": 3}
-    registry.execute("do $$ begin if to_regrole('clerk') is null then create role clerk login password 'clerk'; end if; end $$", user=SUPERUSER)
+    registry.execute(
+        "do $$ begin if to_regrole('clerk') is null then create role clerk login password 'clerk'; end if; end $$",
+        user=SUPERUSER,
+    )
     registry.execute("grant select on semester_modules to clerk", user=SUPERUSER)
     registry.server.passwords.setdefault("clerk", "clerk")
     before = picture_of(registry)
