@@ -10,5 +10,10 @@
             'disallowed-unique-constraint': 'the index is built inside the same rewrite, under the same lock',
         }) -%}
     {%- endif -%}
+    {%- if mode == 'undo' -%}
+        {%- do exceptions_of.update({
+            'ban-drop-column': 'to remove the column is what an undo is for',
+        }) -%}
+    {%- endif -%}
     {%- do return(exceptions_of) -%}
 {% endmacro %}
