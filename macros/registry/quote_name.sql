@@ -1,3 +1,3 @@
-{% macro quote_name(name) %}
-    {%- do return('"' ~ name.replace('"', '""') ~ '"') -%}
-{% endmacro %}
+{% macro quote_name(name) -%}
+"{{ name.replace('"', '""') }}"
+{%- endmacro %}

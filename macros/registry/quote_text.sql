@@ -1,3 +1,3 @@
-{% macro quote_text(value) %}
-    {%- do return("'" ~ (value | string).replace("'", "''") ~ "'") -%}
-{% endmacro %}
+{% macro quote_text(value) -%}
+'{{ (value | string).replace("'", "''") }}'
+{%- endmacro %}

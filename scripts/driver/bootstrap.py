@@ -45,6 +45,9 @@ RUNTIME = Environment(ROOT / ".venv", ROOT / "requirements.txt", ROOT / "constra
 DEVELOPMENT = Environment(
     ROOT / ".venv-dev", ROOT / "requirements-dev.txt", ROOT / "constraints-dev.txt", "the tests and linters"
 )
+BENCHMARK = Environment(
+    ROOT / ".venv-bench", ROOT / "requirements-bench.txt", ROOT / "constraints-bench.txt", "the benchmark"
+)
 
 
 def enter(environment: Environment) -> None:
