@@ -88,20 +88,9 @@ def _restart(environment: Environment) -> NoReturn:
     """Run the same command line with the environment's Python."""
     for name in ("PYTHONHOME", "PYTHONPATH"):
         os.environ.pop(name, None)
-    command = [str(environment.python), *sys.argv]
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if os.name != "nt":
-        os.execv(command[0], command)
-    import subprocess
+    from driver.interpreter import become
 
-    # Windows has no exec: the child gets Ctrl-C as well, and the exit code is its own.
-    child = subprocess.Popen(command)
-    while True:
-        try:
-            sys.exit(child.wait())
-        except KeyboardInterrupt:
-            continue
+    become([str(environment.python), *sys.argv])
 
 
 def _make(environment: Environment) -> None:
