@@ -268,6 +268,8 @@ UNREACHABLE = (
 
 def _reason(lines: list[str]) -> str:
     """What went wrong and what to do, from a failed step's output."""
+    import re
+
     text = "\n".join(lines)
     if "No space left on device" in text or "Disk quota exceeded" in text:
         return "the disk is full: free some space, then run this again"
@@ -281,13 +283,13 @@ def _reason(lines: list[str]) -> str:
             "the package index cannot be reached: connect to the network, or name your own index in PIP_INDEX_URL (a"
             " proxy in HTTPS_PROXY), then run this again"
         )
-    for line in lines:
-        if "No matching distribution found for" in line:
-            wanted = line.rpartition(" for ")[2]
-            version = ".".join(map(str, sys.version_info[:2]))
-            return (
-                f"the package index offers no {wanted} for Python {version} on {sys.platform}: check PIP_INDEX_URL and"
-                " PIP_NO_INDEX, then run this again"
-            )
+    # With a constraint on it, pip calls a package that it cannot find a conflict.
+    missing = re.search(r"No matching distribution found for (\S+)|Cannot install (\S+) because", text)
+    if missing:
+        version = ".".join(map(str, sys.version_info[:2]))
+        return (
+            f"the package index offers no {missing[1] or missing[2]} for Python {version} on {sys.platform}: check"
+            " PIP_INDEX_URL and PIP_NO_INDEX, then run this again"
+        )
     last = next((line for line in reversed(lines) if line), "no message")
     return f"setting up failed with: {last}"
