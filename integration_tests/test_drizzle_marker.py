@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import psycopg
 import pytest
+
 from driver.drizzle.migration_sql import Target, marker
-from support.local_rows import CORE_TABLES, insert_local_row
-from support.registry import Registry
+from support.local_rows import CORE_TABLES
+
+if TYPE_CHECKING:
+    from support.registry import Registry
 
 SQL = marker([Target(None, table, f"{table}_cmsId_unique") for table in CORE_TABLES])
 PICTURE = """
@@ -44,9 +49,7 @@ def test_it_passes_where_add_cms_id_has_run_and_only_renames(migrated_registry: 
 
 @pytest.mark.one_major
 def test_it_passes_where_rows_have_been_created_locally_since(migrated_registry: Registry) -> None:
-    with migrated_registry.connect() as connection:
-        for table in CORE_TABLES:
-            insert_local_row(connection, table)
+    migrated_registry.execute("insert into modules (code, name) values ('X1', 'local'), ('X2', 'local')")
     migrated_registry.execute(SQL)
 
 
@@ -75,11 +78,11 @@ def test_it_stops_where_a_constraint_is_missing(migrated_registry: Registry) -> 
 
 
 @pytest.mark.one_major
-@pytest.mark.parametrize("kind", ["unique nulls not distinct (cms_id)", "unique (cms_id) deferrable", "unique (cms_id, id)"])
+@pytest.mark.parametrize("kind", ["nulls not distinct (cms_id)", "(cms_id) deferrable", "(cms_id, id)"])
 def test_another_constraint_will_not_do(migrated_registry: Registry, kind: str) -> None:
     migrated_registry.execute("truncate next_of_kins")
     migrated_registry.execute("alter table next_of_kins drop constraint next_of_kins_cms_id_unique")
-    migrated_registry.execute(f"alter table next_of_kins add constraint x {kind}")
+    migrated_registry.execute(f"alter table next_of_kins add constraint x unique {kind}")
     assert 'cms_id of "next_of_kins" has no unique constraint' in refused(migrated_registry)
 
 
@@ -107,7 +110,7 @@ def test_it_stops_where_a_table_is_missing_or_a_view(migrated_registry: Registry
 
 @pytest.mark.one_major
 def test_names_are_quoted(empty_registry: Registry) -> None:
-    name = "it's \"Über\" %I"
+    name = 'it\'s "Über" %I'
     target = Target(name, name, f"{name} unique")
     with empty_registry.connect() as connection:
         quoted = psycopg.sql.Identifier(name).as_string()
