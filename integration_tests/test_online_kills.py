@@ -8,18 +8,22 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import psycopg
 import pytest
+
 from driver import embedded_server, sample_registry
 from driver.embedded_server import EmbeddedServer
-from support.dbt_runner import Dbt, DbtRun
 from support.local_rows import CORE_TABLES
 from support.registry import AUDIT_SCHEMA, OWNER, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from support.dbt_runner import Dbt, DbtRun
 
 ONLINE = ("run-operation", "add_cms_id", "--args", "{mode: online}")
 # Slow enough to be hit, and with every update of a row logged by a trigger of the test's own.
@@ -38,7 +42,7 @@ def port() -> int:
 def own_registry(
     tmp_path: Path, major: int, dbt_runner: Dbt, monkeypatch: pytest.MonkeyPatch, port: int
 ) -> Iterator[Registry]:
-    """A baselined registry on a server that nobody else uses, so that it may be killed, on a port that stays the same."""
+    """A baselined registry on a server that nobody else uses, so that it may be killed."""
     monkeypatch.setattr(embedded_server, "_free_port", lambda: port)
     server = EmbeddedServer(tmp_path / "server", major, fsync=False).start()
     server.create_role(OWNER)
@@ -84,7 +88,7 @@ def kill(registry: Registry, victim: str) -> None:
     )[0]
     if victim == "process":
         for connection in psutil.net_connections("tcp"):
-            if connection.laddr and connection.laddr.port == port and connection.pid not in (None, session):
+            if connection.pid and connection.pid != session and connection.laddr and connection.laddr.port == port:
                 os.kill(connection.pid, signal.SIGKILL)
     elif victim == "session":
         os.kill(session, signal.SIGKILL)
@@ -121,13 +125,16 @@ def run_and_kill(registry: Registry, victim: str, phase: str, delay: float) -> D
         thread.start()
         until(lambda: look(registry, f"select count(*) from pg_stat_activity where {RUNNER}"))
         if phase == "batch":
-            until(lambda: look(registry, f"select sum(rows_filled) from {AUDIT_SCHEMA}.migrations where state = 'marked'"))
+            until(
+                lambda: look(registry, f"select sum(rows_filled) from {AUDIT_SCHEMA}.migrations where state = 'marked'")
+            )
         elif phase == "index":
             until(lambda: look(registry, "select count(*) from pg_stat_progress_create_index"))
         elif phase == "attach":
             table = until(
                 lambda: look(
-                    registry, f"select table_name from {AUDIT_SCHEMA}.migrations where state = 'marked' order by 1 limit 1"
+                    registry,
+                    f"select table_name from {AUDIT_SCHEMA}.migrations where state = 'marked' order by 1 limit 1",
                 )
             )
             held.enter_context(holding(registry, "begin", f"select * from {table} limit 1"))
@@ -149,7 +156,12 @@ def test_whatever_is_killed_the_same_command_goes_on(own_registry: Registry, vic
         for _ in range(times):
             filled = look(registry, f"select sum(rows_filled) from {AUDIT_SCHEMA}.migrations") or 0
             run_and_kill(registry, victim, phase, chance.random())
-            kept = until(lambda: look(registry, f"select 1 + coalesce(sum(rows_filled), 0) from {AUDIT_SCHEMA}.migrations")) - 1
+            kept = (
+                until(
+                    lambda: look(registry, f"select 1 + coalesce(sum(rows_filled), 0) from {AUDIT_SCHEMA}.migrations")
+                )
+                - 1
+            )
             assert kept >= filled, "progress was lost"
     run = registry.dbt_ok(*ONLINE, variables=VARIABLES)
 
@@ -157,19 +169,25 @@ def test_whatever_is_killed_the_same_command_goes_on(own_registry: Registry, vic
     assert "all core tables have cms_id" in run.output
     for table in CORE_TABLES:
         rows, right, touched, once = registry.rows(
-            f"select count(*), count(*) filter (where cms_id = id), (select count(*) from touched where table_name = '{table}'),"
+            f"select count(*), count(*) filter (where cms_id = id),"
+            f" (select count(*) from touched where table_name = '{table}'),"
             f" (select count(distinct id) from touched where table_name = '{table}') from {table}"
         )[0]
         assert rows == right == registry.counts[table], f"{table}: rows were forgotten"
         assert touched == once == rows, f"{table}: rows were done twice"
         assert registry.rows(
             f"select m.state, m.rows_filled, sum(b.row_count) from {AUDIT_SCHEMA}.migrations as m"
-            f" join {AUDIT_SCHEMA}.batches as b using (migration_id, table_name) where table_name = '{table}' group by 1, 2"
+            f" join {AUDIT_SCHEMA}.batches as b using (migration_id, table_name)"
+            f" where table_name = '{table}' group by 1, 2"
         ) == [("done", rows, rows)]
     assert registry.value(f"select bool_and(fingerprint_before = fingerprint_after) from {AUDIT_SCHEMA}.batches")
     assert registry.value(f"select count(*) from {AUDIT_SCHEMA}.migrations") == len(CORE_TABLES)
     assert registry.value("select count(*) from pg_index where not (indisvalid and indisready)") == 0
-    assert registry.value("select count(*) from pg_constraint where conname like '%%_cms_id_unique'") == len(CORE_TABLES)
+    assert registry.value("select count(*) from pg_constraint where conname like '%%_cms_id_unique'") == len(
+        CORE_TABLES
+    )
     cutover = {**VARIABLES, "allow_update_triggers": False}
     failed = registry.dbt("test", variables=cutover).failed_names
-    assert failed <= {"catalogue_unchanged", "other_tables_unchanged"}, "only the test's own trigger and table may differ"
+    assert failed <= {"catalogue_unchanged", "other_tables_unchanged"}, (
+        "only the test's own trigger and table may differ"
+    )

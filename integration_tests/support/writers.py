@@ -1,11 +1,11 @@
 """An application that writes to the registry all the time: four sessions that insert, update and delete.
 
 Run as a process of its own, so that what it measures is the server and not the test beside it. It writes until its
-standard input ends, and then tells as one JSON line what it did. Each writer changes and deletes only rows of its own share
-(by the remainder of their id), so that what every row must be in the end is known.
+standard input ends, and then tells as one JSON line what it did. Each writer changes and deletes only rows of its own
+share (by the remainder of their id), so that what every row must be in the end is known.
 
-Whether a row was inserted before or after the cut-over is asked in the very transaction that inserts it: its lock on the
-table keeps the cut-over out until that transaction has ended, so the answer is exact.
+Whether a row was inserted before or after the cut-over is asked in the very transaction that inserts it: its lock on
+the table keeps the cut-over out until that transaction has ended, so the answer is exact.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ WRITERS = 4
 TABLES: dict[str, tuple[str, str]] = {
     "student_modules": (
         "marks",
-        "insert into student_modules (semester_module_id, status, marks, grade, student_semester_id, credits)"
-        " select (select min(id) from semester_modules), 'Add', %s, 'A', (select max(id) from student_semesters), 3 returning id",
+        (
+            "insert into student_modules (semester_module_id, status, marks, grade, student_semester_id, credits)"
+            " select (select min(id) from semester_modules), 'Add', %s, 'A', (select max(id) from student_semesters), 3"
+            " returning id"
+        ),
     ),
     "student_education": (
         "school_name",
@@ -35,7 +38,8 @@ TABLES: dict[str, tuple[str, str]] = {
     "modules": ("name", "insert into modules (code, name) values ('NEW', %s) returning id"),
     "next_of_kins": (
         "name",
-        "insert into next_of_kins (std_no, name, relationship) select max(std_no), %s, 'Other' from students returning id",
+        ("insert into next_of_kins (std_no, name, relationship) select max(std_no), %s, 'Other' from students"
+        " returning id"),
     ),
 }
 REFERENCED = ("modules",)  # rows that others point to without a cascade are not deleted
@@ -77,7 +81,9 @@ class Writer:
                     elif kind == "delete":
                         self.delete(connection, table, ids[table], chance)
                     else:
-                        self.update(connection, [table, "student_modules"] if kind == "both" else [table], value, ids, chance)
+                        self.update(
+                            connection, [table, "student_modules"] if kind == "both" else [table], value, ids, chance
+                        )
                 except psycopg.Error as error:
                     self.failures.append(f"{kind} {table}: {error}")
                 time.sleep(0.002)
