@@ -270,7 +270,7 @@ class Run:
                 facts, validation, comparisons.original_columns(session, self.connection.audit_schema)
             )
             self.result.not_compared = comparisons.not_compared(
-                session, self.connection.audit_schema, self._tables, self.result.validation
+                session, self.connection.audit_schema, self._tables, validation, self.result.validation
             )
         for table in facts.tables:
             table.seconds = _seconds_of(table.name, self._plan_seconds)
