@@ -13,7 +13,7 @@ from driver.wording import duration, moment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driver.result import ChainFacts, ChecklistLine, Comparison, FailingRow, Result, Stage, TableFacts, TestOutcome
+    from driver.result import ChainFacts, ChecklistLine, Comparison, FailingRow, Outcome, Result, Stage, TableFacts
 
 STYLE = Path(__file__).with_name("style.css")
 TITLES = {"passed": "Passed", "failed": "Failed", "interrupted": "Interrupted"}
@@ -120,7 +120,7 @@ def _line(line: ChecklistLine) -> str:
     )
 
 
-def _beyond(tests: Sequence[TestOutcome]) -> str:
+def _beyond(tests: Sequence[Outcome]) -> str:
     items = []
     for test in tests:
         kind = TEST_MARKS.get(test.status, "open")
@@ -134,10 +134,10 @@ def _beyond(tests: Sequence[TestOutcome]) -> str:
     return f'<ol class="checklist">\n{"".join(items)}</ol>\n'
 
 
-def _tests(tests: Sequence[TestOutcome]) -> str:
+def _tests(tests: Sequence[Outcome]) -> str:
     """Every test that did not pass, and those of the procedure, one by one; the rest counted by what they expect."""
     single = [test for test in tests if test.spec or test.status != "passed"]
-    alike: dict[str, list[TestOutcome]] = {}
+    alike: dict[str, list[Outcome]] = {}
     for test in tests:
         if test not in single:
             alike.setdefault(test.name.split("(")[0], []).append(test)
@@ -146,7 +146,7 @@ def _tests(tests: Sequence[TestOutcome]) -> str:
     return '<div class="tests">' + "".join([*map(_test, single), *counted]) + "</div>\n"
 
 
-def _alike(name: str, tests: Sequence[TestOutcome]) -> str:
+def _alike(name: str, tests: Sequence[Outcome]) -> str:
     seconds = duration(sum(test.seconds for test in tests))
     return (
         f'<div class="passed"><span class="name">{escape(name)}</span> <span class="status">passed</span>'
@@ -154,7 +154,7 @@ def _alike(name: str, tests: Sequence[TestOutcome]) -> str:
     )
 
 
-def _test(test: TestOutcome) -> str:
+def _test(test: Outcome) -> str:
     kind = TEST_MARKS.get(test.status, "open")
     number = f"{escape(test.spec)} " if test.spec and test.spec not in test.name else ""
     status = f"{test.failures:,} failing" if test.status == "failed" else test.status
@@ -170,7 +170,7 @@ def _test(test: TestOutcome) -> str:
     )
 
 
-def _failing_rows(test: TestOutcome) -> str:
+def _failing_rows(test: Outcome) -> str:
     def cells(row: FailingRow) -> str:
         expected, actual = ("hidden", "hidden") if row.hidden and not row.actual else (row.expected, row.actual)
         values = (row.table, row.key or ("hidden" if row.hidden else ""), row.column, expected, actual)
@@ -193,7 +193,7 @@ def _picture(tables: Sequence[TableFacts]) -> str:
     for table in shown:
         rows, seconds = table.rows_after or 0, table.seconds
         share = 100 * math.log10(1 + rows) / math.log10(1 + top) if top else 0.0
-        took = "" if seconds is None else duration(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"  # noqa: PLR2004 - below, tenths of a second tell nothing
+        took = "" if seconds is None else duration(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"
         time_bar = "<span></span>" if seconds is None else _bar(100 * seconds / slowest if slowest else 0, "fill-two")
         items.append(
             f'<li><b>{escape(table.name)}</b>{_bar(share, "fill")}<span class="number">{rows:,}</span>'
