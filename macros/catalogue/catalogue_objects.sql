@@ -1,4 +1,4 @@
-{% macro catalogue_objects(audit_schema) %}
+{% macro catalogue_objects(audit_schema, ledger_schemas=[]) %}
     {#- Self-contained. Every object of the database, outside the system's schemas and the audit schema, as a text that
         two moments can be compared by: (object_kind, object_name, definition). No object ids, no file names, no counters.
         How the server writes a definition depends on the session, so its settings are pinned, to the end of the
@@ -23,7 +23,8 @@ cross join lateral (
             n.nspowner,
             n.nspacl
         from pg_catalog.pg_namespace as n
-        where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', {{ audit }})
+        where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', {{ audit }}
+            {%- for schema in ledger_schemas %}, '{{ schema.replace("'", "''") }}'{% endfor %})
     ),
 
     -- what belongs to an extension is described by the extension's version

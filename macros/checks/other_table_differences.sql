@@ -20,7 +20,7 @@ left join ({{ core_table_values(core_tables()) }}) as t (table_name, schema_name
 where
     b.backup_id = {{ quote_text(backup) }}
     and t.table_name is null
-    and b.schema_name <> {{ quote_text(target.schema) }}
+    and b.schema_name not in ({{ unwatched_schemas() }})
         {%- endset -%}
     {%- elif not snapshot_exists(baseline) -%}
         {%- do return(failing_row('other_tables_baseline', none, none, 'a baseline', 'there is none: run dbt snapshot')) -%}

@@ -57,7 +57,11 @@ class TableProgress:
     def __str__(self) -> str:
         """One line for people."""
         if self.state == "marked":
-            rows = f"{self.rows_filled:,} of {self.rows_at_cut_over:,}" if self.rows_at_cut_over is not None else "not yet counted"
+            rows = (
+                f"{self.rows_filled:,} of {self.rows_at_cut_over:,}"
+                if self.rows_at_cut_over is not None
+                else "not yet counted"
+            )
             parts = [f"{rows} rows"]
             if self.rows_per_second:
                 parts.append(f"{self.rows_per_second:,} rows/s")
@@ -68,7 +72,9 @@ class TableProgress:
             if self.index_total:
                 parts.append(f"{(self.index_done or 0) * 100 // self.index_total} %")
             if self.index_waits_for:
-                parts.append(f"waits for {self.index_waits_for} open transactions, now for session {self.index_waits_for_pid}")
+                parts.append(
+                    f"waits for {self.index_waits_for} open transactions, now for session {self.index_waits_for_pid}"
+                )
         else:
             parts = [self.state]
         return f"{self.table_name}: {', '.join(parts)}"

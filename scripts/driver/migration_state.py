@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from psycopg import sql
 
-from driver.facts import migration_log, tables_with_cms_id
+from driver.facts import TableLog, migration_log, tables_with_cms_id
+from driver.wording import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import psycopg
 
     from driver.dbt_project import CoreTable
@@ -51,15 +53,15 @@ class MigrationState:
         if self.kind == "not begun":
             return "The migration has not begun: no core table has a cms_id."
         if self.kind == "undone":
-            return f"The migration was undone at {self.changed_at}: no core table has a cms_id."
+            return f"The migration was undone at {moment(self.changed_at)}: no core table has a cms_id."
         if self.kind == "unlogged":
             return f"{', '.join(self.with_column)}: there is a cms_id that no finished migration is known to have made."
         if self.kind == "half-way":
             return (
-                f"The migration is half-way ({self.mode} mode, cut-over at {self.cut_over_at}): {self.done} of"
+                f"The migration is half-way ({self.mode} mode, cut-over at {moment(self.cut_over_at)}): {self.done} of"
                 f" {self.tables} tables are done, {self.rows_filled:,} of {self.rows_total:,} rows have their cms_id."
             )
-        return f"The migration is done: {self.tables} of {self.tables} tables, cut-over at {self.cut_over_at}."
+        return f"The migration is done: {self.tables} of {self.tables} tables, cut-over at {moment(self.cut_over_at)}."
 
 
 def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: Sequence[CoreTable]) -> MigrationState:
@@ -91,6 +93,13 @@ def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: S
         cut_over_at=max((entry.cut_over_at for entry in live), default=""),
         changed_at=max((entry.undone_at or entry.finished_at for entry in entries), default=""),
     )
+
+
+def logged_tables(log: Mapping[str, TableLog]) -> list[CoreTable]:
+    """The core tables as the log has them, for whoever does not want to wait for dbt to read the project."""
+    from driver.dbt_project import CoreTable
+
+    return [CoreTable(entry.table, entry.schema_name, entry.relation_name, "id", "") for entry in log.values()]
 
 
 def has_local_rows(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> bool:

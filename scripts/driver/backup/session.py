@@ -33,6 +33,7 @@ LIMITS = {
     "default_transaction_read_only": "off",
     "default_transaction_isolation": "read committed",
     "row_security": "off",
+    "synchronous_commit": "on",
 }
 TOO_NEW_FOR_SOME = {"transaction_timeout": "0"}
 MAINTENANCE_DATABASES = ("postgres", "template1")

@@ -7,8 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from driver.progress import duration
-from driver.report.terminal import verdict_sentence
+from driver.wording import duration, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,7 +46,7 @@ def render_html(result: Result) -> str:
     parts = [
         _verdict(result),
         _section("Checklist", _checklist(result.checklist)),
-        _section("Beyond the checklist", _tests(result.beyond)) if result.beyond else "",
+        _section("Beyond the checklist", _beyond(result.beyond)) if result.beyond else "",
         _section("Tables", _picture(result.tables) + _tables(result.tables)) if result.tables else "",
         _section("Chains", _chains(result.chains)) if result.chains else "",
         _section("Stages", _timeline(result.stages)),
@@ -83,13 +82,13 @@ def _verdict(result: Result) -> str:
     facts = [
         ("Database", result.database.address),
         ("PostgreSQL", result.database.server_version),
-        ("Cut-over", _moment(result.cut_over_at)),
+        ("Cut-over", moment(result.cut_over_at)),
         ("Mode", result.mode),
         ("Validation", result.validation),
-        ("Finished", f"{_moment(result.finished_at)}, after {duration(result.seconds)}"),
+        ("Finished", f"{moment(result.finished_at)}, after {duration(result.seconds)}"),
     ]
     items = "".join(f'<li>{name} <b class="nowrap">{escape(value)}</b></li>' for name, value in facts if value)
-    headline = verdict_sentence(result).capitalize().rstrip(".")
+    headline = f"{TITLES[result.verdict]}: {result.lines_passed} of {len(result.checklist)} checklist lines"
     action = ""
     if result.next_step:
         command = f'<code class="command">{escape(result.next_command)}</code>' if result.next_command else ""
@@ -97,7 +96,7 @@ def _verdict(result: Result) -> str:
     stage = result.failed_stage
     reason = f"<p>{escape(stage.detail)}</p>\n" if stage and stage.detail != "interrupted" else ""
     return f"""<header class="verdict {result.verdict}">
-<p class="eyebrow">cms_id tracking · report of {escape(_moment(result.started_at))}</p>
+<p class="eyebrow">cms_id tracking · report of {escape(moment(result.started_at))}</p>
 <h1>{escape(headline)}</h1>
 {reason}<p>{escape(result.state)}</p>
 {action}<ul class="facts">{items}</ul>
@@ -120,6 +119,19 @@ def _line(line: ChecklistLine) -> str:
     )
 
 
+def _beyond(tests: Sequence[TestOutcome]) -> str:
+    items = []
+    for test in tests:
+        kind = TEST_MARKS.get(test.status, "open")
+        word = {"passed": "PASS", "failed": "FAIL"}.get(test.status, "OPEN")
+        items.append(
+            f'<li class="{kind}"><details{" open" if test.rows else ""}><summary><span class="mark">{word}</span>'
+            f'<span class="line"><b>{escape(test.about or test.name)}</b></span></summary>\n'
+            f"{_tests([test])}</details></li>\n"
+        )
+    return f'<ol class="checklist">\n{"".join(items)}</ol>\n'
+
+
 def _tests(tests: Iterable[TestOutcome]) -> str:
     return '<div class="tests">' + "".join(_test(test) for test in tests) + "</div>\n"
 
@@ -129,7 +141,9 @@ def _test(test: TestOutcome) -> str:
     number = f"{escape(test.spec)} " if test.spec and test.spec not in test.name else ""
     status = f"{test.failures:,} failing" if test.status == "failed" else test.status
     about = f' <span class="soft">{escape(test.about)}</span>' if test.about else ""
-    seconds = f' <span class="soft nowrap">{duration(test.seconds)}</span>' if test.status in ("passed", "failed") else ""
+    seconds = (
+        f' <span class="soft nowrap">{duration(test.seconds)}</span>' if test.status in ("passed", "failed") else ""
+    )
     message = f"<p>{escape(test.message)}</p>" if test.message else ""
     rows = _failing_rows(test) if test.rows else ""
     return (
@@ -148,7 +162,8 @@ def _failing_rows(test: TestOutcome) -> str:
     more = test.failures - len(test.rows)
     rest = f'<p class="soft">and {more:,} more</p>' if more > 0 else ""
     body = "".join(cells(row) for row in test.rows)
-    return f'<div class="scroll"><table class="rows"><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>{rest}'
+    table = f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>'
+    return f'<div class="scroll">{table}</div>{rest}'
 
 
 def _picture(tables: Sequence[TableFacts]) -> str:
@@ -185,7 +200,8 @@ def _bar(share: float, kind: str, start: float = 0.0) -> str:
 def _tables(tables: Sequence[TableFacts]) -> str:
     names = ("Table", "Rows before", "Rows after", "cms", "local", "cms_id = id", "cms_id ≠ id")
     head = "".join(
-        f'<th scope="col"{"" if number == 0 else " class=number"}>{escape(name)}</th>' for number, name in enumerate(names)
+        f'<th scope="col"{"" if number == 0 else " class=number"}>{escape(name)}</th>'
+        for number, name in enumerate(names)
     )
     attributes = ("rows_before", "rows_after", "cms", "local", "equal", "different")
 
@@ -201,8 +217,9 @@ def _tables(tables: Sequence[TableFacts]) -> str:
     sums = [[getattr(table, name) for table in tables] for name in attributes]
     foot = row("All", [None if None in column else sum(column) for column in sums])
     return (
-        '<div class="scroll"><table><caption>Before: at the baseline. Origin “cms”: the row has a cms_id; “local”: it has'
-        f" none.</caption><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n<tfoot>{foot}</tfoot></table></div>\n"
+        '<div class="scroll"><table><caption>Before: at the baseline. Origin “cms”: the row has a cms_id; “local”: it'
+        f" has none.</caption><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n<tfoot>{foot}</tfoot>"
+        "</table></div>\n"
     )
 
 
@@ -222,7 +239,7 @@ def _chains(chains: Sequence[ChainFacts]) -> str:
 
 
 def _count(number: int | None) -> str:
-    return "–" if number is None else f"{number:,}"
+    return "?" if number is None else f"{number:,}"
 
 
 def _timeline(stages: Sequence[Stage]) -> str:
@@ -234,10 +251,15 @@ def _timeline(stages: Sequence[Stage]) -> str:
         bar = _bar(100 * stage.seconds / total, "fill-failed" if failed else "fill", 100 * elapsed / total)
         shown = bar if stage.started_at else '<span class="soft"></span>'
         took = duration(stage.seconds) if stage.started_at else stage.status
-        told = stage.detail if stage.status in ("done", "skipped") or not stage.detail else f"{stage.status}: {stage.detail}"
+        told = (
+            stage.detail
+            if stage.status in ("done", "skipped") or not stage.detail
+            else f"{stage.status}: {stage.detail}"
+        )
         detail = f'<span class="detail">{escape(told)}</span>' if told else ""
         items.append(
-            f'<li><b>{escape(STAGE_NAMES.get(stage.key, stage.key))}</b>{shown}<span class="number {kind}">{took}</span>{detail}</li>\n'
+            f"<li><b>{escape(STAGE_NAMES.get(stage.key, stage.key))}</b>{shown}"
+            f'<span class="number {kind}">{took}</span>{detail}</li>\n'
         )
         elapsed += stage.seconds
     return f'<ol class="timeline">\n{"".join(items)}</ol>\n'
@@ -257,11 +279,13 @@ def _backup(result: Result) -> str:
     backup = result.backup
     if backup is None:
         return "<p>No backup is listed for this database.</p>\n"
-    restored = f"restored and compared at {_moment(backup.verified_at)}" if backup.verified_at else "not test-restored"
+    restored = f"restored and compared at {moment(backup.verified_at)}" if backup.verified_at else "not test-restored"
     return (
-        f"<p>{escape(backup.backup_id)}, of {escape(_moment(backup.taken_at))}, {backup.size / 1e6:,.1f} MB, {restored}.</p>\n"
+        f"<p>{escape(backup.backup_id)}, of {escape(moment(backup.taken_at))}, {backup.size / 1e6:,.1f} MB,"
+        f" {restored}.</p>\n"
         f"<p><code>{escape(backup.location)}</code></p>\n"
-        f'<p>To go back to it, whatever happened since:</p>\n<code class="command">{escape(backup.restore_command)}</code>\n'
+        "<p>To go back to it, whatever happened since:</p>\n"
+        f'<code class="command">{escape(backup.restore_command)}</code>\n'
     )
 
 
@@ -269,8 +293,3 @@ def _footer(result: Result) -> str:
     versions = ", ".join(f"{escape(name)} {escape(number)}" for name, number in result.versions.items())
     hidden = "" if result.values_shown else " Values that may tell something about a person are left out."
     return f"<footer><p>Run {escape(result.run_id)}. {versions}.{hidden}</p></footer>\n"
-
-
-def _moment(text: str) -> str:
-    """`2026-01-31 08:00:00 UTC` for an ISO 8601 text."""
-    return text.replace("T", " ").replace("Z", " UTC")
