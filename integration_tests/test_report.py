@@ -1,4 +1,4 @@
-"""Every format of a report says the same, is well-formed whatever stands in it, and hides what may tell who somebody is."""
+"""Every format of a report says the same, is well-formed whatever is in it, and hides what may tell who somebody is."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_json_follows_its_schema_and_can_be_read_back(kind: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 99}', '{"schema_version": 1, "run_id": 3}'])
 def test_what_is_no_report_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="report|Expecting"):
+    with pytest.raises(ValueError, match=r"report|Expecting"):
         Result.from_json(text)
 
 
@@ -136,12 +136,14 @@ class Page(HTMLParser):
     VOID = frozenset(("meta", "link", "rect", "br"))
 
     def __init__(self) -> None:
+        """Nothing is read yet."""
         super().__init__()
         self.open: list[str] = []
         self.fetched: list[str] = []
         self.ids: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Called by the parser."""
         if tag not in self.VOID:
             self.open.append(tag)
         for name, value in attrs:
@@ -150,10 +152,12 @@ class Page(HTMLParser):
             if name == "id":
                 self.ids.append(value or "")
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - as given
+        """Called by the parser."""
         assert tag in self.VOID
 
     def handle_endtag(self, tag: str) -> None:
+        """Called by the parser."""
         assert self.open.pop() == tag
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from typing_extensions import Self
+
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CHROMEDRIVER = shutil.which("chromedriver")
 ARGUMENTS = [
@@ -37,7 +39,7 @@ class Browser:
         self._driver: subprocess.Popen[bytes] | None = None
         self._address = ""
 
-    def __enter__(self) -> Browser:
+    def __enter__(self) -> Self:
         assert CHROMIUM
         assert CHROMEDRIVER
         with socket.socket() as probe:
@@ -101,7 +103,7 @@ class Browser:
             self._address + path, data, {"Content-Type": "application/json"}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{method} {path}: {json.load(error)['value']['message']}") from error

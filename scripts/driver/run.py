@@ -29,7 +29,7 @@ from driver.progress import Stages, clock
 from driver.report import files
 from driver.result import Database, FailingRow, Outcome, Result, Stage, StageStatus
 from driver.validation import first_line, validate
-from driver.wording import moment
+from driver.wording import duration, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -214,7 +214,14 @@ class Run:
         return has_local_rows(session, logged_tables(log))
 
     def _doctor(self, _progress: StageProgress) -> str:
-        return "nothing stands in the way"
+        from driver.doctor import examine
+
+        diagnosis = examine(self.connection, self._project)
+        if refusal := diagnosis.refusal(self.result.mode):
+            raise Problem(refusal)
+        expected = diagnosis.estimates.get(self.result.mode)
+        told = f"; the migration should take about {duration(expected.seconds)}" if expected else ""
+        return f"nothing stands in the way{told}"
 
     def _backup(self, progress: StageProgress) -> str:
         from driver.backup.take import take_backup
