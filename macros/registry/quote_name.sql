@@ -1,3 +1,4 @@
 {% macro quote_name(name) -%}
-"{{ name.replace('"', '""') }}"
+    {#- Written out rather than returned, so that the driver can render what uses it. -#}
+    "{{ name.replace('"', '""') }}"
 {%- endmacro %}

@@ -1,3 +1,4 @@
 {% macro quote_text(value) -%}
-'{{ (value | string).replace("'", "''") }}'
+    {#- Written out rather than returned, so that the driver can render what uses it. -#}
+    '{{ (value | string).replace("'", "''") }}'
 {%- endmacro %}
