@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from driver import __version__, cli, first_use
+from driver.bootstrap import ROOT
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[BaseEx
 
 
 def test_every_command_module_is_in_the_table() -> None:
-    modules = {path.stem for path in (cli.ROOT / "scripts" / "driver" / "commands").glob("*.py")} - {"__init__"}
+    modules = {path.stem for path in (ROOT / "scripts" / "driver" / "commands").glob("*.py")} - {"__init__"}
     assert modules == set(COMMANDS)
 
 
@@ -160,7 +161,7 @@ def test_reader_that_goes_away_is_no_failure_to_speak_of() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     script = "import sys; from driver.cli import main; sys.exit(main(['--help']))"
-    environment = {**os.environ, "PYTHONPATH": str(cli.ROOT / "scripts")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
     result = subprocess.run(
         [sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, text=True, env=environment, check=False
     )

@@ -98,10 +98,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         file.write_text(json.dumps(content))
     with tarfile.open(site / "package.tar.gz", "w:gz") as archive:
         for name in ("dbt_project.yml", "README.md"):
-            content = f"name: {NAME}\nversion: 0.10.9\nconfig-version: 2\n".encode()
+            text = f"name: {NAME}\nversion: 0.10.9\nconfig-version: 2\n".encode()
             member = tarfile.TarInfo(f"dbt-expectations-0.10.9/{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text))
     monkeypatch.setenv("DBT_PACKAGE_HUB_URL", url)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -72,7 +72,7 @@ def test_dbt_reads_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setenv("SOME_PORT", "7000")
     monkeypatch.setenv("DBT_ENV_SECRET_IT", "hidden")
-    values = {
+    values: dict[str, Any] = {
         "port": "{{ env_var('SOME_PORT') | as_number }}",
         "pass": "{{ env_var('DBT_ENV_SECRET_IT') }}",
         "sslmode": "{{ env_var('UNSET', 'prefer') }}",

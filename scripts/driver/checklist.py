@@ -1,8 +1,8 @@
 """The procedure's checklist: 13 lines, each with the tests that prove it and the evidence they leave.
 
 A test says in its meta which line it belongs to (`checklist`) and which test of the procedure it is (`spec`). A line
-passes if every test of the procedure that it needs was run and every test that belongs to it passed: one that was skipped,
-could not run or is missing proves nothing.
+passes if every test of the procedure that it needs was run and every test that belongs to it passed: one that was
+skipped, could not run or is missing proves nothing.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _row_counts(facts: Facts, tests: Sequence[TestOutcome]) -> str:
     return f"{_sound(facts, tests)}, {_number(before)} rows before and {_number(after)} after"
 
 
-def _population(facts: Facts, tests: Sequence[TestOutcome]) -> str:
+def _population(facts: Facts, _tests: Sequence[TestOutcome]) -> str:
     equal, rows = facts.total("equal"), facts.total("rows_after")
     return (
         f"{_number(equal)} of {_number(rows)} rows equal, {_number(facts.total('local'))} NULL, "
@@ -168,8 +168,8 @@ def checklist_lines(
     Args:
         facts: what was counted.
         tests: line's key -> its tests.
-        switched_off: numbers of the procedure's tests that this kind of validation does without: in `ongoing`, those that
-            hold at the cut-over only, because rows may come, change and go since.
+        switched_off: numbers of the procedure's tests that this kind of validation does without: in `ongoing`, those
+            that hold at the cut-over only, because rows may come, change and go since.
     """
     lines = []
     for line in CHECKLIST:
@@ -179,11 +179,11 @@ def checklist_lines(
             evidence = "holds at the cut-over only: rows may come, change and go since"
             lines.append(ChecklistLine(line.key, _text(line, facts), "not applicable", evidence, found))
             continue
-        for number in line.needs:
-            if number not in present:
-                found.append(
-                    TestOutcome(f"test {number}", "", number, "missing", message="it was not run, so nothing is proven")
-                )
+        found += [
+            TestOutcome(f"test {number}", "", number, "missing", message="it was not run, so nothing is proven")
+            for number in line.needs
+            if number not in present
+        ]
         lines.append(_judged(line, facts, found))
     return lines
 
@@ -197,16 +197,18 @@ def _judged(line: Line, facts: Facts, tests: list[TestOutcome]) -> ChecklistLine
     if all(test.status == "passed" for test in tests):
         return ChecklistLine(line.key, text, "passed", line.evidence(facts, tests), tests)
     status: LineStatus = "failed" if any(test.status == "failed" for test in tests) else "not proven"
-    return ChecklistLine(line.key, text, status, _fault(facts, tests), tests)
+    return ChecklistLine(line.key, text, status, _fault(tests), tests)
 
 
-def _fault(facts: Facts, tests: list[TestOutcome]) -> str:
+def _fault(tests: list[TestOutcome]) -> str:
     """What stands against a line, in a sentence."""
     parts = []
     failures = sum(test.failures for test in tests if test.status == "failed")
     if failures:
         where = sorted({table for test in tests if test.status == "failed" for table in test.tables})
-        parts.append(f"{failures:,} finding{'s' if failures > 1 else ''}" + (f" in {', '.join(where)}" if where else ""))
+        parts.append(
+            f"{failures:,} finding{'s' if failures > 1 else ''}" + (f" in {', '.join(where)}" if where else "")
+        )
     parts += [f"{test.name}: {test.message or test.status}" for test in tests if test.status in ("error", "skipped")]
     missing = [test.name for test in tests if test.status == "missing"]
     if missing:

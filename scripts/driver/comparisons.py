@@ -33,13 +33,13 @@ def compared(facts: Facts, validation: Validation, columns: int) -> list[Compari
         found.append(
             Comparison(
                 "Rows of the core tables",
-                f"{rows or 0:,} rows in {len(facts.tables)} tables, each of {columns} columns by value: typed, NULL told"
-                " from every text, against the copy that the baseline keeps",
+                f"{rows or 0:,} rows in {len(facts.tables)} tables, each of {columns} columns by value: typed, NULL"
+                " told from every text, against the copy that the baseline keeps",
             )
         )
     if {"student_school_chain_unchanged", "student_modules_chain_unchanged"} <= ran:
         found.append(
-            Comparison("Chains", f"{links:,} links in {len(facts.chains)} chains, whole, every column by value, no sample")
+            Comparison("Chains", f"{links:,} links in {len(facts.chains)} chains, whole, every column by value")
         )
     counted = sum(len(values) for values in facts.aggregates.values())
     if "marks_unchanged" in ran and counted:
@@ -59,19 +59,25 @@ def not_compared(
     found = []
     as_text = _compared_as_text(connection, tables)
     if as_text:
-        found.append(Comparison(", ".join(as_text), "of a type that PostgreSQL cannot compare: compared as text instead"))
+        found.append(
+            Comparison(", ".join(as_text), "of a type that PostgreSQL cannot compare: compared as text instead")
+        )
     others = _other_tables(connection, audit_schema, tables)
     if others:
         found.append(
             Comparison(
                 f"Rows of {len(others)} other tables: {', '.join(others[:8])}{' …' if len(others) > 8 else ''}",  # noqa: PLR2004 - enough to know which
-                "the migration does not touch them and they may be written to meanwhile; the backup holds the fingerprint of each",
+                "the migration does not touch them and they may be written to meanwhile; the backup has the fingerprint"
+                " of each",
             )
         )
     found.append(Comparison("Positions of sequences", "they move on by themselves whenever a row is inserted"))
     if validation == "ongoing":
         found.append(
-            Comparison("Rows and chains as they were at the cut-over", "this is an ongoing validation: rows may come, change and go")
+            Comparison(
+                "Rows and chains as they were at the cut-over",
+                "this is an ongoing validation: rows may come, change and go",
+            )
         )
     return found
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driver.checklist import CHECKLIST
-from driver.result import Result, Verdict
 
 if TYPE_CHECKING:
     from driver.migration_state import MigrationState
+    from driver.result import Result, Verdict
 
 COMMAND = "scripts/cmsid"
 

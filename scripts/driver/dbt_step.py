@@ -7,7 +7,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from driver.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from driver.dbt_project import DbtProject
     from driver.progress import StageProgress
 
@@ -151,7 +152,7 @@ def _cancel_on_interrupt() -> Iterator[None]:
         yield
         return
     reader, writer = socket.socketpair()
-    writer.setblocking(False)
+    writer.settimeout(0)
     previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
     def watch() -> None:

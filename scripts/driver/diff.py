@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from driver.errors import Problem
 from driver.export_files import MANIFEST, ExportManifest, Order, order_of, read_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 LIMIT = 20
 CHUNK = 1 << 20
@@ -74,8 +76,10 @@ def diff(before: Path, after: Path, limit: int = LIMIT) -> Iterator[FileDifferen
         before: folder of the first.
         after: folder of the second.
         limit: how many differing rows of each file to keep.
+
     Yields:
         each file, as it is compared.
+
     Raises:
         Problem: a folder is missing or holds no export.
     """
@@ -92,7 +96,9 @@ def _manifest(folder: Path) -> ExportManifest | None:
     try:
         return read_manifest(folder)
     except ValueError as error:
-        raise Problem("The export's manifest cannot be read", where=str(folder / MANIFEST), do="export again") from error
+        raise Problem(
+            "The export's manifest cannot be read", where=str(folder / MANIFEST), do="export again"
+        ) from error
 
 
 def _names(folder: Path, manifest: ExportManifest | None) -> set[str]:
@@ -114,7 +120,9 @@ def _compare_files(
         if stated:
             rows = stated.rows
             if _sha256(path) != stated.sha256:
-                return FileDifference(name, identical=False, reason=f"changed after it was exported to {path.parent.name}")
+                return FileDifference(
+                    name, identical=False, reason=f"changed after it was exported to {path.parent.name}"
+                )
     if _equal_bytes(before, after):
         return FileDifference(name, identical=True, rows=_count_rows(before) if rows is None else rows)
     return _compare_rows(before, after, limit)
@@ -166,8 +174,10 @@ class _Reader:
             values = [self.row[position] for position in self._positions]
             self.sort = tuple(int(value) for value in values) if self._order.numeric else tuple(values)
         except (ValueError, IndexError):
-            self._refuse("holds a row without a whole number in its sort columns" if self._order.numeric else "has a short row")
-        if previous and self.sort < previous:  # type: ignore[operator] - both are tuples of one kind
+            self._refuse(
+                "holds a row without a whole number in its sort columns" if self._order.numeric else "has a short row"
+            )
+        if previous and self.sort < previous:
             self._refuse(f"is not sorted by {', '.join(self._order.columns)}")
 
     def _refuse(self, why: str) -> None:
@@ -184,15 +194,17 @@ def _compare_rows(before: Path, after: Path, limit: int) -> FileDifference:
             return result
         order = order_of(before.name, header)
         if not header or not set(order.columns) <= set(header):
-            result.reason = f"there is no column {', '.join(column for column in order.columns if column not in header)}"
+            result.reason = (
+                f"there is no column {', '.join(column for column in order.columns if column not in header)}"
+            )
             return result
         old, new = _Reader(before, first, order, header), _Reader(after, second, order, header)
         differences = _Differences(header, order.columns[-1], limit)
         while old.row is not None or new.row is not None:
-            if new.row is None or (old.row is not None and old.sort < new.sort):  # type: ignore[operator] - as above
+            if new.row is None or (old.row is not None and old.sort < new.sort):
                 differences.missing(old.row or [])
                 old.advance()
-            elif old.row is None or new.sort < old.sort:  # type: ignore[operator] - as above
+            elif old.row is None or new.sort < old.sort:
                 differences.additional(new.row)
                 new.advance()
             else:
@@ -233,9 +245,10 @@ class _Differences:
 
     def finish(self) -> tuple[int, list[RowDifference]]:
         """How many rows differ, and the first of them."""
-        for rows, kind in ((self._missing, "missing"), (self._additional, "additional")):
-            for key in rows:
-                self._add(RowDifference(f"{self._key} {key}", kind))  # type: ignore[arg-type] - the two kinds
+        for key in self._missing:
+            self._add(RowDifference(f"{self._key} {key}", "missing"))
+        for key in self._additional:
+            self._add(RowDifference(f"{self._key} {key}", "additional"))
         return self._count, self._kept
 
     def _unpaired(

@@ -1,4 +1,4 @@
-"""Write the procedure's CSV files: whole tables, all from one moment, the same bytes for the same data on every server."""
+"""Write the procedure's CSV files: whole tables, all from one moment, equal bytes for equal data on every server."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def export(
         phase: pre or post.
         folder: where to; created if it is missing.
         progress: told of every file that is done.
+
     Raises:
         Problem: a file could not be written; those of the earlier export are as they were.
     """
@@ -73,7 +74,9 @@ def export(
         _put_in_place(folder, manifest)
     except psycopg.Error as error:
         reason = (error.diag.message_primary or str(error)).strip()
-        raise Problem(f"The export failed: {reason}", where=connection.describe(), do="mend that, then run it again") from error
+        raise Problem(
+            f"The export failed: {reason}", where=connection.describe(), do="mend that, then run it again"
+        ) from error
     finally:
         for file in files:
             (folder / (file.name + DRAFT)).unlink(missing_ok=True)
@@ -117,7 +120,7 @@ def _write(connection: Connection, snapshot: str, file: ExportFile, folder: Path
 
 
 def _put_in_place(folder: Path, manifest: ExportManifest) -> None:
-    """Give the drafts their names. While that goes on there is no manifest, so nothing half-done passes for an export."""
+    """Give the drafts their names; meanwhile there is no manifest, so nothing half-done passes for an export."""
     (folder / MANIFEST).unlink(missing_ok=True)
     for file in manifest.files:
         (folder / (file.name + DRAFT)).replace(folder / file.name)

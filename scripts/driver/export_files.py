@@ -1,10 +1,9 @@
-"""Which files an export consists of: names, columns and order are the procedure's, the SQL of chains is the dbt models'."""
+"""Which files an export has: names, columns and order are the procedure's, the SQL of chains is the dbt models'."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -13,6 +12,7 @@ from driver.bootstrap import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from driver.dbt_project import CoreTable, DbtProject
 
@@ -46,7 +46,7 @@ class ExportFile:
 
 @dataclass(frozen=True)
 class Order:
-    """How the rows of a file are sorted: by these columns, as numbers or as texts by code point. The last one is the key."""
+    """How the rows of a file are sorted: by these columns, as numbers or by code point. The last one is the key."""
 
     columns: tuple[str, ...]
     numeric: bool = True
@@ -63,11 +63,15 @@ def order_of(name: str, header: Sequence[str]) -> Order:
 def export_files(project: DbtProject) -> list[ExportFile]:
     """Every file of an export, those that take longest first."""
     tables = project.core_tables()
-    files = [ExportFile(f"{chain}.csv", _chain(project, chain)) for chain in ("student_modules_chain", "assessment_marks_chain")]
+    files = [
+        ExportFile(f"{chain}.csv", _chain(project, chain))
+        for chain in ("student_modules_chain", "assessment_marks_chain")
+    ]
     files.append(ExportFile("marks_aggregates.csv", _marks(project)))
     files += [ExportFile(f"{table.name}_ids.csv", _ids(table)) for table in reversed(tables)]
     files += [
-        ExportFile(f"{chain}.csv", _chain(project, chain)) for chain in ("student_school_chain", "module_prerequisites_chain")
+        ExportFile(f"{chain}.csv", _chain(project, chain))
+        for chain in ("student_school_chain", "module_prerequisites_chain")
     ]
     files.append(ExportFile("students_per_school.csv", _students_per_school(project)))
     files.append(ExportFile("row_counts.csv", _row_counts(tables)))
@@ -79,7 +83,7 @@ def _model_sql(project: DbtProject, name: str) -> str:
     import jinja2
 
     manifest = project.manifest
-    node = next(node for node in manifest.nodes.values() if node.resource_type == "model" and node.name == name)
+    node = next(node for node in manifest.nodes.values() if str(node.resource_type) == "model" and node.name == name)
     relations = {
         (source.source_name, source.name): sql.Identifier(source.schema, source.identifier).as_string()
         for source in manifest.sources.values()
@@ -118,7 +122,9 @@ def _marks(project: DbtProject) -> bytes:
         "distinct_grades": "distinct_grades",
         "marks_not_numeric": "marks_not_numeric",
     }
-    columns = ", ".join(f"max(aggregate_value) filter (where aggregate_key = '{key}') as {name}" for name, key in names.items())
+    columns = ", ".join(
+        f"max(aggregate_value) filter (where aggregate_key = '{key}') as {name}" for name, key in names.items()
+    )
     model = _model_sql(project, "aggregates")
     return f"select {columns} from (\n{model}\n) as aggregates where aggregate_name = 'marks'".encode()  # noqa: S608 - our own words
 
@@ -127,7 +133,8 @@ def _students_per_school(project: DbtProject) -> bytes:
     model = _model_sql(project, "aggregates")
     return (
         "select school_code, student_count from (select split_part(aggregate_key, ': ', 2) as school_code,"  # noqa: S608 - our own words
-        f" aggregate_value as student_count from (\n{model}\n) as aggregates where aggregate_name = 'students_per_school')"
+        f" aggregate_value as student_count from (\n{model}\n) as aggregates"
+        " where aggregate_name = 'students_per_school')"
         ' as schools order by school_code collate "C"'
     ).encode()
 

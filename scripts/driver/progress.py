@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.text import Text
 
 from driver.wording import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
 
 WORDS = {
     "done": ("done", "green"),
@@ -32,6 +36,7 @@ class StageProgress:
     """How far one stage is. Any thread may tell."""
 
     def __init__(self, progress: Progress | None, name: str) -> None:
+        """Tell it to `progress`; None where nobody watches."""
         self._progress = progress
         self._lock = threading.Lock()
         self._task = progress.add_task(name, total=None, what="") if progress else None
@@ -50,6 +55,7 @@ class Stages:
     """Shows stages, one after the other, on a console."""
 
     def __init__(self, console: Console) -> None:
+        """Show them on this console."""
         self.console = console
 
     @contextmanager

@@ -125,7 +125,7 @@ class TableFacts:
 
 @dataclass
 class ChainFacts:
-    """A chain of relationships before and after: links at the cut-over, links now, differing values; None if unknown."""
+    """A chain before and after: links at the cut-over, links now, differing values; None if unknown."""
 
     name: str
     columns: int | None = None

@@ -1,7 +1,7 @@
 """The whole procedure as one run: doctor, backup, baseline, migration, validation, report.
 
-A run stops at the first failure and then asks the database what it holds, so that what it says is never a guess. It does
-only what is still to do: on a registry that is migrated already it validates, and a migration that is half-way goes on.
+A run stops at the first failure and then asks the database what it holds, so that what it says is never a guess. It
+does only what is still to do: on a registry that is migrated already it validates, and one that is half-way goes on.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import os
 import platform
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
@@ -29,11 +27,14 @@ from driver.facts import migration_log, newest_backup, read_facts
 from driver.migration_state import MigrationState, has_local_rows, logged_tables, read_state
 from driver.progress import Stages, clock
 from driver.report import files
-from driver.result import Database, FailingRow, Result, Stage, TestOutcome
+from driver.result import Database, FailingRow, Result, Stage, StageStatus, TestOutcome
 from driver.validation import first_line, validate
 from driver.wording import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
     from driver.dbt_project import CoreTable
     from driver.profile import Connection
     from driver.progress import StageProgress
@@ -127,7 +128,11 @@ class Run:
         if state is None:
             raise AssertionError("prepare reads the state")
         if self.options.only_validate or state.kind == "done":
-            reason = "not asked for" if self.options.only_validate else f"migrated already, cut-over at {moment(state.cut_over_at)}"
+            reason = (
+                "not asked for"
+                if self.options.only_validate
+                else f"migrated already, cut-over at {moment(state.cut_over_at)}"
+            )
             for key in STAGES[1:6]:
                 self._skip(key, reason)
         elif state.kind == "half-way":
@@ -168,7 +173,7 @@ class Run:
             raise _Stopped from error
         finally:
             stage.seconds = round(clock() - began, 3)
-            self.stages.finished(key, stage.status if stage.status != "not reached" else "failed", stage.seconds, stage.detail)
+            self.stages.finished(key, _ended(stage), stage.seconds, stage.detail)
 
     def _do(self, key: str, work: Callable[[StageProgress], str]) -> None:
         with self._stage(key) as (stage, progress):
@@ -186,9 +191,7 @@ class Run:
         with self.connection.connect(autocommit=True) as session:
             row = session.execute("show server_version").fetchone()
             self.result.database.server_version = str(row[0]) if row else ""
-            validation = self.options.validation or (
-                "ongoing" if self._migrated_and_in_use(session) else "cutover"
-            )
+            validation = self.options.validation or ("ongoing" if self._migrated_and_in_use(session) else "cutover")
         self._project.profiles_dir = self.connection.profiles_dir
         self._project.target = self.connection.target or None
         # Only what differs from the project's own vars: with other vars, dbt would parse everything anew.
@@ -200,7 +203,7 @@ class Run:
         self.result.versions = _versions()
         with self.connection.connect(autocommit=True) as session:
             self._state = read_state(session, self.connection.audit_schema, self._tables)
-        tests = sum(node.resource_type == "test" for node in self._project.manifest.nodes.values())
+        tests = sum(str(node.resource_type) == "test" for node in self._project.manifest.nodes.values())
         return f"PostgreSQL {self.result.database.server_version}, {len(self._tables)} core tables, {tests} tests"
 
     def _migrated_and_in_use(self, session: psycopg.Connection[Any]) -> bool:
@@ -224,8 +227,8 @@ class Run:
         )
         content = taken.manifest
         return (
-            f"{content.bytes / 1e6:,.1f} MB; restored into a scratch database and compared: {len(content.tables)} tables,"
-            f" {content.rows:,} rows identical"
+            f"{content.bytes / 1e6:,.1f} MB; restored into a scratch database and compared:"
+            f" {len(content.tables)} tables, {content.rows:,} rows identical"
         )
 
     def _baseline(self, progress: StageProgress) -> str:
@@ -297,9 +300,7 @@ class Run:
         began = clock()
         log = migration_log(session, self.connection.audit_schema)
         states = {table.name: log[table.name].state if table.name in log else "never begun" for table in self._tables}
-        rows = [
-            FailingRow(table, "", "", "done", state) for table, state in states.items() if state != "done"
-        ]
+        rows = [FailingRow(table, "", "", "done", state) for table, state in states.items() if state != "done"]
         return TestOutcome(
             name=MIGRATION_LOG,
             about="The log says of every core table that its migration was finished.",
@@ -314,7 +315,7 @@ class Run:
     # ---- the end
 
     def _restore_if_wanted(self) -> None:
-        """After a failure that has left the registry migrated, or half so, put the backup back if that was asked for."""
+        """After a failure that has left the registry migrated, or half so, restore the backup if that was asked for."""
         if self.options.on_failure != "restore":
             return
         state = self._ask_state()
@@ -331,7 +332,9 @@ class Run:
                 store.find(self.connection, backup.backup_id),
                 progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
             )
-            stage.detail = f"{restored.database} is {restored.backup_id} again; what it replaced is kept as {restored.replaced}"
+            stage.detail = (
+                f"{restored.database} is {restored.backup_id} again; what it replaced is kept as {restored.replaced}"
+            )
 
     def _conclude(self, *, interrupted: bool) -> None:
         """Find out what the database holds now, give the verdict, and write the report."""
@@ -360,7 +363,7 @@ class Run:
 
     @property
     def threads(self) -> int:
-        """Nodes that dbt works on at a time: the profile's, and at least as many as keep the server's processors busy."""
+        """Nodes that dbt works on at a time: the profile's, and at least as many as keep the processors busy."""
         return max(self.connection.threads, (os.cpu_count() or 1) + 2)
 
     def _threads(self) -> tuple[str, str]:
@@ -386,6 +389,13 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _ended(stage: Stage) -> StageStatus:
+    """What became of a stage: one that an unexpected error ended has had no time to say so."""
+    if stage.status == "not reached":
+        stage.status = "failed"
+    return stage.status
 
 
 def _now() -> str:

@@ -43,7 +43,9 @@ def _migration(session: psycopg.Connection[Any], audit_schema: str) -> list[str]
     lines = [f"Migration:   {state.sentence}"]
     if state.kind == "half-way":
         lines += [f"             {table}" for table in migration_progress(session, audit_schema) if table.unfinished]
-        lines.append(f"             `scripts/cmsid run --mode {state.mode}` goes on, `scripts/cmsid undo` takes it back.")
+        lines.append(
+            f"             `scripts/cmsid run --mode {state.mode}` goes on, `scripts/cmsid undo` takes it back."
+        )
     return lines
 
 

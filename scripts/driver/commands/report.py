@@ -16,9 +16,13 @@ import click
     show_default=True,
     help="What to print.",
 )
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file instead.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file instead."
+)
 @click.option("--validate", is_flag=True, help="Run the tests now; default: the last run's result, if there is one.")
-@click.option("--with-values", is_flag=True, help="Run the tests now, and show values of failing rows, names and marks included.")
+@click.option(
+    "--with-values", is_flag=True, help="Run the tests now, and show values of failing rows, names and marks included."
+)
 def report(kind: str, output: Path | None, *, validate: bool, with_values: bool) -> int:
     """Show the checklist, each line with its tests and their evidence.
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from driver.progress import Stages
 from driver.report.files import newest, write_private
 from driver.report.html import render_html
 from driver.report.junit import render_junit
 from driver.report.terminal import print_report
 from driver.run import Options, Run
 from driver.run_in_terminal import run_in_terminal
-from driver.progress import Stages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,7 @@ def show(connection: Connection, kind: str, output: Path | None, *, validate: bo
         output: the file to write; None for standard output.
         validate: whether to run the tests now.
         with_values: whether to show values that may tell something about persons.
+
     Returns:
         the exit code: 0 if the verdict is `passed`, else 1.
     """

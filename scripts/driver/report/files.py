@@ -23,8 +23,10 @@ def write(result: Result, reports: Path = REPORTS) -> Path:
     Args:
         result: what to write.
         reports: the folder that gets a folder of its own for this run.
+
     Returns:
         the folder written.
+
     Raises:
         OSError: it could not be written.
     """

@@ -126,7 +126,8 @@ def _beyond(tests: Sequence[TestOutcome]) -> str:
         word = {"passed": "PASS", "failed": "FAIL"}.get(test.status, "OPEN")
         items.append(
             f'<li class="{kind}"><details{" open" if test.rows else ""}><summary><span class="mark">{word}</span>'
-            f'<span class="line"><b>{escape(test.about or test.name)}</b></span></summary>\n{_tests([test])}</details></li>\n'
+            f'<span class="line"><b>{escape(test.about or test.name)}</b></span></summary>\n'
+            f"{_tests([test])}</details></li>\n"
         )
     return f'<ol class="checklist">\n{"".join(items)}</ol>\n'
 
@@ -140,7 +141,9 @@ def _test(test: TestOutcome) -> str:
     number = f"{escape(test.spec)} " if test.spec and test.spec not in test.name else ""
     status = f"{test.failures:,} failing" if test.status == "failed" else test.status
     about = f' <span class="soft">{escape(test.about)}</span>' if test.about else ""
-    seconds = f' <span class="soft nowrap">{duration(test.seconds)}</span>' if test.status in ("passed", "failed") else ""
+    seconds = (
+        f' <span class="soft nowrap">{duration(test.seconds)}</span>' if test.status in ("passed", "failed") else ""
+    )
     message = f"<p>{escape(test.message)}</p>" if test.message else ""
     rows = _failing_rows(test) if test.rows else ""
     return (
@@ -159,7 +162,8 @@ def _failing_rows(test: TestOutcome) -> str:
     more = test.failures - len(test.rows)
     rest = f'<p class="soft">and {more:,} more</p>' if more > 0 else ""
     body = "".join(cells(row) for row in test.rows)
-    return f'<div class="scroll"><table class="rows"><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>{rest}'
+    table = f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>'
+    return f'<div class="scroll">{table}</div>{rest}'
 
 
 def _picture(tables: Sequence[TableFacts]) -> str:
@@ -196,7 +200,8 @@ def _bar(share: float, kind: str, start: float = 0.0) -> str:
 def _tables(tables: Sequence[TableFacts]) -> str:
     names = ("Table", "Rows before", "Rows after", "cms", "local", "cms_id = id", "cms_id ≠ id")
     head = "".join(
-        f'<th scope="col"{"" if number == 0 else " class=number"}>{escape(name)}</th>' for number, name in enumerate(names)
+        f'<th scope="col"{"" if number == 0 else " class=number"}>{escape(name)}</th>'
+        for number, name in enumerate(names)
     )
     attributes = ("rows_before", "rows_after", "cms", "local", "equal", "different")
 
@@ -212,8 +217,9 @@ def _tables(tables: Sequence[TableFacts]) -> str:
     sums = [[getattr(table, name) for table in tables] for name in attributes]
     foot = row("All", [None if None in column else sum(column) for column in sums])
     return (
-        '<div class="scroll"><table><caption>Before: at the baseline. Origin “cms”: the row has a cms_id; “local”: it has'
-        f" none.</caption><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n<tfoot>{foot}</tfoot></table></div>\n"
+        '<div class="scroll"><table><caption>Before: at the baseline. Origin “cms”: the row has a cms_id; “local”: it'
+        f" has none.</caption><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n<tfoot>{foot}</tfoot>"
+        "</table></div>\n"
     )
 
 
@@ -233,7 +239,7 @@ def _chains(chains: Sequence[ChainFacts]) -> str:
 
 
 def _count(number: int | None) -> str:
-    return "–" if number is None else f"{number:,}"
+    return "?" if number is None else f"{number:,}"
 
 
 def _timeline(stages: Sequence[Stage]) -> str:
@@ -245,10 +251,15 @@ def _timeline(stages: Sequence[Stage]) -> str:
         bar = _bar(100 * stage.seconds / total, "fill-failed" if failed else "fill", 100 * elapsed / total)
         shown = bar if stage.started_at else '<span class="soft"></span>'
         took = duration(stage.seconds) if stage.started_at else stage.status
-        told = stage.detail if stage.status in ("done", "skipped") or not stage.detail else f"{stage.status}: {stage.detail}"
+        told = (
+            stage.detail
+            if stage.status in ("done", "skipped") or not stage.detail
+            else f"{stage.status}: {stage.detail}"
+        )
         detail = f'<span class="detail">{escape(told)}</span>' if told else ""
         items.append(
-            f'<li><b>{escape(STAGE_NAMES.get(stage.key, stage.key))}</b>{shown}<span class="number {kind}">{took}</span>{detail}</li>\n'
+            f"<li><b>{escape(STAGE_NAMES.get(stage.key, stage.key))}</b>{shown}"
+            f'<span class="number {kind}">{took}</span>{detail}</li>\n'
         )
         elapsed += stage.seconds
     return f'<ol class="timeline">\n{"".join(items)}</ol>\n'
@@ -270,9 +281,11 @@ def _backup(result: Result) -> str:
         return "<p>No backup is listed for this database.</p>\n"
     restored = f"restored and compared at {moment(backup.verified_at)}" if backup.verified_at else "not test-restored"
     return (
-        f"<p>{escape(backup.backup_id)}, of {escape(moment(backup.taken_at))}, {backup.size / 1e6:,.1f} MB, {restored}.</p>\n"
+        f"<p>{escape(backup.backup_id)}, of {escape(moment(backup.taken_at))}, {backup.size / 1e6:,.1f} MB,"
+        f" {restored}.</p>\n"
         f"<p><code>{escape(backup.location)}</code></p>\n"
-        f'<p>To go back to it, whatever happened since:</p>\n<code class="command">{escape(backup.restore_command)}</code>\n'
+        "<p>To go back to it, whatever happened since:</p>\n"
+        f'<code class="command">{escape(backup.restore_command)}</code>\n'
     )
 
 
