@@ -13,7 +13,7 @@
     {%- do ref('module_prerequisites_chain_baseline') -%}
     {%- if execute and flags.WHICH in ['run', 'build'] -%}
         {%- do run_query(wait_for_runner_lock()) -%}
-        {%- set tables = unmigrated_tables() -%}
+        {%- set tables = unmigrated_tables('window') -%}
         {%- if tables -%}
             {%- do refuse_open_migration(tables) -%}
             {%- if var('mode') == 'online' -%}

@@ -7,7 +7,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 from driver.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from driver.dbt_project import DbtProject
     from driver.progress import StageProgress
 
 PLAN_STEP = re.compile(r"^(\d+) of (\d+) START (.*)$")
+ONLINE_STEP = re.compile(r"^online: (?:(\w+): )?(.*)$")
+ROWS_FILLED = re.compile(r"^(\d+) of (\d+) rows")
 
 
 @dataclass
@@ -79,23 +82,37 @@ class DbtStep:
                 self._done += 1
                 self._tell(None)
             elif kind == "JinjaLogInfo":
-                step = PLAN_STEP.match(data.msg)
-                if step:
-                    self._end_label()
-                    self._label, self._since = step[3], time.perf_counter()
-                if self.progress:
-                    if step:
-                        self.progress.update(int(step[1]) - 1, int(step[2]), step[3])
-                    else:
-                        self.progress.update(what=data.msg)
+                self._on_message(data.msg)
+
+    def _on_message(self, message: str) -> None:
+        """Take in a line that a macro of ours logs: a step of the window plan, or how far an online migration is."""
+        done: int | None = None
+        total: int | None = None
+        what = message
+        if step := PLAN_STEP.match(message):
+            done, total, what = int(step[1]) - 1, int(step[2]), step[3]
+            self._begin_label(what)
+        elif step := ONLINE_STEP.match(message):
+            what = message.removeprefix("online: ")
+            if rows := ROWS_FILLED.match(step[2]):
+                done, total = int(rows[1]), int(rows[2])
+            if step[1]:
+                self._begin_label(f"{step[1]}: online")
+        if self.progress:
+            self.progress.update(done, total, what)
 
     def _tell(self, total: int | None) -> None:
         if self.progress:
             self.progress.update(self._done, total, self._running[0] if self._running else "")
 
+    def _begin_label(self, label: str) -> None:
+        self._end_label()
+        self._label, self._since = label, time.perf_counter()
+
     def _end_label(self) -> None:
         if self._label:
-            self.plan_seconds[self._label] = time.perf_counter() - self._since
+            taken = time.perf_counter() - self._since
+            self.plan_seconds[self._label] = self.plan_seconds.get(self._label, 0.0) + taken
             self._label = ""
 
 
@@ -135,7 +152,7 @@ def _cancel_on_interrupt() -> Iterator[None]:
         yield
         return
     reader, writer = socket.socketpair()
-    writer.setblocking(False)
+    writer.settimeout(0)
     previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
     def watch() -> None:

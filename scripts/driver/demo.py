@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -19,6 +19,9 @@ from driver.embedded_server import DEFAULT_MAJOR, EmbeddedServer
 from driver.progress import Stages, clock
 from driver.run import Options
 from driver.run_in_terminal import run_in_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OWNER = "registry_owner"
 DATABASE = "registry"
@@ -38,7 +41,7 @@ class DemoOptions:
     scale: float = 1.0
     keep: bool = False
     major: int = DEFAULT_MAJOR
-    run: Options = Options(command="demo")
+    run: Options = field(default_factory=lambda: Options(command="demo"))
 
 
 def demonstrate(options: DemoOptions, console: Console | None = None) -> int:
@@ -46,6 +49,7 @@ def demonstrate(options: DemoOptions, console: Console | None = None) -> int:
 
     Returns:
         the exit code: 0 if every line of the checklist passed, else 1.
+
     Raises:
         Problem: the server or the registry could not be made.
     """
