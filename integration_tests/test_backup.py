@@ -80,7 +80,9 @@ def test_the_application_goes_on_and_the_backup_is_still_of_one_moment(
                 session.execute(
                     "insert into schools (code, name) select 'busy ' || currval, 'x' from nextval('schools_id_seq') as currval"
                 )
-                session.execute("update students set name = name || '.' where std_no = (select min(std_no) from students)")
+                session.execute(
+                    "update students set name = name || '.' where std_no = (select min(std_no) from students)"
+                )
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -102,7 +104,7 @@ def test_awkward_names_and_every_kind_of_object(server: EmbeddedServer, tmp_path
         with server.connect(name) as session:
             session.execute(text.encode())
             session.execute("select lo_from_bytea(0, '\\x0001ff')")
-            session.execute("create table odd (\"a b\" integer, \"C\"\"d\" json, t timestamptz, f real)")
+            session.execute('create table odd ("a b" integer, "C""d" json, t timestamptz, f real)')
             session.execute("insert into odd select i, '{\"a\": 1}', now(), 0.1 from generate_series(1, 5) as i")
             session.execute("create table checked (code varchar(3) check (code in ('a', 'b')))")
         connection = connection_of(server, name, "postgres")
@@ -271,9 +273,7 @@ def test_damage_is_refused_before_the_live_database_is_touched(
     assert not list(store.folder_of(connection, tmp_path).glob("restore.journal"))
 
 
-def test_a_manifest_of_another_backup_is_refused(
-    whole_backup: tuple[Connection, Backup, Path], tmp_path: Path
-) -> None:
+def test_a_manifest_of_another_backup_is_refused(whole_backup: tuple[Connection, Backup, Path], tmp_path: Path) -> None:
     connection, whole, folder = whole_backup
     other = take_backup(connection, directory=folder)
     copied = _copy(whole, tmp_path, connection)
@@ -376,9 +376,7 @@ def test_a_dump_killed_half_way_leaves_nothing(
 
 
 @pytest.mark.one_major
-def test_a_driver_killed_half_way_leaves_no_backup(
-    registry: Registry, connection: Connection, tmp_path: Path
-) -> None:
+def test_a_driver_killed_half_way_leaves_no_backup(registry: Registry, connection: Connection, tmp_path: Path) -> None:
     whole = take_backup(connection, directory=tmp_path)
     path = _wrapped_tools(registry, tmp_path / "tools", '"$REAL" "$@"; exec sleep 60')
     child = subprocess.Popen(
@@ -496,7 +494,14 @@ def test_no_password_in_arguments_files_or_messages(registry: Registry, tmp_path
     assert f"SELECT COUNT(*) FROM students: {registry.counts['students']}" in restored.stdout
     assert any("pg_dump" in argument for argument in seen)
     assert any("pg_restore" in argument for argument in seen)
-    texts = [*seen, taken.stdout, taken.stderr, restored.stdout, restored.stderr, registry.server.log.read_text(errors="replace")]
+    texts = [
+        *seen,
+        taken.stdout,
+        taken.stderr,
+        restored.stdout,
+        restored.stderr,
+        registry.server.log.read_text(errors="replace"),
+    ]
     texts += [path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
     assert not [text for text in texts if password in text]
 

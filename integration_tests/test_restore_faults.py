@@ -19,6 +19,7 @@ from support.registry import OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from driver.profile import Connection
     from support.registry import Registry
 
@@ -92,7 +93,9 @@ def test_a_driver_killed_at_a_step_and_then_gone_on(step: str, connection: Conne
     assert not _holds_original(connection)
     assert _holds_original(connection.to_database(restored.replaced))
     with connection.connect() as session:
-        server_databases = session.execute("select datname from pg_database where datname like 'registry\\_\\_%'").fetchall()
+        server_databases = session.execute(
+            "select datname from pg_database where datname like 'registry\\_\\_%'"
+        ).fetchall()
     assert server_databases == [(restored.replaced,)]
     assert not any("interrupted" in line for line in situation.describe(connection, tmp_path))
 

@@ -75,8 +75,7 @@ def dump(
     progress: Progress | None = None,
     stop: threading.Event | None = None,
 ) -> None:
-    """
-    Dump a database in directory format.
+    """Dump a database in directory format.
 
     Args:
         connection: the database.
@@ -87,6 +86,7 @@ def dump(
         tables: the extent of each table, by `schema.name`, for the progress.
         progress: called with "dump (bytes)", done, total.
         stop: ends the dump when set.
+
     Raises:
         ToolFailure: pg_dump failed.
     """
@@ -110,8 +110,7 @@ def restore(
     step: str = "restore (bytes)",
     progress: Progress | None = None,
 ) -> None:
-    """
-    Restore a dump into an empty database, with not a single error.
+    """Restore a dump into an empty database, with not a single error.
 
     Args:
         connection: the database to fill.
@@ -124,6 +123,7 @@ def restore(
         scratch: a private folder for a table of contents.
         step: what the progress calls this.
         progress: called with the step, done, total; then with "keys and indexes", done, total.
+
     Raises:
         ToolFailure: pg_restore failed or was ended.
     """
@@ -134,7 +134,9 @@ def restore(
         use_list = scratch / "contents"
         use_list.write_text("\n".join(kept) + "\n", encoding="utf-8")
         arguments.append(f"--use-list={use_list}")
-    arguments += [f"--dbname={connection.dbname}" if _is_plain(connection.dbname) else "--dbname=" + _conninfo(connection)]
+    arguments += [
+        f"--dbname={connection.dbname}" if _is_plain(connection.dbname) else "--dbname=" + _conninfo(connection)
+    ]
     arguments.append(str(source))
     tables = {table.label: Extent(table.bytes, table.rows) for table in manifest.tables}
     total = sum(bool(re.match(r"\d+; \d+ \d+ (INDEX|CONSTRAINT|FK CONSTRAINT|TRIGGER) ", line)) for line in kept)
@@ -155,14 +157,17 @@ def table_of_contents(tools: Tools, source: Path) -> list[str]:
 
 
 def read_through(tools: Tools, source: Path) -> None:
-    """
-    Read a whole dump, every compressed byte of it, without a database.
+    """Read a whole dump, every compressed byte of it, without a database.
 
     Raises:
         ToolFailure: a part of it cannot be read.
     """
     answer = subprocess.run(
-        [tools.pg_restore, "--file", os.devnull, str(source)], capture_output=True, text=True, errors="replace", check=False
+        [tools.pg_restore, "--file", os.devnull, str(source)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if answer.returncode:
         raise ToolFailure("pg_restore", answer.returncode, answer.stderr.splitlines())

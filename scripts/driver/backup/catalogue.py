@@ -57,7 +57,11 @@ def differences(found: Objects, wanted: Objects) -> list[str]:
 
 
 def _is_apart(kind: str, name: str) -> bool:
-    return (kind, name) in OF_THE_DATABASE or kind == "database setting" or (kind == "grant" and name.startswith("on database to "))
+    return (
+        (kind, name) in OF_THE_DATABASE
+        or kind == "database setting"
+        or (kind == "grant" and name.startswith("on database to "))
+    )
 
 
 def _by_name(objects: Objects) -> dict[tuple[str, str], list[str]]:

@@ -95,7 +95,9 @@ def creation(state: State, name: str, major: int) -> sql.Composed:
     if major >= 15:
         parts.append(sql.SQL("locale_provider {}").format(sql.Identifier(provider)))
     if state["locale"] and provider != "libc":
-        parts.append(sql.SQL("icu_locale {}" if provider == "icu" else "builtin_locale {}").format(sql.Literal(state["locale"])))
+        parts.append(
+            sql.SQL("icu_locale {}" if provider == "icu" else "builtin_locale {}").format(sql.Literal(state["locale"]))
+        )
     if state["icu_rules"]:
         parts.append(sql.SQL("icu_rules {}").format(sql.Literal(state["icu_rules"])))
     if state["tablespace"] != "pg_default":
@@ -137,8 +139,7 @@ def changes(name: str, present: State, wanted: State) -> list[list[sql.Composabl
 
 
 def apply(session: psycopg.Connection[Any], name: str, wanted: State) -> list[str]:
-    """
-    Give a database the recorded state, as far as the session's role may.
+    """Give a database the recorded state, as far as the session's role may.
 
     Returns:
         one line for each thing it may not do: the statement a superuser has to run, and the reason.

@@ -50,8 +50,7 @@ def queries(session: psycopg.Connection[Any]) -> list[Query]:
 def of_all_tables(
     connection: Connection, *, snapshot: str | None = None, jobs: int = 1, progress: Progress | None = None
 ) -> list[Table]:
-    """
-    The fingerprint of every table.
+    """The fingerprint of every table.
 
     Args:
         connection: the database.

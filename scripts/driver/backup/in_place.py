@@ -13,7 +13,18 @@ from typing import IO, TYPE_CHECKING, Any
 
 import psycopg
 
-from driver.backup import archive, catalogue, compare, database_state, fingerprints, journal, listing, pg_tools, store, verify
+from driver.backup import (
+    archive,
+    catalogue,
+    compare,
+    database_state,
+    fingerprints,
+    journal,
+    listing,
+    pg_tools,
+    store,
+    verify,
+)
 from driver.backup.session import is_superuser, major_of, pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem
@@ -115,8 +126,7 @@ def restore_in_place(
     directory: Path | None,
     progress: Progress | None,
 ) -> Restored:
-    """
-    Replace what is in the database by what is in the backup; all of it or nothing.
+    """Replace what is in the database by what is in the backup; all of it or nothing.
 
     Raises:
         Problem: it cannot be done; the database is as it was.
@@ -228,7 +238,9 @@ def _run_section(
 ) -> None:
     """Run the definitions of a part of the dump."""
     answer = subprocess.run(
-        [tools.pg_restore, f"--section={section}", "--file=-", *options, str(backup.dump)], capture_output=True, check=False
+        [tools.pg_restore, f"--section={section}", "--file=-", *options, str(backup.dump)],
+        capture_output=True,
+        check=False,
     )
     if answer.returncode:
         raise _unreadable(backup, answer.returncode, answer.stderr)

@@ -143,15 +143,16 @@ class Verification:
 
 
 def read(folder: Path) -> Manifest:
-    """
-    The manifest of a backup, checked against its own checksum and its folder's name.
+    """The manifest of a backup, checked against its own checksum and its folder's name.
 
     Raises:
         Problem: it is missing, cannot be read, was changed, or belongs to another backup.
     """
     path = folder / NAME
     if not path.exists() and _can_search(folder):
-        raise Problem("The backup has no manifest: it was never finished, or the file is lost", where=str(folder), do=REFUSAL)
+        raise Problem(
+            "The backup has no manifest: it was never finished, or the file is lost", where=str(folder), do=REFUSAL
+        )
     content = read_checked(path, "The manifest")
     if content.pop("format", None) != FORMAT:
         raise Problem("The manifest is of a format this version does not know", where=str(path), do=REFUSAL)
@@ -166,15 +167,12 @@ def read(folder: Path) -> Manifest:
     except (KeyError, TypeError) as error:
         raise Problem("The manifest lacks something or holds too much", where=str(path), do=REFUSAL) from error
     if manifest.backup_id != folder.name:
-        raise Problem(
-            f"The manifest is that of another backup, {manifest.backup_id}", where=str(path), do=REFUSAL
-        )
+        raise Problem(f"The manifest is that of another backup, {manifest.backup_id}", where=str(path), do=REFUSAL)
     return manifest
 
 
 def read_verification(folder: Path, manifest: Manifest) -> Verification | None:
-    """
-    The record of the backup's test restore; None if there was none.
+    """The record of the backup's test restore; None if there was none.
 
     Raises:
         Problem: the record was changed or belongs to another backup.
@@ -192,18 +190,20 @@ def read_verification(folder: Path, manifest: Manifest) -> Verification | None:
 
 
 def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int], None] | None = None) -> None:
-    """
-    Compare every file of a backup with its manifest: none missing, none too many, each byte as it was.
+    """Compare every file of a backup with its manifest: none missing, none too many, each byte as it was.
 
     Args:
         folder: the backup's folder.
         manifest: its manifest.
         progress: called with the bytes done and the total.
+
     Raises:
         Problem: the first difference found.
     """
     expected = {file.path: file for file in manifest.files}
-    found = {path.relative_to(folder).as_posix(): path for path in _walk(folder) if path.is_symlink() or not path.is_dir()}
+    found = {
+        path.relative_to(folder).as_posix(): path for path in _walk(folder) if path.is_symlink() or not path.is_dir()
+    }
     for name in found.keys() - expected.keys() - {NAME, VERIFIED}:
         raise Problem("The backup holds a file that is not its own", where=str(found[name]), do=REFUSAL)
     for name in sorted(expected.keys() - found.keys()):
@@ -272,12 +272,12 @@ def _unreadable(path: Path, error: OSError) -> Problem:
 
 
 def read_checked(path: Path, what: str) -> dict[str, Any]:
-    """
-    A JSON file with a checksum of itself, without that checksum.
+    """A JSON file with a checksum of itself, without that checksum.
 
     Args:
         path: the file.
         what: what it is, for the message.
+
     Raises:
         Problem: it cannot be read or was changed.
     """

@@ -68,11 +68,11 @@ class Tools:
 
 
 def find(major: int) -> Tools:
-    """
-    The client programs for a server.
+    """The client programs for a server.
 
     Args:
         major: the server's major version.
+
     Raises:
         Problem: there are none of that version here.
     """

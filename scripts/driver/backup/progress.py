@@ -39,9 +39,8 @@ class Bars:
     """A bar for each step, used as `with Bars() as progress: work(progress=progress)`."""
 
     def __init__(self, console: Console | None = None) -> None:
-        """
-        Args:
-            console: where to; default standard error, which leaves standard output to results.
+        """Args:
+        console: where to; default standard error, which leaves standard output to results.
         """
         self._console = console or Console(stderr=True)
         self._bars = Progress(

@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from driver.backup import archive, compare, database_state, files, journal, listing, pg_tools, scratch, store, swap, verify
+from driver.backup import (
+    archive,
+    compare,
+    database_state,
+    files,
+    journal,
+    listing,
+    pg_tools,
+    scratch,
+    store,
+    swap,
+    verify,
+)
 from driver.backup.session import elsewhere, is_superuser, major_of, pinned
 from driver.backup.take import system_identifier, usual_jobs
 from driver.errors import Problem
@@ -96,17 +108,15 @@ class Work:
         return self.connection.to_database(self.journal.side_name)
 
 
-def plan(
-    connection: Connection, backup: Backup, *, in_place: bool = False, from_elsewhere: bool = False
-) -> Plan:
-    """
-    Check that a backup can be restored, its files included, and tell what that would mean.
+def plan(connection: Connection, backup: Backup, *, in_place: bool = False, from_elsewhere: bool = False) -> Plan:
+    """Check that a backup can be restored, its files included, and tell what that would mean.
 
     Args:
         connection: the database to restore.
         backup: the backup.
         in_place: whether it is to be restored within the database.
         from_elsewhere: accept a backup of another server or of a database of another name.
+
     Raises:
         Problem: it cannot; nothing was touched.
     """
@@ -142,8 +152,7 @@ def restore(
     directory: Path | None = None,
     progress: Progress | None = None,
 ) -> Restored:
-    """
-    Restore a backup; the database it replaces is kept under another name, or, in place, in a backup of its own.
+    """Restore a backup; the database it replaces is kept under another name, or, in place, in a backup of its own.
 
     Args:
         connection: the database to restore.
@@ -153,6 +162,7 @@ def restore(
         from_elsewhere: accept a backup of another server or of a database of another name.
         directory: the folder of all backups, where the journal is kept.
         progress: called with a step's name, how much of it is done, how much there is.
+
     Raises:
         Problem: it failed; the live database is as it was, or the message says what stands where.
     """
@@ -172,7 +182,13 @@ def restore(
         swap.refuse_unless_possible(control, connection.dbname)
         verify.check(backup, progress)
         work = Work(
-            connection, control, folder, backup, jobs or usual_jobs(), progress, _new_journal(control, connection, backup)
+            connection,
+            control,
+            folder,
+            backup,
+            jobs or usual_jobs(),
+            progress,
+            _new_journal(control, connection, backup),
         )
         work.journal = journal.begin(folder, work.journal)
         return _carry_on(work)
@@ -181,8 +197,7 @@ def restore(
 def resume(
     connection: Connection, *, jobs: int | None = None, directory: Path | None = None, progress: Progress | None = None
 ) -> Restored:
-    """
-    Go on with a restore that was interrupted, from where the server is.
+    """Go on with a restore that was interrupted, from where the server is.
 
     Raises:
         Problem: there is none, or it failed again.
@@ -202,11 +217,11 @@ def resume(
 
 
 def abandon(connection: Connection, *, directory: Path | None = None) -> str:
-    """
-    Give up a restore that was interrupted: the live database is opened again, what was made beside it is dropped.
+    """Give up a restore that was interrupted: the live database is opened again, what was made beside it is dropped.
 
     Returns:
         what stands where now, in words.
+
     Raises:
         Problem: there is nothing to give up.
     """
@@ -227,13 +242,13 @@ def abandon(connection: Connection, *, directory: Path | None = None) -> str:
 
 
 def put_back(connection: Connection, name: str, *, directory: Path | None = None) -> Restored:
-    """
-    Put a replaced database back in the place of the live one, which is kept in its turn.
+    """Put a replaced database back in the place of the live one, which is kept in its turn.
 
     Args:
         connection: the live database.
         name: the replaced one.
         directory: the folder of all backups, where the journal is kept.
+
     Raises:
         Problem: there is none of that name, or it cannot be done.
     """
@@ -247,7 +262,9 @@ def put_back(connection: Connection, name: str, *, directory: Path | None = None
         if name not in known:
             raise Problem(
                 f"{name} is no database that a restore replaced",
-                do=f"name one of: {', '.join(known)}" if known else "there is none; `scripts/cmsid backups` lists the backups",
+                do=f"name one of: {', '.join(known)}"
+                if known
+                else "there is none; `scripts/cmsid backups` lists the backups",
             )
         _check_rights(control, connection.dbname)
         swap.refuse_unless_possible(control, connection.dbname)
@@ -288,7 +305,10 @@ def _carry_on(work: Work) -> Restored:
 
 def _prepare(work: Work) -> None:
     """Make the side database all that the live one shall be."""
-    if not (work.journal.has(journal.RESTORED) and work.journal.side_name in swap.databases(work.control, [work.journal.side_name])):
+    if not (
+        work.journal.has(journal.RESTORED)
+        and work.journal.side_name in swap.databases(work.control, [work.journal.side_name])
+    ):
         _fill_side(work)
     manifest = work.backup.manifest
     found = compare.differences(work.side, manifest, jobs=work.jobs, progress=work.progress)
@@ -306,7 +326,8 @@ def _prepare(work: Work) -> None:
     remaining = database_state.differences(state, wanted)
     if remaining and not work.left:
         raise Problem(
-            f"The database's settings could not be restored: {compare.in_short(remaining)}", do=f"{UNTOUCHED}; report this"
+            f"The database's settings could not be restored: {compare.in_short(remaining)}",
+            do=f"{UNTOUCHED}; report this",
         )
     work.done(journal.COMPARED)
 
@@ -317,7 +338,11 @@ def _fill_side(work: Work) -> None:
     scratch.drop(work.control, name)
     try:
         work.control.execute(database_state.creation(manifest.state, name, major_of(work.control)))
-    except (psycopg.errors.UndefinedObject, psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as error:
+    except (
+        psycopg.errors.UndefinedObject,
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.InvalidParameterValue,
+    ) as error:
         raise Problem(
             f"The side database cannot be created: {error.diag.message_primary}",
             do=f"{UNTOUCHED}; correct that, then run this again",
@@ -382,9 +407,7 @@ def _complete(work: Work) -> Restored:
     return Restored(manifest.backup_id, made.database, replaced, "", len(manifest.tables), students, work.left)
 
 
-def _carry_on_back(
-    connection: Connection, control: psycopg.Connection[Any], folder: Path, made: Journal
-) -> Restored:
+def _carry_on_back(connection: Connection, control: psycopg.Connection[Any], folder: Path, made: Journal) -> Restored:
     """Swap the live database and a replaced one."""
     try:
         if not is_swapped(control, made):
@@ -465,7 +488,8 @@ def _check_identity(
         hint = "nothing was touched; add --from-elsewhere if that is what you want"
         if manifest.database != connection.dbname:
             raise Problem(
-                f"The backup {manifest.backup_id} is of the database {manifest.database}, not of {connection.dbname}", do=hint
+                f"The backup {manifest.backup_id} is of the database {manifest.database}, not of {connection.dbname}",
+                do=hint,
             )
         here = system_identifier(control)
         if here and manifest.system_identifier and here != manifest.system_identifier:

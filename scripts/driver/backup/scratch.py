@@ -34,12 +34,12 @@ def may_create(session: psycopg.Connection[Any]) -> bool:
 
 @contextlib.contextmanager
 def scratch_database(connection: Connection, state: State) -> Iterator[Connection]:
-    """
-    An empty database of the same kind as another one, dropped at the end.
+    """An empty database of the same kind as another one, dropped at the end.
 
     Args:
         connection: the database it is like; the session that guards the scratch database is connected to it.
         state: that database's state.
+
     Raises:
         Problem: the role may not create databases.
     """
@@ -68,12 +68,12 @@ def scratch_database(connection: Connection, state: State) -> Iterator[Connectio
 
 
 def sweep(session: psycopg.Connection[Any], dbname: str) -> list[str]:
-    """
-    Drop scratch databases that nobody guards any more.
+    """Drop scratch databases that nobody guards any more.
 
     Args:
         session: connected to the database they are copies of.
         dbname: that database.
+
     Returns:
         the names of those dropped.
     """

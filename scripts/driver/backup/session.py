@@ -46,6 +46,7 @@ def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
     Args:
         connection: where to.
         options: for psycopg.connect.
+
     Raises:
         Problem: it cannot be reached.
     """
@@ -82,6 +83,7 @@ def elsewhere(connection: Connection, *avoid: str) -> psycopg.Connection[Any]:
     Args:
         connection: the server and role.
         avoid: databases not to be connected to.
+
     Raises:
         Problem: no other database accepts this role.
     """

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def describe(connection: Connection, directory: Path | None = None) -> list[str]:
-    """
-    Lines for `status`: an interrupted restore with what to do about it, and databases that restores replaced.
+    """Lines for `status`: an interrupted restore with what to do about it, and databases that restores replaced.
 
     Args:
         connection: the live database.
         directory: the folder of all backups.
+
     Returns:
         no line if there is nothing to tell.
     """
@@ -35,7 +35,9 @@ def describe(connection: Connection, directory: Path | None = None) -> list[str]
     try:
         with elsewhere(connection, connection.dbname) as control:
             if unfinished:
-                lines += _interrupted(unfinished, swap.databases(control, _names(unfinished)), is_swapped(control, unfinished))
+                lines += _interrupted(
+                    unfinished, swap.databases(control, _names(unfinished)), is_swapped(control, unfinished)
+                )
             for name, size in swap.derived_databases(control, connection.dbname, swap.REPLACED):
                 lines.append(
                     f"{name} ({size / 1e6:,.0f} MB) was replaced by a restore: `scripts/cmsid restore --put-back {name}` puts"
@@ -56,7 +58,9 @@ def _names(made: Journal) -> list[str]:
 
 
 def _interrupted(made: Journal, found: dict[str, swap.Database], swapped: bool) -> list[str]:
-    lines = [f"A restore of {made.backup_id} was interrupted after the step `{made.last_step}` (process {made.process})."]
+    lines = [
+        f"A restore of {made.backup_id} was interrupted after the step `{made.last_step}` (process {made.process})."
+    ]
     live = found.get(made.database)
     if made.mode == journal.IN_PLACE:
         lines.append(
@@ -77,5 +81,7 @@ def _interrupted(made: Journal, found: dict[str, swap.Database], swapped: bool) 
         lines.append(f"{made.database} holds the original data, unchanged, but is closed to connections.")
     if made.side_name in found and made.mode == journal.BESIDE:
         lines.append(f"{made.side_name} is the restored copy, not in use.")
-    lines.append("`scripts/cmsid restore` goes on; `scripts/cmsid restore --abandon` goes back to the original, open again.")
+    lines.append(
+        "`scripts/cmsid restore` goes on; `scripts/cmsid restore --abandon` goes back to the original, open again."
+    )
     return lines

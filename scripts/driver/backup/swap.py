@@ -55,7 +55,8 @@ def derived_name(database: str, suffix: str, stamp: str) -> str:
 def databases(control: psycopg.Connection[Any], names: Sequence[str]) -> dict[str, Database]:
     """Those of these databases that exist, by name."""
     rows = control.execute(
-        "select oid::bigint, datname::text, datallowconn from pg_catalog.pg_database where datname = any(%s)", [list(names)]
+        "select oid::bigint, datname::text, datallowconn from pg_catalog.pg_database where datname = any(%s)",
+        [list(names)],
     ).fetchall()
     return {name: Database(oid, name, is_open) for oid, name, is_open in rows}
 
@@ -80,12 +81,14 @@ def sessions(control: psycopg.Connection[Any], database: str) -> list[Session]:
         " where datname = %s and pid <> pg_backend_pid() and coalesce(backend_type, '') <> 'autovacuum worker' order by pid",
         [database],
     ).fetchall()
-    return [Session(pid, role or "", application or "", address or "", state or "") for pid, role, application, address, state in rows]
+    return [
+        Session(pid, role or "", application or "", address or "", state or "")
+        for pid, role, application, address, state in rows
+    ]
 
 
 def refuse_unless_possible(control: psycopg.Connection[Any], database: str) -> None:
-    """
-    Refuse early what would fail late.
+    """Refuse early what would fail late.
 
     Raises:
         Problem: the role may not rename the database, or something in it forbids that.
@@ -124,13 +127,13 @@ def set_open(control: psycopg.Connection[Any], database: str, is_open: bool) -> 
 
 
 def clear(control: psycopg.Connection[Any], database: str, seconds: float = CLEAR_SECONDS) -> None:
-    """
-    End every session of a database that is closed to new ones.
+    """End every session of a database that is closed to new ones.
 
     Args:
         control: a session in another database.
         database: the closed one.
         seconds: how long those may take that do not end at once.
+
     Raises:
         Problem: some are still there.
     """
@@ -152,8 +155,7 @@ def clear(control: psycopg.Connection[Any], database: str, seconds: float = CLEA
 def swap(
     control: psycopg.Connection[Any], live: str, side: str, replaced: str | None, seconds: float = CLEAR_SECONDS
 ) -> None:
-    """
-    Rename both databases in one transaction, and open both.
+    """Rename both databases in one transaction, and open both.
 
     Args:
         control: a session in a third database.
@@ -161,6 +163,7 @@ def swap(
         side: the database that takes its place.
         replaced: the name the live one gets; None if there is no live one.
         seconds: for how long to try again while somebody is still connected.
+
     Raises:
         Problem: somebody stays connected.
     """

@@ -7,7 +7,6 @@ import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -47,8 +46,7 @@ def take_backup(
     purpose: str = "",
     progress: Progress | None = None,
 ) -> Backup:
-    """
-    Back up a database, list the backup in its audit schema, and, if asked, prove that it restores.
+    """Back up a database, list the backup in its audit schema, and, if asked, prove that it restores.
 
     Args:
         connection: the database.
@@ -57,6 +55,7 @@ def take_backup(
         verify: restore it into a scratch database and compare.
         purpose: what it is for, in words.
         progress: called with a step's name, how much of it is done, how much there is.
+
     Raises:
         Problem: it could not be taken; nothing that looks like a backup is left.
     """

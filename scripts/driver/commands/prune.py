@@ -8,8 +8,12 @@ import click
 
 
 @click.command()
-@click.option("--keep", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="How many verified backups stay.")
-@click.option("--replaced", is_flag=True, help="Drop the databases that restores replaced, instead of removing backups.")
+@click.option(
+    "--keep", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="How many verified backups stay."
+)
+@click.option(
+    "--replaced", is_flag=True, help="Drop the databases that restores replaced, instead of removing backups."
+)
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 @click.option(
     "--directory",

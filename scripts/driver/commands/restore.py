@@ -10,9 +10,15 @@ import click
 @click.command()
 @click.argument("backup", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
-@click.option("--in-place", is_flag=True, help="Within the database, in one transaction: for roles that may not create databases.")
-@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most.")
-@click.option("--from-elsewhere", is_flag=True, help="Accept a backup of another server or of a database of another name.")
+@click.option(
+    "--in-place", is_flag=True, help="Within the database, in one transaction: for roles that may not create databases."
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most."
+)
+@click.option(
+    "--from-elsewhere", is_flag=True, help="Accept a backup of another server or of a database of another name."
+)
 @click.option("--abandon", is_flag=True, help="Give up an interrupted restore: back to the original, open again.")
 @click.option("--put-back", metavar="DATABASE", help="Put a database that a restore replaced back in its place.")
 @click.option(
@@ -65,7 +71,9 @@ def restore(
         with Bars() as bars:
             restored = work.resume(connection, jobs=jobs, directory=directory, progress=bars)
     elif put_back:
-        click.echo(f"{put_back} takes the place of {connection.dbname}, which is kept. Who is connected is disconnected.")
+        click.echo(
+            f"{put_back} takes the place of {connection.dbname}, which is kept. Who is connected is disconnected."
+        )
         _ask("Put it back?", yes)
         restored = work.put_back(connection, put_back, directory=directory)
     else:
@@ -91,7 +99,9 @@ def _show(plan: object, in_place: bool) -> None:
     assert isinstance(plan, Plan)
     manifest = plan.backup.manifest
     state = "verified" if plan.backup.verification else "not verified"
-    click.echo(f"Backup {manifest.backup_id}: {len(manifest.tables)} tables, {manifest.rows:,} rows, {state}, its files in order.")
+    click.echo(
+        f"Backup {manifest.backup_id}: {len(manifest.tables)} tables, {manifest.rows:,} rows, {state}, its files in order."
+    )
     if in_place:
         click.echo(f"It replaces what is in {plan.database}, in one transaction; a backup of that is taken first.")
     elif plan.replaces:
@@ -115,7 +125,10 @@ def _tell(restored: object) -> None:
     from driver.backup.restore import Restored
 
     assert isinstance(restored, Restored)
-    click.echo(f"{restored.database} is {restored.backup_id} now" + (f", {restored.tables} tables identical." if restored.tables else "."))
+    click.echo(
+        f"{restored.database} is {restored.backup_id} now"
+        + (f", {restored.tables} tables identical." if restored.tables else ".")
+    )
     if restored.students is not None:
         click.echo(f"SELECT COUNT(*) FROM students: {restored.students}")
     if restored.replaced:
