@@ -36,10 +36,9 @@ RESPELT = re.compile(r"::(text|character varying|character|bpchar|name)(\(\d+\))
 
 def read(session: psycopg.Connection[Any], audit_schema: str) -> Objects:
     """[kind, name, definition] of every object of the session's database, outside the audit schema."""
-    rows = session.execute(
-        "select object_kind::text, object_name::text, definition::text"
-        f" from ({render_macro('catalogue_objects', audit_schema=audit_schema)}) as o".encode()
-    ).fetchall()
+    objects = render_macro("catalogue_objects", audit_schema=audit_schema)
+    query = "select object_kind::text, object_name::text, definition::text from ({}) as o".replace("{}", objects)
+    rows = session.execute(query.encode()).fetchall()
     return sorted(
         [kind, name, "" if kind in BY_NAME else definition or ""]
         for kind, name, definition in rows

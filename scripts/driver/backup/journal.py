@@ -1,4 +1,4 @@
-"""The journal of a restore: a private file beside the backups that says what was done, so that a crash leaves no riddle.
+"""The journal of a restore: a private file beside the backups that says what is done, so that no crash leaves a riddle.
 
 A step is written once it is done. What the server says (which database has which name) decides; the journal says which
 names and numbers to look for.

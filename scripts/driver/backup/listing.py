@@ -81,8 +81,8 @@ def uses(session: psycopg.Connection[Any], audit_schema: str) -> dict[str, str]:
     rows = session.execute(
         _in_schema(
             audit_schema,
-            "select distinct on (backup_id) backup_id, migration_id, state from {migrations} where backup_id is not null"
-            " order by backup_id, state = any(%s) desc, migration_id desc",
+            "select distinct on (backup_id) backup_id, migration_id, state from {migrations}"
+            " where backup_id is not null order by backup_id, state = any(%s) desc, migration_id desc",
         ),
         [list(OPEN_STATES)],
     ).fetchall()

@@ -200,24 +200,7 @@ def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int],
     Raises:
         Problem: the first difference found.
     """
-    expected = {file.path: file for file in manifest.files}
-    found = {
-        path.relative_to(folder).as_posix(): path for path in _walk(folder) if path.is_symlink() or not path.is_dir()
-    }
-    for name in found.keys() - expected.keys() - {NAME, VERIFIED}:
-        raise Problem("The backup holds a file that is not its own", where=str(found[name]), do=REFUSAL)
-    for name in sorted(expected.keys() - found.keys()):
-        raise Problem("A file of the backup is missing", where=str(folder / name), do=REFUSAL)
-    for name, path in found.items():
-        if path.is_symlink() or not path.is_file():
-            raise Problem("A file of the backup was replaced by a link", where=str(folder / name), do=REFUSAL)
-    # Sizes first: they cost nothing.
-    for name, file in expected.items():
-        size = found[name].stat().st_size
-        if size != file.bytes:
-            raise Problem(
-                f"A file of the backup has {size} bytes instead of {file.bytes}", where=str(found[name]), do=REFUSAL
-            )
+    found = _own_files(folder, manifest)
     total, done = manifest.bytes, 0
 
     def read_piece(count: int) -> None:
@@ -226,17 +209,37 @@ def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int],
         if progress:
             progress(done, total)
 
-    for name, file in expected.items():
+    for file in manifest.files:
+        path = found[file.path]
         try:
-            digest = files.sha256_of(found[name], read_piece)
+            digest = files.sha256_of(path, read_piece)
         except OSError as error:
-            raise _unreadable(found[name], error) from error
+            raise _unreadable(path, error) from error
         if digest != file.sha256:
             raise Problem(
-                "A file of the backup was changed: its sha256 is not that of the manifest",
-                where=str(found[name]),
-                do=REFUSAL,
+                "A file of the backup was changed: its sha256 is not that of the manifest", where=str(path), do=REFUSAL
             )
+
+
+def _own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
+    """The files the manifest names: all there, none besides, each of its size; they are not read here."""
+    expected = {file.path: file for file in manifest.files}
+    entries = [path for path in _walk(folder) if path.is_symlink() or not path.is_dir()]
+    found = {path.relative_to(folder).as_posix(): path for path in entries}
+    for name in found.keys() - expected.keys() - {NAME, VERIFIED}:
+        raise Problem("The backup holds a file that is not its own", where=str(found[name]), do=REFUSAL)
+    for name in sorted(expected.keys() - found.keys()):
+        raise Problem("A file of the backup is missing", where=str(folder / name), do=REFUSAL)
+    for path in entries:
+        if path.is_symlink() or not path.is_file():
+            raise Problem("A file of the backup was replaced by a link", where=str(path), do=REFUSAL)
+    for name, file in expected.items():
+        size = found[name].stat().st_size
+        if size != file.bytes:
+            raise Problem(
+                f"A file of the backup has {size} bytes instead of {file.bytes}", where=str(found[name]), do=REFUSAL
+            )
+    return found
 
 
 def _walk(folder: Path) -> list[Path]:

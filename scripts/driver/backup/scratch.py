@@ -1,4 +1,4 @@
-"""Scratch databases: made for one test restore, dropped whatever happens, and swept up by the next one if even that failed."""
+"""Scratch databases: made for one test restore, dropped whatever happens, swept up by the next one if that failed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from driver.backup import database_state, store
-from driver.backup.session import is_superuser, major_of, pinned
+from driver.backup.session import is_superuser, major_of, one_row, pinned
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -55,9 +55,8 @@ def scratch_database(connection: Connection, state: State) -> Iterator[Connectio
         # Whoever sweeps asks for this lock first; it is free as soon as this session ends, however it ends.
         guard.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [name])
         comment = sql.SQL("comment on database {} is {}")
-        owner = guard.execute("select current_user::text").fetchone()
-        assert owner is not None
-        wanted = {**state, "owner": state["owner"] if is_superuser(guard) else owner[0]}
+        (role,) = one_row(guard, "select current_user::text")
+        wanted = {**state, "owner": state["owner"] if is_superuser(guard) else role}
         try:
             guard.execute(database_state.creation(wanted, name, major_of(guard)))
             guard.execute(comment.format(sql.Identifier(name), sql.Literal(COMMENT.format(connection.dbname))))

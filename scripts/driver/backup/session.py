@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import psycopg
 
     from driver.profile import Connection
@@ -64,6 +66,18 @@ def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
         )
     )
     return session
+
+
+def one_row(session: psycopg.Connection[Any], query: str, parameters: Sequence[Any] | None = None) -> tuple[Any, ...]:
+    """The row of a query that always has one.
+
+    Raises:
+        LookupError: it had none.
+    """
+    row = session.execute(query.encode(), parameters).fetchone()
+    if row is None:
+        raise LookupError(query)
+    return tuple(row)
 
 
 def major_of(session: psycopg.Connection[Any]) -> int:

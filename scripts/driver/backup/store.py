@@ -1,4 +1,4 @@
-"""The folder of backups: backup_db/<database>/<backup_id>/, each with its dump, its manifest, and the record of its test restore."""
+"""The folder of backups: backup_db/<database>/<backup_id>/, each a dump, a manifest and a test restore's record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts one database in another's place: by two renames in one transaction, so that there is never none and never half of one."""
+"""Puts one database in another's place: by two renames in one transaction, so there is always a whole one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Session:
     def describe(self) -> str:
         """In words."""
         application = self.application or "no application name"
-        return f"{self.role or 'unknown'} ({application}, from {self.address or 'a local socket'}, {self.state or 'unknown state'})"
+        address = self.address or "a local socket"
+        return f"{self.role or 'unknown'} ({application}, from {address}, {self.state or 'unknown state'})"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def databases(control: psycopg.Connection[Any], names: Sequence[str]) -> dict[st
 
 
 def derived_databases(control: psycopg.Connection[Any], database: str, suffix: str) -> list[tuple[str, int]]:
-    """Databases whose names are derived from this one's, oldest first, with their sizes in bytes (0 if not to be known)."""
+    """Databases with names derived from this one's, oldest first, with their sizes in bytes (0 if not to be known)."""
     stamp = "00000000T000000Z"
     prefix = derived_name(database, suffix, stamp).removesuffix(stamp)
     rows = control.execute(
@@ -78,7 +79,8 @@ def sessions(control: psycopg.Connection[Any], database: str) -> list[Session]:
     """Who is connected to a database, us left out."""
     rows = control.execute(
         "select pid, usename::text, application_name, client_addr::text, state from pg_catalog.pg_stat_activity"
-        " where datname = %s and pid <> pg_backend_pid() and coalesce(backend_type, '') <> 'autovacuum worker' order by pid",
+        " where datname = %s and pid <> pg_backend_pid() and coalesce(backend_type, '') <> 'autovacuum worker'"
+        " order by pid",
         [database],
     ).fetchall()
     return [
@@ -117,7 +119,7 @@ def refuse_unless_possible(control: psycopg.Connection[Any], database: str) -> N
         )
 
 
-def set_open(control: psycopg.Connection[Any], database: str, is_open: bool) -> None:
+def set_open(control: psycopg.Connection[Any], database: str, *, is_open: bool) -> None:
     """Let everyone connect to a database, or nobody, superusers included."""
     control.execute(
         sql.SQL("alter database {} with allow_connections {}").format(
@@ -177,9 +179,8 @@ def swap(
                     _rename(control, live, replaced)
                 _rename(control, side, live)
                 if replaced:
-                    set_open(control, replaced, True)
-                set_open(control, live, True)
-            return
+                    set_open(control, replaced, is_open=True)
+                set_open(control, live, is_open=True)
         except psycopg.errors.ObjectInUse as error:
             # A session that had begun before the database was closed, or autovacuum.
             if time.monotonic() > deadline:
@@ -188,6 +189,8 @@ def swap(
                     do="end the sessions that use them, then run this again",
                 ) from error
             clear(control, side, seconds)
+        else:
+            return
 
 
 def _rename(control: psycopg.Connection[Any], old: str, new: str) -> None:

@@ -68,7 +68,7 @@ def verify_backup(
                 step="test restore (bytes)",
                 progress=progress,
             )
-        except archive.ToolFailure as failure:
+        except archive.ToolError as failure:
             raise archive.problem_of(
                 failure,
                 f"The backup {backup.backup_id} does not restore",

@@ -21,7 +21,7 @@ import click
     metavar="DIR",
     help="The folder of all backups; default backup_db in the project.",
 )
-def prune(keep: int, replaced: bool, yes: bool, directory: Path | None) -> None:
+def prune(*, keep: int, replaced: bool, yes: bool, directory: Path | None) -> None:
     """Remove old backups, or the databases that restores replaced.
 
     Only verified backups count, and their files are read again first. The newest N of them stay, with everything newer,
