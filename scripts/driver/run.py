@@ -27,9 +27,9 @@ from driver.facts import migration_log, newest_backup, read_facts
 from driver.migration_state import MigrationState, has_local_rows, logged_tables, read_state
 from driver.progress import Stages, clock, duration
 from driver.report import files
-from driver.result import Database, FailingRow, Result, Stage, StageStatus, TestOutcome
+from driver.result import Database, FailingRow, Outcome, Result, Stage, StageStatus
 from driver.validation import first_line, validate
-from driver.wording import moment
+from driver.wording import duration, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -277,7 +277,7 @@ class Run:
                 facts, validation, comparisons.original_columns(session, self.connection.audit_schema)
             )
             self.result.not_compared = comparisons.not_compared(
-                session, self.connection.audit_schema, self._tables, self.result.validation
+                session, self.connection.audit_schema, self._tables, validation, self.result.validation
             )
         facts.of_procedure = bool(self._project.var("procedure_registry"))
         for table in facts.tables:
@@ -303,13 +303,13 @@ class Run:
         """Whether rows were created locally while this very run was under way, as online mode allows."""
         return self.result.mode == "online" and has_local_rows(session, self._tables)
 
-    def _migration_log_test(self, session: psycopg.Connection[Any]) -> TestOutcome:
+    def _migration_log_test(self, session: psycopg.Connection[Any]) -> Outcome:
         """Whether the log says of every core table that its migration was finished."""
         began = clock()
         log = migration_log(session, self.connection.audit_schema)
         states = {table.name: log[table.name].state if table.name in log else "never begun" for table in self._tables}
         rows = [FailingRow(table, "", "", "done", state) for table, state in states.items() if state != "done"]
-        return TestOutcome(
+        return Outcome(
             name=MIGRATION_LOG,
             about="The log says of every core table that its migration was finished.",
             spec=MIGRATION_LOG,

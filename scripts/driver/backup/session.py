@@ -24,10 +24,11 @@ PINS = {
     "quote_all_identifiers": "off",
     "xmloption": "content",
 }
-# A backup may take hours in which a session only waits; a database may forbid writing by default.
+# A backup may take hours in which a session only waits; a database may forbid writing by default. Only for a lock that
+# somebody else holds nobody should wait for ever.
 LIMITS = {
     "statement_timeout": "0",
-    "lock_timeout": "0",
+    "lock_timeout": "60s",
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
     "default_transaction_read_only": "off",
