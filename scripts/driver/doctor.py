@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,6 @@ import psycopg
 
 from driver import packages
 from driver.backup import pg_tools, store
-from driver.backup.fingerprints import queries as fingerprint_queries
-from driver.dbt_project import DbtProject
 from driver.errors import Problem
 from driver.estimate import Estimate, estimate, size
 from driver.facts import migration_log
@@ -27,7 +25,7 @@ from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED
 
 if TYPE_CHECKING:
-    from driver.dbt_project import CoreTable
+    from driver.dbt_project import CoreTable, DbtProject
     from driver.facts import TableLog
     from driver.profile import Connection
 
@@ -40,7 +38,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "server": ("server_version", "server_version_new", "standby", "read_only"),
     "client programs": ("no_tools",),
     "dbt profile": ("autocommit", "audit_schema_is_registry", "audit_schema", "no_temporary_tables"),
-    "dbt packages": ("no_packages",),
+    "dbt packages": (),
     "core tables": ("missing_table", "not_a_table", "inherited", "typed_table", "row_type_used", "subscribed", "locked"),
     "ownership": ("not_owner", "no_create_in_schema"),
     "ids": ("id_missing", "id_type", "id_null", "id_not_unique", "id_wider", "id_too_large", "id_is_mark", "unread"),
@@ -129,8 +127,7 @@ def _read_only(session: psycopg.Connection[Any]) -> Iterator[None]:
     """One transaction in which PostgreSQL itself refuses every change; rolled back at the end."""
     session.execute("begin transaction isolation level read committed read only")
     session.execute(
-        "select set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true),"
-        " set_config('search_path', '', true)",
+        "select set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)",
         [LONGEST_WAIT],
     )
     try:

@@ -282,7 +282,8 @@ def _carry_on(work: Work) -> Restored:
     except BaseException as error:
         _undo(work.control, work.folder, work.journal, error)
         raise
-    return _complete(work)
+    with _finishing(work.journal):
+        return _complete(work)
 
 
 def _prepare(work: Work) -> None:
@@ -307,9 +308,6 @@ def _prepare(work: Work) -> None:
         raise Problem(
             f"The database's settings could not be restored: {compare.in_short(remaining)}", do=f"{UNTOUCHED}; report this"
         )
-    # What the restore did not wait for is on the disk once this commit is.
-    work.control.execute("set synchronous_commit = on")
-    work.control.execute("select pg_current_xact_id()")
     work.done(journal.COMPARED)
 
 
@@ -343,6 +341,12 @@ def _fill_side(work: Work) -> None:
             raise archive.problem_of(
                 failure, f"The backup {manifest.backup_id} does not restore", str(work.backup.folder), UNTOUCHED
             ) from failure
+    # The restore waited for the disk at no commit. This one waits, and what was written before it is there with it.
+    work.control.execute(
+        sql.SQL("comment on database {} is {}").format(
+            sql.Identifier(name), sql.Literal(f"Restored from the backup {manifest.backup_id}, not in use yet.")
+        )
+    )
     work.done(journal.RESTORED)
 
 
@@ -393,9 +397,10 @@ def _carry_on_back(
     except BaseException as error:
         _undo(control, folder, made, error)
         raise
-    with pinned(connection) as session:
-        students = count_students(session)
-    journal.finish(folder, made, journal.DONE)
+    with _finishing(made):
+        with pinned(connection) as session:
+            students = count_students(session)
+        journal.finish(folder, made, journal.DONE)
     return Restored(made.backup_id, made.database, made.replaced_name, "", 0, students)
 
 
@@ -411,6 +416,23 @@ def _go_back(control: psycopg.Connection[Any], made: Journal) -> None:
         scratch.drop(control, made.side_name)
     elif side and not side.open:
         swap.set_open(control, made.side_name, True)
+
+
+@contextlib.contextmanager
+def _finishing(made: Journal) -> Iterator[None]:
+    """Say what is done already when the last step fails.
+
+    Raises:
+        Problem: it did; the journal stays.
+    """
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError, Problem) as error:
+        reason = error.what if isinstance(error, Problem) else " ".join(str(error).split())
+        raise Problem(
+            f"{made.database} is {made.backup_id} now, but finishing was interrupted after the step `{made.last_step}`: {reason}",
+            do=f"the original data is in {made.replaced_name}; run `scripts/cmsid restore` to finish",
+        ) from error
 
 
 def _undo(control: psycopg.Connection[Any], folder: Path, made: Journal, error: BaseException) -> None:
