@@ -175,6 +175,7 @@ def crash_folder() -> Iterator[Path]:
     shutil.rmtree(home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "then"),
     [

@@ -1,0 +1,154 @@
+"""The comparison that calls a backup verified sees whatever a restore could do wrong; and the parts it is made of."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from driver.backup import archive, catalogue, journal, pg_tools, sequences, situation, store, verify
+from driver.backup.progress import Bars
+from driver.backup.take import take_backup
+from driver.errors import Problem
+from support.backups import connection_of, databases, drop_all
+from support.registry import OWNER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from driver.backup.store import Backup
+    from driver.profile import Connection
+
+CONTENT = """
+create type mood as enum ('good', 'bad');
+create table people (id serial primary key, name text not null, mood mood default 'good', weight numeric);
+create table pets (id serial primary key, person integer references people on delete cascade, name text unique);
+create index people_name on people (lower(name));
+create view happy as select id, name from people where mood = 'good';
+create function one() returns integer language sql as 'select 1';
+insert into people (name, weight) select 'person ' || i, i / 10.0 from generate_series(1, 50) as i;
+insert into pets (person, name) select i, 'pet ' || i from generate_series(1, 50) as i;
+"""
+# What a faulty restore could leave, and what the comparison has to say of it.
+FAULTS = {
+    "update people set weight = 1.4 where id = 11": "people has other content",
+    "update people set name = null where false; alter table people alter name drop not null": "people.name",
+    "delete from pets where id = 7": "pets has 49 rows, in the backup 50",
+    "insert into pets (person, name) values (null, 'extra')": "pets has 51 rows",
+    "update people set mood = 'bad' where id = 3": "people has other content",
+    "drop table pets": "pets is missing",
+    "create table stray (id integer)": "stray is not in the backup",
+    "alter table pets drop constraint pets_person_fkey": "pets_person_fkey is missing",
+    "drop index people_name": "people_name is missing",
+    "create or replace view happy as select id, name from people where mood = 'bad'": "happy is defined otherwise",
+    "create or replace function one() returns integer language sql as 'select 2'": "one() is defined otherwise",
+    "alter type mood add value 'mixed'": "mood is defined otherwise",
+    "select setval('people_id_seq', 3)": "people_id_seq stands at 3, at the backup at 50",
+    "drop sequence pets_id_seq cascade": "pets_id_seq is missing",
+    "select lo_from_bytea(0, 'x')": "large objects: 1 now, 0 in the backup",
+    "comment on table people is 'x'": "people is not in the backup",
+    "grant select on people to public": "people to PUBLIC is not in the backup",
+}
+
+
+@pytest.fixture(scope="module")
+def small_backup(servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Connection, Backup]]:
+    """A backup of a small database."""
+    from conftest import majors
+
+    server = servers.server(majors()[-1])
+    server.drop_database("small")
+    server.create_database("small", OWNER)
+    with server.connect("small", OWNER) as session:
+        session.execute(CONTENT)
+    connection = connection_of(server, "small")
+    yield connection, take_backup(connection, directory=tmp_path_factory.mktemp("small"))
+    assert databases(server, "cmsid_scratch") == []
+    drop_all(server, "small")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_restore_that_went_wrong_is_not_called_identical(
+    fault: str, small_backup: tuple[Connection, Backup], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, backup = small_backup
+    restore = archive.restore
+
+    def restore_wrongly(target: Connection, *arguments: Any, **options: Any) -> None:
+        restore(target, *arguments, **options)
+        with target.connect(autocommit=True) as session:
+            session.execute(fault.encode())
+
+    monkeypatch.setattr(archive, "restore", restore_wrongly)
+    with pytest.raises(Problem, match="restores to something else") as refused:
+        verify.verify_backup(connection, backup)
+    assert FAULTS[fault] in refused.value.format_message()
+    assert store.read(backup.folder).verified_at is None
+
+
+def test_definitions_are_compared_as_postgresql_respells_them() -> None:
+    before = [["constraint", "t.c", "CHECK (((code)::text = ANY ((ARRAY['a'::character varying])::text[])))"]]
+    after = [["constraint", "t.c", "CHECK (((code)::text = ANY (ARRAY[('a'::character varying)::text])))"]]
+    other = [["constraint", "t.c", "CHECK (((code)::text = ANY (ARRAY[('b'::character varying)::text])))"]]
+    assert catalogue.differences(after, before) == []
+    assert catalogue.differences(other, before) == ["constraint t.c is defined otherwise than in the backup"]
+
+
+@pytest.mark.parametrize(
+    ("increment", "was", "now", "behind"),
+    [
+        (1, 5, 5, False),
+        (1, 5, 9, False),
+        (1, 5, 4, True),
+        (1, 5, None, True),
+        (1, None, None, False),
+        (-2, -5, -3, True),
+    ],
+)
+def test_a_sequence_may_be_further_and_not_behind(
+    increment: int, was: int | None, now: int | None, behind: object
+) -> None:
+    common = {"schema": "s", "name": "n", "increment": increment, "cycle": False, "start": 1}
+    found = sequences.differences([{**common, "last_value": now}], [{**common, "last_value": was}])
+    assert bool(found) is behind
+
+
+def test_tools_of_another_version_are_not_taken() -> None:
+    with pytest.raises(Problem, match=r"PostgreSQL 9 and there is no pg_dump of that version here; found only .*1"):
+        pg_tools.find(9)
+
+
+def test_bars_show_bytes_and_counts_and_logs_get_lines() -> None:
+    text = io.StringIO()
+    with Bars(Console(file=text, force_terminal=True, width=120)) as bars:
+        bars("dump (bytes)", 0, 20_000_000)
+        bars("dump (bytes)", 10_000_000, 20_000_000)
+        bars("keys and indexes", 3, 7)
+    assert "10.0 of 20.0 MB" in text.getvalue()
+    assert "3 of 7" in text.getvalue()
+    lines = io.StringIO()
+    with Bars(Console(file=lines, width=120)) as bars:
+        for done in (0, 5, 10, 10):
+            bars("dump (bytes)", done, 10)
+    assert lines.getvalue().count("dump: done in") == 1
+
+
+def test_a_damaged_journal_and_a_server_that_is_away_are_told(
+    small_backup: tuple[Connection, Backup], tmp_path: Path
+) -> None:
+    connection, _ = small_backup
+    folder = store.folder_of(connection, tmp_path)
+    folder.mkdir(parents=True)
+    (folder / journal.NAME).write_text("{}")
+    assert "damaged" in situation.describe(connection, tmp_path)[0]
+
+
+@pytest.mark.parametrize("name", ["registry", "..", ".hidden", "a/b", 'Ü "x"', "a%b"])
+def test_any_database_has_a_folder_of_its_own(name: str, tmp_path: Path) -> None:
+    made = tmp_path / store.safe_name(name)
+    assert made.parent == tmp_path
+    assert made.name not in {".", ".."}
+    made.mkdir()
