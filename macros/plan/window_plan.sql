@@ -7,6 +7,7 @@
     {%- do plan.append({'label': 'write values in one way', 'sql': pin_values()}) -%}
     {%- do plan.append({'label': 'one runner at a time', 'sql': take_runner_lock()}) -%}
     {%- do plan.append({'label': 'lock ' ~ tables | length ~ ' tables', 'sql': lock_tables(tables)}) -%}
+    {%- do plan.append({'label': 'gate: nobody reads by an older snapshot', 'sql': gate_no_old_snapshot()}) -%}
     {%- do plan.append({'label': 'fingerprint before', 'sql': fingerprint_live_rows(tables, 'cms_id_before')}) -%}
     {%- do plan.append({'label': 'gate: as in baseline and backup', 'sql': gate_unchanged(tables, 'cms_id_before', 'before the migration')}) -%}
     {%- do plan.append({'label': 'define the catalogue', 'sql': define_catalogue()}) -%}

@@ -25,11 +25,11 @@ from driver.dbt_step import DbtStep
 from driver.errors import Problem
 from driver.facts import migration_log, newest_backup, read_facts
 from driver.migration_state import MigrationState, has_local_rows, logged_tables, read_state
-from driver.progress import Stages, clock
+from driver.progress import Stages, clock, duration
 from driver.report import files
-from driver.result import Database, FailingRow, Result, Stage, StageStatus, TestOutcome
+from driver.result import Database, FailingRow, Outcome, Result, Stage, StageStatus
 from driver.validation import first_line, validate
-from driver.wording import moment
+from driver.wording import duration, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -214,7 +214,14 @@ class Run:
         return has_local_rows(session, logged_tables(log))
 
     def _doctor(self, _progress: StageProgress) -> str:
-        return "nothing stands in the way"
+        from driver.doctor import examine
+
+        diagnosis = examine(self.connection, self._project)
+        if refusal := diagnosis.refusal(self.result.mode):
+            raise Problem(refusal)
+        expected = diagnosis.estimates.get(self.result.mode)
+        told = f"; the migration should take about {duration(expected.seconds)}" if expected else ""
+        return f"nothing stands in the way{told}"
 
     def _backup(self, progress: StageProgress) -> str:
         from driver.backup.take import take_backup
@@ -270,8 +277,9 @@ class Run:
                 facts, validation, comparisons.original_columns(session, self.connection.audit_schema)
             )
             self.result.not_compared = comparisons.not_compared(
-                session, self.connection.audit_schema, self._tables, self.result.validation
+                session, self.connection.audit_schema, self._tables, validation, self.result.validation
             )
+        facts.of_procedure = bool(self._project.var("procedure_registry"))
         for table in facts.tables:
             table.seconds = _seconds_of(table.name, self._plan_seconds)
         self.result.cut_over_at = facts.cut_over_at
@@ -279,7 +287,7 @@ class Run:
         self.result.tables = facts.tables
         self.result.checklist = checklist_lines(facts, validation.by_line, validation.switched_off)
         self.result.beyond = validation.beyond
-        self.result.chains = list(facts.chains.values())
+        self.result.chains = list(facts.chains.values()) if facts.of_procedure else []
         for chain in self.result.chains:
             tests = [test for test in validation.by_line.get(chain.name, []) if test.status in ("passed", "failed")]
             chain.differences = sum(test.failures for test in tests) if tests else None
@@ -295,13 +303,13 @@ class Run:
         """Whether rows were created locally while this very run was under way, as online mode allows."""
         return self.result.mode == "online" and has_local_rows(session, self._tables)
 
-    def _migration_log_test(self, session: psycopg.Connection[Any]) -> TestOutcome:
+    def _migration_log_test(self, session: psycopg.Connection[Any]) -> Outcome:
         """Whether the log says of every core table that its migration was finished."""
         began = clock()
         log = migration_log(session, self.connection.audit_schema)
         states = {table.name: log[table.name].state if table.name in log else "never begun" for table in self._tables}
         rows = [FailingRow(table, "", "", "done", state) for table, state in states.items() if state != "done"]
-        return TestOutcome(
+        return Outcome(
             name=MIGRATION_LOG,
             about="The log says of every core table that its migration was finished.",
             spec=MIGRATION_LOG,

@@ -9,7 +9,7 @@ import psycopg
 
 from driver.errors import Problem
 from driver.facts import CHAINS
-from driver.result import FailingRow, TestOutcome, TestStatus
+from driver.result import FailingRow, Outcome, OutcomeStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SHOWN_ROWS = 20
 
-STATUS: dict[str, TestStatus] = {"pass": "passed", "fail": "failed", "error": "error", "skipped": "skipped"}
+STATUS: dict[str, OutcomeStatus] = {"pass": "passed", "fail": "failed", "error": "error", "skipped": "skipped"}
 """dbt's words. Any other, a warning among them, is no pass."""
 
 # What a generic test proves is known by its name; a singular test says it in its meta.
@@ -57,8 +57,8 @@ class Validation:
         switched_off: numbers of the procedure's tests that this kind of validation does without.
     """
 
-    by_line: dict[str, list[TestOutcome]]
-    beyond: list[TestOutcome]
+    by_line: dict[str, list[Outcome]]
+    beyond: list[Outcome]
     switched_off: set[str]
 
 
@@ -121,10 +121,10 @@ def _table(node: Any) -> str:
     return str(sources[0][1]) if sources else ""
 
 
-def _outcome(result: Any, rows: Callable[[Any], list[FailingRow]]) -> TestOutcome:
+def _outcome(result: Any, rows: Callable[[Any], list[FailingRow]]) -> Outcome:
     node, expectation = result.node, _expectation(result.node)
     status = STATUS.get(str(result.status), "failed")
-    outcome = TestOutcome(
+    outcome = Outcome(
         name=f"{expectation}({_table(node)})" if expectation else node.name,
         about=ABOUT_EXPECTATION.get(expectation, "").format(table=_table(node)) or " ".join(node.description.split()),
         spec=str(node.config.meta.get("spec", "")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING
 from driver.wording import duration, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from driver.result import ChainFacts, ChecklistLine, Comparison, FailingRow, Result, Stage, TableFacts, TestOutcome
+    from driver.result import ChainFacts, ChecklistLine, Comparison, FailingRow, Outcome, Result, Stage, TableFacts
 
 STYLE = Path(__file__).with_name("style.css")
 TITLES = {"passed": "Passed", "failed": "Failed", "interrupted": "Interrupted"}
@@ -119,24 +120,41 @@ def _line(line: ChecklistLine) -> str:
     )
 
 
-def _beyond(tests: Sequence[TestOutcome]) -> str:
+def _beyond(tests: Sequence[Outcome]) -> str:
     items = []
     for test in tests:
         kind = TEST_MARKS.get(test.status, "open")
         word = {"passed": "PASS", "failed": "FAIL"}.get(test.status, "OPEN")
+        title = test.name.split("(")[0].replace("_", " ").capitalize().replace("Cms id", "cms_id")
         items.append(
             f'<li class="{kind}"><details{" open" if test.rows else ""}><summary><span class="mark">{word}</span>'
-            f'<span class="line"><b>{escape(test.about or test.name)}</b></span></summary>\n'
-            f"{_tests([test])}</details></li>\n"
+            f'<span class="line"><b>{escape(title)}</b><span>{escape(test.about)}</span></span>'
+            f"</summary>\n{_tests([replace(test, about='')])}</details></li>\n"
         )
     return f'<ol class="checklist">\n{"".join(items)}</ol>\n'
 
 
-def _tests(tests: Iterable[TestOutcome]) -> str:
-    return '<div class="tests">' + "".join(_test(test) for test in tests) + "</div>\n"
+def _tests(tests: Sequence[Outcome]) -> str:
+    """Every test that did not pass, and those of the procedure, one by one; the rest counted by what they expect."""
+    single = [test for test in tests if test.spec or test.status != "passed"]
+    alike: dict[str, list[Outcome]] = {}
+    for test in tests:
+        if test not in single:
+            alike.setdefault(test.name.split("(")[0], []).append(test)
+    single.sort(key=lambda test: test.status == "passed")
+    counted = [_alike(name, group) if len(group) > 1 else _test(group[0]) for name, group in alike.items()]
+    return '<div class="tests">' + "".join([*map(_test, single), *counted]) + "</div>\n"
 
 
-def _test(test: TestOutcome) -> str:
+def _alike(name: str, tests: Sequence[Outcome]) -> str:
+    seconds = duration(sum(test.seconds for test in tests))
+    return (
+        f'<div class="passed"><span class="name">{escape(name)}</span> <span class="status">passed</span>'
+        f' <span class="soft">on {len(tests)} tables, <span class="nowrap">{seconds}</span></span></div>\n'
+    )
+
+
+def _test(test: Outcome) -> str:
     kind = TEST_MARKS.get(test.status, "open")
     number = f"{escape(test.spec)} " if test.spec and test.spec not in test.name else ""
     status = f"{test.failures:,} failing" if test.status == "failed" else test.status
@@ -152,7 +170,7 @@ def _test(test: TestOutcome) -> str:
     )
 
 
-def _failing_rows(test: TestOutcome) -> str:
+def _failing_rows(test: Outcome) -> str:
     def cells(row: FailingRow) -> str:
         expected, actual = ("hidden", "hidden") if row.hidden and not row.actual else (row.expected, row.actual)
         values = (row.table, row.key or ("hidden" if row.hidden else ""), row.column, expected, actual)
@@ -175,7 +193,7 @@ def _picture(tables: Sequence[TableFacts]) -> str:
     for table in shown:
         rows, seconds = table.rows_after or 0, table.seconds
         share = 100 * math.log10(1 + rows) / math.log10(1 + top) if top else 0.0
-        took = "" if seconds is None else duration(seconds) if seconds >= 0.05 else f"{seconds * 1000:.0f} ms"  # noqa: PLR2004 - below, tenths of a second tell nothing
+        took = "" if seconds is None else duration(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"
         time_bar = "<span></span>" if seconds is None else _bar(100 * seconds / slowest if slowest else 0, "fill-two")
         items.append(
             f'<li><b>{escape(table.name)}</b>{_bar(share, "fill")}<span class="number">{rows:,}</span>'

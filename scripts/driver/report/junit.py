@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from driver.report.terminal import row_sentence
 
 if TYPE_CHECKING:
-    from driver.result import Result, Stage, TestOutcome
+    from driver.result import Outcome, Result, Stage
 
 
 def render_junit(result: Result) -> str:
@@ -56,7 +56,7 @@ def _stage(stage: Stage) -> ET.Element:
     return case
 
 
-def _test(suite: str, test: TestOutcome) -> ET.Element:
+def _test(suite: str, test: Outcome) -> ET.Element:
     name = f"{test.spec} {test.name}".strip() if test.spec not in test.name else test.name
     case = ET.Element("testcase", classname=f"cmsid.{suite}", name=_legal(name), time=f"{test.seconds:.3f}")
     if test.status == "failed":
