@@ -34,7 +34,7 @@ def living(migrated_registry: Registry) -> Registry:
     """A registry with a role that may only read, a month after the cut-over."""
     registry = migrated_registry
     if not registry.rows("select 1 from pg_roles where rolname = %s", [READER]):
-        registry.server.create_role(READER)
+        registry.server.create_role(READER, attributes="nocreatedb")
     registry.execute(grants().replace(":database", f'"{registry.dbname}"'), user=SUPERUSER)
     live_for_a_month(registry)
     return registry
@@ -51,7 +51,8 @@ def live_for_a_month(registry: Registry) -> None:
         registry.execute(insert_local_row(table, columns))
     registry.execute(
         """
-        insert into modules (code, name, cms_id) values ('CMS1', 'imported', 2000000001), ('CMS2', 'imported', 2000000002);
+        insert into modules (code, name, cms_id) values
+            ('CMS1', 'imported', 2000000001), ('CMS2', 'imported', 2000000002);
         insert into schools (code, name, cms_id) values ('CMS', 'imported', 2000000001);
         insert into programs (code, name, level, school_id, cms_id)
         select 'CMS', 'imported', 'degree', max(id), 2000000001 from schools;
