@@ -29,7 +29,8 @@ def kept(registry: Registry) -> Picture:
 def versions(registry: Registry, snapshot: str, key: str, value: object) -> list[tuple[object, ...]]:
     """All versions of a row in a snapshot: whether each is closed, oldest first."""
     return registry.rows(
-        f"select dbt_valid_to is not null from {AUDIT_SCHEMA}.{snapshot} where {key}::text = %s order by dbt_valid_from",
+        f"select dbt_valid_to is not null from {AUDIT_SCHEMA}.{snapshot} where {key}::text = %s"
+        " order by dbt_valid_from",
         [str(value)],
     )
 
@@ -104,7 +105,7 @@ def test_a_table_that_joins_later_moves_no_goalposts(migrated_registry: Registry
     registry.dbt_ok("snapshot", variables=NO_BACKUP)
     registry.execute(
         f"insert into {AUDIT_SCHEMA}.migrations (migration_id, table_name, schema_name, relation_name, mode, state,"
-        " constraint_name, cut_over_at) values (2, 'terms', 'public', 'terms', 'window', 'done', 'c', clock_timestamp())"
+        " constraint_name, cut_over_at) values (2, 'terms', 'public', 'terms', 'window', 'done', 'c', now())"
     )
     run = registry.dbt("test", variables=NO_BACKUP)
     assert [row["key"] for row in run["assessment_marks_chain_unchanged"].rows] == [str(mark)]

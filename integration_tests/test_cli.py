@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import click
 import psycopg
 import pytest
 
-from driver import __version__, cli, first_use
+from driver import __version__, cli, first_use, packages
 from driver.bootstrap import ROOT
 from driver.errors import Problem
 
@@ -60,6 +61,30 @@ def test_every_command_and_option_explains_itself(name: str) -> None:
         assert isinstance(parameter, click.Argument) or (isinstance(parameter, click.Option) and parameter.help), (
             parameter
         )
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_setup_says_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, *, written: bool
+) -> None:
+    shutil.copy(ROOT / "profiles.example.yml", tmp_path / "profiles.yml")
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(tmp_path))
+    monkeypatch.setenv("PGHOST", "far.example")
+    monkeypatch.setattr(packages, "install", lambda folder, *, refresh: f"{folder}, {refresh}")
+    monkeypatch.setattr(first_use, "write_profile", lambda: written)
+    assert cli.main(["setup", "--packages-from", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert f"Packages: from {tmp_path}, True." in told
+    assert "@far.example:" in told
+    assert ("(new" in told) == written
+
+
+def test_preparing_means_packages_and_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(packages, "install", lambda: calls.append("packages"))
+    monkeypatch.setattr(first_use, "write_profile", lambda: calls.append("profile"))
+    first_use.prepare()
+    assert calls == ["packages", "profile"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])

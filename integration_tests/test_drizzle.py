@@ -1,27 +1,25 @@
 """An application's schema files get their column, whatever they look like; and where one cannot, none is touched."""
 
+# ruff: noqa: E501 - a schema file, before and after, is compared best where each stands on one line
+
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
 from pathlib import Path
 
 import pytest
+
 from driver.dbt_project import CoreTable
-from driver.drizzle import files
 from driver.drizzle.diff import unified
 from driver.drizzle.files import Change, write_all
 from driver.drizzle.migration_content import Form, content, statements
 from driver.drizzle.plan import Plan, make_plan
 from driver.drizzle.typescript import parse, source_files
 from driver.errors import Problem
+from support.local_rows import CORE_TABLES
 
 SAMPLE_APP = Path(__file__).with_name("sample_app")
-NAMES = (
-    "schools programs structures structure_semesters modules semester_modules module_prerequisites "
-    "student_education next_of_kins student_programs student_semesters student_modules"
-).split()
 SNAKE = "import { defineConfig } from 'drizzle-kit';\nexport default defineConfig({ dialect: 'postgresql', casing: 'snake_case', schema: './src' });\n"
 PLAIN = "export default { dialect: 'postgresql', schema: './src', out: './migrations' } satisfies Config;\n"
 HEAD = "import { pgTable, serial, text } from 'drizzle-orm/pg-core';\n"
@@ -37,18 +35,21 @@ class App:
     """An application's folder."""
 
     def __init__(self, folder: Path, config: str = SNAKE) -> None:
+        """Make it, with nothing but a configuration in it."""
         self.folder = folder
         self.src = folder / "src"
         self.src.mkdir(parents=True)
         (folder / "drizzle.config.ts").write_text(config)
 
     def write(self, name: str, text: str | bytes) -> Path:
+        """Write a schema file."""
         path = self.src / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
 
     def plan(self, *tables: CoreTable, **options: object) -> Plan:
+        """What the command would do."""
         return make_plan([self.src], tables or core("schools"), **options)  # type: ignore[arg-type]
 
     def edited(self, text: str | bytes, *tables: CoreTable) -> str:
@@ -67,6 +68,7 @@ class App:
         return caught.value.message
 
     def contents(self) -> dict[Path, bytes]:
+        """Every file."""
         return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
 
 
@@ -143,8 +145,7 @@ VARIANTS = {
     ),
     "a name of the file's own in the way": (
         HEAD + "const integer = /^[0-9]+$/;\nconst a = pgTable('schools', { id: serial() });\n",
-        "import { integer as pgInteger, pgTable, serial, text } from 'drizzle-orm/pg-core';\nconst integer = /^[0-9]+$/;\n"
-        "const a = pgTable('schools', { id: serial(), cmsId: pgInteger().unique() });\n",
+        "import { integer as pgInteger, pgTable, serial, text } from 'drizzle-orm/pg-core';\nconst integer = /^[0-9]+$/;\nconst a = pgTable('schools', { id: serial(), cmsId: pgInteger().unique() });\n",
     ),
     "Drizzle handed on by the application": (
         "import { pgTable, id } from '../lib';\nconst a = pgTable('schools', { id: id() });\n",
@@ -176,15 +177,18 @@ VARIANTS = {
     ),
     "commas in front": (
         IMPORTED + "const a = pgTable('schools', {\n    id: serial() // key\n  , b: text()\n});\n",
-        IMPORTED + "const a = pgTable('schools', {\n    id: serial() // key\n  , cmsId: integer().unique()\n  , b: text()\n});\n",
+        IMPORTED
+        + "const a = pgTable('schools', {\n    id: serial() // key\n  , cmsId: integer().unique()\n  , b: text()\n});\n",
     ),
     "the last column, without a comma": (
         IMPORTED + "const a = pgTable('schools', {\n  b: text(),\n  id: serial() // key\n});\n",
-        IMPORTED + "const a = pgTable('schools', {\n  b: text(),\n  id: serial(), // key\n  cmsId: integer().unique()\n});\n",
+        IMPORTED
+        + "const a = pgTable('schools', {\n  b: text(),\n  id: serial(), // key\n  cmsId: integer().unique()\n});\n",
     ),
     "quoted keys": (
         IMPORTED + "const a = pgTable('schools', {\n  'id': serial(),\n  'b': text(),\n});\n",
-        IMPORTED + "const a = pgTable('schools', {\n  'id': serial(),\n  'cmsId': integer().unique(),\n  'b': text(),\n});\n",
+        IMPORTED
+        + "const a = pgTable('schools', {\n  'id': serial(),\n  'cmsId': integer().unique(),\n  'b': text(),\n});\n",
     ),
     "columns with names of their own": (
         IMPORTED + "const a = pgTable('schools', {\n  id: serial('id'),\n  shortName: text('short_name'),\n});\n",
@@ -193,7 +197,8 @@ VARIANTS = {
     ),
     "an id under another key": (
         IMPORTED + "const a = pgTable('schools', { schoolId: serial('id'), shortName: text() });\n",
-        IMPORTED + "const a = pgTable('schools', { schoolId: serial('id'), cmsId: integer().unique(), shortName: text() });\n",
+        IMPORTED
+        + "const a = pgTable('schools', { schoolId: serial('id'), cmsId: integer().unique(), shortName: text() });\n",
     ),
     "keys written as in the database": (
         IMPORTED + "const a = pgTable('schools', {\n  id: serial(),\n  short_name: text(),\n});\n",
@@ -201,7 +206,8 @@ VARIANTS = {
         + "const a = pgTable('schools', {\n  id: serial(),\n  cms_id: integer().unique(),\n  short_name: text(),\n});\n",
     ),
     "columns from elsewhere among them": (
-        IMPORTED + "const a = pgTable('schools', {\n  ...common,\n  id: serial(),\n  ...timestamps,\n} satisfies Columns);\n",
+        IMPORTED
+        + "const a = pgTable('schools', {\n  ...common,\n  id: serial(),\n  ...timestamps,\n} satisfies Columns);\n",
         IMPORTED
         + "const a = pgTable('schools', {\n  ...common,\n  id: serial(),\n  cmsId: integer().unique(),\n  ...timestamps,\n} satisfies Columns);\n",
     ),
@@ -234,7 +240,7 @@ def test_line_ends_and_the_byte_order_mark_stay(app: App, variant: str) -> None:
 
 
 def test_every_variant_of_the_sample_application_gets_its_column() -> None:
-    plan = make_plan([SAMPLE_APP / "src"], core(*NAMES))
+    plan = make_plan([SAMPLE_APP / "src"], core(*CORE_TABLES))
     added = [line for line in unified(plan.changes, plan.folder) if line.startswith("+") and "cmsId" in line]
     assert len(added) == 12
     assert len(plan.changes) == 4
@@ -249,7 +255,7 @@ def test_every_variant_of_the_sample_application_gets_its_column() -> None:
 def test_the_diff_is_one_that_git_applies(tmp_path: Path) -> None:
     copy = tmp_path / "app"
     subprocess.run(["cp", "-r", SAMPLE_APP, copy], check=True)
-    plan = make_plan([copy / "src"], core(*NAMES))
+    plan = make_plan([copy / "src"], core(*CORE_TABLES))
     diff = "".join(unified(plan.changes, plan.folder))
     subprocess.run(["git", "apply", "--unidiff-zero", "-"], input=diff.encode(), cwd=copy, check=True)
     assert {change.path: change.path.read_bytes() for change in plan.changes} == {c.path: c.after for c in plan.changes}
@@ -280,7 +286,10 @@ def test_a_table_that_shows_no_style_follows_the_others_of_its_file(app: App) ->
 
 def test_the_table_may_be_in_a_schema_made_in_another_file(app: App) -> None:
     app.write("db.ts", "import { pgSchema } from 'drizzle-orm/pg-core';\nexport const uni = pgSchema('uni');\n")
-    path = app.write("schools.ts", "import { uni as u } from './db';\nexport const s = u.table('schools', (t) => ({ id: t.serial() }));\n")
+    path = app.write(
+        "schools.ts",
+        "import { uni as u } from './db';\nexport const s = u.table('schools', (t) => ({ id: t.serial() }));\n",
+    )
     plan = app.plan(*core("schools", schema="uni"))
     assert [change.path for change in plan.changes] == [path]
     assert plan.targets[0].relation == '"uni"."schools"'
@@ -302,12 +311,17 @@ def test_a_factory_made_in_another_file_is_followed(app: App) -> None:
         "make.ts",
         "import { pgTableCreator } from 'drizzle-orm/pg-core';\nexport const make = pgTableCreator((n) => 'uni_' + n);\n",
     )
-    path = app.write("schools.ts", "import { make } from './make';\nexport default make('schools', (t) => ({ id: t.serial() }));\n")
+    path = app.write(
+        "schools.ts", "import { make } from './make';\nexport default make('schools', (t) => ({ id: t.serial() }));\n"
+    )
     assert [change.path for change in app.plan(*core("uni_schools")).changes] == [path]
 
 
 def test_what_is_not_drizzles_is_left_alone(app: App) -> None:
-    app.write("log.ts", "console.table('schools', { id: 1 });\nfunction pgTable(a: string, b: object) {}\npgTable('schools', { id: 1 });\n")
+    app.write(
+        "log.ts",
+        "console.table('schools', { id: 1 });\nfunction pgTable(a: string, b: object) {}\npgTable('schools', { id: 1 });\n",
+    )
     app.write("node_modules/x/schema.ts", HEAD + SCHOOLS)
     app.write(".cache/schema.ts", HEAD + SCHOOLS)
     app.write("schema.d.ts", HEAD + SCHOOLS)
@@ -315,7 +329,9 @@ def test_what_is_not_drizzles_is_left_alone(app: App) -> None:
 
 
 def test_a_key_that_is_not_called_id_is_followed(app: App) -> None:
-    after = app.edited(IMPORTED + "const a = pgTable('schools', { no: serial(), b: text() });\n", *core("schools", id_column="no"))
+    after = app.edited(
+        IMPORTED + "const a = pgTable('schools', { no: serial(), b: text() });\n", *core("schools", id_column="no")
+    )
     assert "no: serial(), cmsId: integer().unique(), b" in after
 
 
@@ -483,14 +499,14 @@ def test_mode_and_links_stay(app: App, tmp_path: Path) -> None:
     assert link.is_symlink()
     assert "cmsId" in real.read_text()
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
-    assert sorted(os.listdir(tmp_path)) == ["app", "elsewhere.ts"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["app", "elsewhere.ts"]
 
 
 def test_a_file_system_without_links_will_do(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(files.os, "link", refuse)
+    monkeypatch.setattr("os.link", refuse)
     assert "cmsId" in app.edited(HEAD + SCHOOLS)
 
 
@@ -505,10 +521,19 @@ def test_a_bigint_project_is_refused(app: App) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("drizzle.config.ts", "export default { dialect: 'postgresql', schema: 'src', casing: 'snake_case', out: 'm' };"),
-        ("drizzle.config.js", "const c = { dialect: 'postgresql', 'schema': 'src', casing: `snake_case`, out: 'm' };\nmodule.exports = c;"),
+        (
+            "drizzle.config.ts",
+            "export default { dialect: 'postgresql', schema: 'src', casing: 'snake_case', out: 'm' };",
+        ),
+        (
+            "drizzle.config.js",
+            "const c = { dialect: 'postgresql', 'schema': 'src', casing: `snake_case`, out: 'm' };\nmodule.exports = c;",
+        ),
         ("drizzle.config.json", '{"dialect": "postgresql", "schema": "src", "casing": "snake_case", "out": "m"}'),
-        ("drizzle.config.ts", "const out = 'm'; const casing = 'snake_case';\nexport default defineConfig({ dialect: d, schema: s, out, casing });"),
+        (
+            "drizzle.config.ts",
+            "const out = 'm'; const casing = 'snake_case';\nexport default defineConfig({ dialect: d, schema: s, out, casing });",
+        ),
     ],
 )
 def test_the_configuration_is_read_in_every_form(app: App, name: str, text: str) -> None:
@@ -611,7 +636,9 @@ def test_a_migration_filled_in_by_hand_is_left_alone(app: App) -> None:
 
 
 def test_tables_made_with_the_column_need_nothing(app: App) -> None:
-    migration(app, 'CREATE TABLE "schools" (\n\t"id" serial,\n\t"cms_id" integer,\n\tCONSTRAINT "x" UNIQUE("cms_id")\n);')
+    migration(
+        app, 'CREATE TABLE "schools" (\n\t"id" serial,\n\t"cms_id" integer,\n\tCONSTRAINT "x" UNIQUE("cms_id")\n);'
+    )
     assert app.plan().changes == ()
     assert "creates 1 core table with cms_id" in app.plan().notes[-1]
 
@@ -619,9 +646,15 @@ def test_tables_made_with_the_column_need_nothing(app: App) -> None:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        (GENERATED + '--> statement-breakpoint\nALTER TABLE "x" ADD COLUMN "y" text;', "holds more than the cms_id of core tables"),
-        (GENERATED.replace("schools", "xx") + "--> statement-breakpoint\n" + GENERATED, "for xx, which is no core table"),
-        (GENERATED.split("-->")[0], "but no unique constraint on it"),
+        (
+            GENERATED + '--> statement-breakpoint\nALTER TABLE "x" ADD COLUMN "y" text;',
+            "holds more than the cms_id of core tables",
+        ),
+        (
+            GENERATED.replace("schools", "xx") + "--> statement-breakpoint\n" + GENERATED,
+            "for xx, which is no core table",
+        ),
+        (GENERATED.partition("-->")[0], "but no unique constraint on it"),
         (
             GENERATED + GENERATED.replace("schools", "other") + 'UPDATE "other" SET "cms_id" = "id";',
             "fills cms_id of some tables, but not of schools",

@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,14 @@ from driver import bootstrap, interpreter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PARTS = ("scripts", "offline_packages", "requirements.txt", "constraints.txt", "packages.yml", "package-lock.yml")
+PARTS: tuple[str, ...] = (
+    "scripts",
+    "offline_packages",
+    "requirements.txt",
+    "constraints.txt",
+    "packages.yml",
+    "package-lock.yml",
+)
 PARTS += ("profiles.example.yml", "dbt_project.yml")
 UNREACHABLE = "http://127.0.0.1:9/"
 FIRST_USE = "First use"
@@ -189,7 +197,7 @@ def test_an_old_python_understands_what_it_is_told(path: str) -> None:
 
 @pytest.mark.parametrize("version", [(3, 9, 18), (3, 14, 0)])
 def test_unsupported_python(monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int]) -> None:
-    monkeypatch.setattr(interpreter.sys, "version_info", version)
+    monkeypatch.setattr(sys, "version_info", version)
     monkeypatch.setattr(interpreter, "which", lambda _: None)
     with pytest.raises(SystemExit, match=r"needs Python 3\.10 to 3\.13 and found " + ".".join(map(str, version))):
         interpreter.use_supported()
@@ -213,8 +221,8 @@ def test_another_python_is_used_if_there_is_one(monkeypatch: pytest.MonkeyPatch,
         started.append(command)
         raise SystemExit
 
-    monkeypatch.setattr(interpreter.sys, "version_info", (3, 9, 0))
-    monkeypatch.setattr(interpreter.os, "execv", execv)
+    monkeypatch.setattr(sys, "version_info", (3, 9, 0))
+    monkeypatch.setattr(os, "execv", execv)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["scripts/cmsid", "doctor"])
     with pytest.raises(SystemExit):
@@ -321,6 +329,33 @@ def test_environment_is_made_anew_when_it_is_out_of_date(
     moved.python.symlink_to("/bin/sh")
     assert is_made(moved)
     assert len(restarts) == 5
+
+
+def test_environment_of_ones_own_is_left_as_it_is(
+    in_process: bootstrap.Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(bootstrap.SKIP, "1")
+    bootstrap.enter(in_process)
+    assert not in_process.directory.exists()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_one_waits_for_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    held, released = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with bootstrap.exclusive():
+            held.set()
+            released.wait(10)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    assert held.wait(10)
+    threading.Timer(0.5, released.set).start()
+    with bootstrap.exclusive():
+        assert released.is_set()
+    other.join()
+    assert "waiting for it" in capsys.readouterr().err
 
 
 def test_terminal_sees_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,12 +26,12 @@ STATE = """
 select d.datname, pg_get_userbyid(d.datdba), pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.datconnlimit,
     d.datallowconn, d.datistemplate, shobj_description(d.oid, 'pg_database'),
     (
-        select string_agg(format('%s %s %s', a.grantee::regrole, a.privilege_type, a.is_grantable), ', ' order by 1)
+        select array_agg(format('%%s %%s %%s', a.grantee::regrole, a.privilege_type, a.is_grantable) order by a::text)
         from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) as a
     ),
     (
-        select string_agg(format('%s %s', s.setrole::regrole, s.setconfig), ', ' order by s.setrole)
-        from pg_db_role_setting as s where s.setdatabase = d.oid
+        select array_agg(format('%%s %%s', s.setrole::regrole, c) order by s.setrole, c)
+        from pg_db_role_setting as s cross join unnest(s.setconfig) as c where s.setdatabase = d.oid
     )
 from pg_database as d
 where d.datname = %s
@@ -76,7 +76,8 @@ def faulty_restore(
     Args:
         connection: the database.
         directory: the folder of all backups.
-        step: the journal's name of the step; `loading` is the first moment pg_restore runs.
+        step: the journal's name of the step; `loading` is the first moment pg_restore runs, `committed` the one
+            after an in-place restore was committed.
         victim: the process to kill, with its children; 0 is the restoring process itself, -1 its pg_restore.
         in_place: whether to restore in place.
     """

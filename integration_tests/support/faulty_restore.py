@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from driver.backup import archive, journal, restore, store
+from driver.backup import archive, in_place, journal, restore, store
 from driver.errors import Problem
 from driver.profile import Connection
 
@@ -34,7 +34,7 @@ def main() -> int:
 
 def _arrange(step: str, victim: int) -> None:
     """Have the victim killed once the step is written, or while pg_restore runs."""
-    record, load = journal.record, archive.restore
+    record, load, completing = journal.record, archive.restore, in_place._complete
 
     def recording(folder: Path, made: journal.Journal, done: str, side_oid: int | None = None) -> journal.Journal:
         written = record(folder, made, done, side_oid)
@@ -48,7 +48,13 @@ def _arrange(step: str, victim: int) -> None:
 
         load(*arguments, **{**options, "progress": at_first_word})
 
-    journal.record = recording
+    def counting(*arguments: Any) -> Any:
+        _kill(victim)
+        return completing(*arguments)
+
+    journal.record = recording  # type: ignore[assignment]
+    if step == "committed":
+        in_place._complete = counting  # type: ignore[assignment]
     if step == "loading":
         archive.restore = loading
 

@@ -113,7 +113,7 @@ def rows_of(connection: psycopg.Connection[Any], schema: str, table: str, column
         "select count(*) || ' ' || md5(coalesce(string_agg(r, E'\\n' order by r), ''))"
         " from (select {} as r from only {} as t) as rows"
     )
-    found = connection.execute(query.format(sql.SQL(columns), sql.Identifier(schema, table))).fetchone()  # type: ignore[arg-type]
+    found = connection.execute(query.format(sql.SQL(columns), sql.Identifier(schema, table))).fetchone()
     assert found is not None
     return str(found[0])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -78,10 +79,10 @@ class SampleApp:
         assert self.generate("first")
         journal: dict[str, Any] = json.loads((self.migrations / "meta" / "_journal.json").read_text())
         registry.execute("create schema drizzle")
-        registry.execute("create table drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)")
-        registry.execute(
-            "insert into drizzle.__drizzle_migrations (hash, created_at) values ('first', %s)", [journal["entries"][0]["when"]]
-        )
+        ledger = "drizzle.__drizzle_migrations"
+        registry.execute(f"create table {ledger} (id serial primary key, hash text not null, created_at bigint)")
+        run = journal["entries"][0]["when"]
+        registry.execute(f"insert into {ledger} (hash, created_at) values ('first', %s)", [run])
 
     def migrate(self, registry: Registry) -> subprocess.CompletedProcess[str]:
         """Run the migrations with drizzle-orm's own migrator."""
@@ -103,7 +104,7 @@ class SampleApp:
         statements = re.findall(r"^[A-Z]+ .*;$", shown, re.MULTILINE)
         # drizzle-kit reads the columns of a constraint in whatever order the server gives them, so that it finds a
         # difference in any constraint on several columns, now and then.
-        several = {name for name in re.findall(r'ADD CONSTRAINT (".*?") UNIQUE\("[^)]*,', shown)}
+        several = set(re.findall(r'ADD CONSTRAINT (".*?") UNIQUE\("[^)]*,', shown))
         return [s for s in statements if not any(f"CONSTRAINT {name}" in s for name in several)]
 
     def _run(self, *command: str) -> str:
@@ -112,8 +113,6 @@ class SampleApp:
         return run.stdout
 
     def _start(self, *command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        import os
-
         return subprocess.run(
             command,
             cwd=self.folder,

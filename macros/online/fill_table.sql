@@ -18,7 +18,7 @@
         {%- if now['state'] == 'marked' -%}
             {%- do slices.append(now) -%}
             {%- if limit -%}
-                {%- set early = (now['rows_filled'] - begun['rows_filled']) / limit - (now['clock'] - begun['clock']) -%}
+                {%- set early = (now['rows_filled'] - begun['rows_filled']) | float / limit - (now['clock'] - begun['clock']) | float -%}
                 {%- if early > 0 -%}
                     {%- do run_query('select pg_sleep(' ~ [early, 1.0] | min ~ ')') -%}
                 {%- endif -%}

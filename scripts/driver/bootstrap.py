@@ -45,6 +45,9 @@ RUNTIME = Environment(ROOT / ".venv", ROOT / "requirements.txt", ROOT / "constra
 DEVELOPMENT = Environment(
     ROOT / ".venv-dev", ROOT / "requirements-dev.txt", ROOT / "constraints-dev.txt", "the tests and linters"
 )
+BENCHMARK = Environment(
+    ROOT / ".venv-bench", ROOT / "requirements-bench.txt", ROOT / "constraints-bench.txt", "the benchmark"
+)
 
 
 def enter(environment: Environment) -> None:
@@ -85,20 +88,9 @@ def _restart(environment: Environment) -> NoReturn:
     """Run the same command line with the environment's Python."""
     for name in ("PYTHONHOME", "PYTHONPATH"):
         os.environ.pop(name, None)
-    command = [str(environment.python), *sys.argv]
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if os.name != "nt":
-        os.execv(command[0], command)
-    import subprocess
+    from driver.interpreter import become
 
-    # Windows has no exec: the child gets Ctrl-C as well, and the exit code is its own.
-    child = subprocess.Popen(command)
-    while True:
-        try:
-            sys.exit(child.wait())
-        except KeyboardInterrupt:
-            continue
+    become([str(environment.python), *sys.argv])
 
 
 def _make(environment: Environment) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,6 @@ import psycopg
 
 from driver import packages
 from driver.backup import pg_tools, store
-from driver.backup.fingerprints import queries as fingerprint_queries
-from driver.dbt_project import DbtProject
 from driver.errors import Problem
 from driver.estimate import Estimate, estimate, size
 from driver.facts import migration_log
@@ -27,7 +25,7 @@ from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED
 
 if TYPE_CHECKING:
-    from driver.dbt_project import CoreTable
+    from driver.dbt_project import CoreTable, DbtProject
     from driver.facts import TableLog
     from driver.profile import Connection
 
@@ -40,7 +38,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "server": ("server_version", "server_version_new", "standby", "read_only"),
     "client programs": ("no_tools",),
     "dbt profile": ("autocommit", "audit_schema_is_registry", "audit_schema", "no_temporary_tables"),
-    "dbt packages": ("no_packages",),
+    "dbt packages": (),
     "core tables": ("missing_table", "not_a_table", "inherited", "typed_table", "row_type_used", "subscribed", "locked"),
     "ownership": ("not_owner", "no_create_in_schema"),
     "ids": ("id_missing", "id_type", "id_null", "id_not_unique", "id_wider", "id_too_large", "id_is_mark", "unread"),
@@ -129,8 +127,7 @@ def _read_only(session: psycopg.Connection[Any]) -> Iterator[None]:
     """One transaction in which PostgreSQL itself refuses every change; rolled back at the end."""
     session.execute("begin transaction isolation level read committed read only")
     session.execute(
-        "select set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true),"
-        " set_config('search_path', '', true)",
+        "select set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)",
         [LONGEST_WAIT],
     )
     try:
@@ -201,7 +198,8 @@ class _Examination:
                 f"{existing} has {size(free)} free, and a backup may take {size(needed)}",
                 "make room there",
             )
-        self._found("disk", f"{size(free)} free for backups")
+        told = self.diagnosis.found.get("disk")
+        self._found("disk", f"{size(free)} free for backups" + (f"; {told}" if told else ""))
 
     # ---- the state of things
 
@@ -308,14 +306,18 @@ class _Examination:
         """Estimates, and whether the server's disk has room."""
         if not todo:
             return
-        self.diagnosis.estimates = estimate(self.session, self.project, todo)
+        try:
+            with self._savepoint():
+                self.diagnosis.estimates = estimate(self.session, self.project, todo)
+        except psycopg.errors.LockNotAvailable:
+            pass  # which table is locked has been told
         if not self.diagnosis.estimates:
             return
         free = str(self.project.var("server_disk_free")) or self._server_disk_free()
         needs = ", ".join(f"{size(e.disk_bytes)} in {mode} mode" for mode, e in self.diagnosis.estimates.items())
         if free:
             self._ask(render_macro("preflight_disk_findings", tables=todo, free_space=free))
-            self._found("disk", f"{free} free on the server's disk, needed: {needs}")
+            self._found("disk", f"{free} free on the server's disk, needed there: {needs}")
         else:
             self._add(
                 "disk_unknown",
@@ -333,10 +335,10 @@ class _Examination:
             " and (select rolsuper from pg_catalog.pg_roles where rolname = current_user)"
             " or name = 'data_directory' and pg_has_role('pg_read_all_settings', 'member')"
         )
-        # A server in a container names a folder of its own: only where the id of the cluster's file is at hand is it here.
+        # A server in a container names a folder of its own, which is not here.
         if not folder or not Path(folder).is_dir():
             return ""
-        return f"{shutil.disk_usage(folder).free // 1024} kB"
+        return f"{shutil.disk_usage(folder).free >> 20} MB"
 
     # ---- the table
 

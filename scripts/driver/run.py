@@ -282,6 +282,7 @@ class Run:
             self.result.not_compared = comparisons.not_compared(
                 session, self.connection.audit_schema, self._tables, validation, self.result.validation
             )
+        facts.of_procedure = bool(self._project.var("procedure_registry"))
         for table in facts.tables:
             table.seconds = _seconds_of(table.name, self._plan_seconds)
         self.result.cut_over_at = facts.cut_over_at
@@ -289,7 +290,7 @@ class Run:
         self.result.tables = facts.tables
         self.result.checklist = checklist_lines(facts, validation.by_line, validation.switched_off)
         self.result.beyond = validation.beyond
-        self.result.chains = list(facts.chains.values())
+        self.result.chains = list(facts.chains.values()) if facts.of_procedure else []
         for chain in self.result.chains:
             tests = [test for test in validation.by_line.get(chain.name, []) if test.status in ("passed", "failed")]
             chain.differences = sum(test.failures for test in tests) if tests else None

@@ -1,0 +1,677 @@
+"""Online mode while the application writes: who gets a cms_id, who waits, what is refused, and what others wrote."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from driver.dbt_project import CoreTable
+from driver.macro_sql import render_macro
+from driver.migration_progress import TableProgress, migration_progress
+from support import writers
+from support.local_rows import CORE_TABLES
+from support.picture import picture
+from support.registry import AUDIT_SCHEMA, OWNER, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.dbt_runner import DbtRun
+
+SUPERUSER = "postgres"
+RUNNER = "application_name = 'cms_id online migration'"
+ONLINE = ("run-operation", "add_cms_id", "--args", "{mode: online}")
+ABANDON = ("run-operation", "abandon_cms_id")
+NO_BACKUP: dict[str, Any] = {"require_backup": False}
+# dbt parses the project anew for every set of vars: so there are few.
+ONGOING = {**NO_BACKUP, "validation": "ongoing", "batch_size": 300, "rows_per_second": 6000}
+SLOW = {**NO_BACKUP, "batch_size": 200, "rows_per_second": 2000, "online_lock_attempts": 8, "max_waiting_sessions": 0}
+LONGEST_STALL = 0.2
+
+
+# ---- helpers
+
+
+def assert_all_filled(registry: Registry) -> None:
+    """Every row has its id as cms_id, no table lacks its constraint, and the audit tables say the same."""
+    for table in CORE_TABLES:
+        rows, filled = registry.rows(f"select count(*), count(*) filter (where cms_id = id) from {table}")[0]
+        assert filled == rows, f"{table}: {rows - filled} of {rows} rows have no cms_id or another one"
+        told = registry.rows(
+            "select m.state, m.rows_at_cut_over, m.rows_filled, sum(b.row_count)"
+            f" from {AUDIT_SCHEMA}.migrations as m"
+            f" left join {AUDIT_SCHEMA}.batches as b using (migration_id, table_name)"
+            " where m.table_name = %s and m.state <> 'abandoned' group by 1, 2, 3",
+            [table],
+        )
+        assert told == [("done", rows, rows, rows or None)], table
+    constraints = registry.value(
+        "select count(*) from pg_constraint where contype = 'u' and conname like '%%_cms_id_unique'"
+    )
+    assert constraints == len(CORE_TABLES)
+    assert registry.value("select count(*) from pg_index where not indisvalid") == 0
+
+
+def cms_id_columns(registry: Registry) -> int:
+    """How many tables have the column."""
+    return int(
+        registry.value(
+            "select count(*) from pg_attribute as a join pg_class as c on a.attrelid = c.oid"
+            " where a.attname = 'cms_id' and c.relkind = 'r' and c.relnamespace = 'public'::regnamespace"
+        )
+    )
+
+
+@contextlib.contextmanager
+def background(registry: Registry, *args: str, variables: dict[str, Any]) -> Iterator[list[DbtRun]]:
+    """dbt, running beside the block; what came of it is in the list afterwards."""
+    finished: list[DbtRun] = []
+    thread = threading.Thread(target=lambda: finished.append(registry.dbt(*args, variables=variables)))
+    thread.start()
+    try:
+        yield finished
+    finally:
+        thread.join(300)
+
+
+def until(condition: Any, seconds: float = 120) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def state_of(registry: Registry, table: str) -> str | None:
+    """The state of a table's migration."""
+    with contextlib.suppress(psycopg.errors.UndefinedTable):
+        rows = registry.rows(f"select state from {AUDIT_SCHEMA}.migrations where table_name = %s", [table])
+        return str(rows[-1][0]) if rows else None
+    return None
+
+
+def events(registry: Registry, event: str) -> list[tuple[Any, ...]]:
+    """(table_name, detail) of the events of a kind."""
+    return registry.rows(
+        f"select table_name, detail from {AUDIT_SCHEMA}.events where event = %s order by event_id", [event]
+    )
+
+
+@dataclass
+class Load:
+    """What the writers did.
+
+    Attributes:
+        told: their own account, see `support.writers`.
+        process: the process they run in.
+    """
+
+    process: subprocess.Popen[str]
+    told: dict[str, Any]
+
+    def stop(self) -> None:
+        """End the writers and read their account."""
+        output, _ = self.process.communicate(timeout=60)
+        self.told = json.loads(output)
+
+    def durations(self, since: float, until: float) -> list[float]:
+        """How long the statements took that ran in this time, shortest first."""
+        return sorted(took for began, took in self.told["statements"] if began + took > since and began < until)
+
+
+@contextlib.contextmanager
+def writing(registry: Registry) -> Iterator[Load]:
+    """Four writers at work on the registry for the length of the block."""
+    process = subprocess.Popen(
+        [sys.executable, str(Path(writers.__file__))],
+        env={**os.environ, **registry.environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    load = Load(process, {})
+    try:
+        yield load
+        load.stop()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def assert_exact_cut_over(registry: Registry, load: Load, before: dict[str, set[int]]) -> None:
+    """Every row is what the writers say it must be, cms_id included."""
+    for table in CORE_TABLES:
+        expected: dict[int, int | None]
+        inserted = {int(row_id): after for row_id, after in load.told["inserted"].get(table, {}).items()}
+        deleted = set(load.told["deleted"].get(table, []))
+        expected = {row_id: row_id for row_id in before[table] - deleted}
+        expected |= {row_id: None if after else row_id for row_id, after in inserted.items() if row_id not in deleted}
+        assert dict(registry.rows(f"select id, cms_id from {table}")) == expected, table
+        if table in writers.TABLES:
+            column = writers.TABLES[table][0]
+            values = {int(row_id): value for row_id, value in load.told["values"][table].items()}
+            found = dict(registry.rows(f"select id, {column} from {table} where id = any(%s)", [list(values)]))
+            assert found == values, f"{table}: a write of the application was lost"
+
+
+def ids_of(registry: Registry) -> dict[str, set[int]]:
+    """The ids of every core table."""
+    return {table: {row[0] for row in registry.rows(f"select id from {table}")} for table in CORE_TABLES}
+
+
+# ---- while nobody writes
+
+
+def test_a_quiet_registry_ends_as_in_window_mode(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    run = registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
+
+    assert "table 10 of 12, student_modules: " in run.output
+    assert f"{registry.counts['student_modules']} of {registry.counts['student_modules']} rows" in run.output
+    assert_all_filled(registry)
+    assert events(registry, "other writes") == []
+    registry.dbt_ok("build", variables=NO_BACKUP)
+    with registry.connect(SUPERUSER) as connection:
+        before = picture(connection)
+    again = registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
+    assert "nothing to do" in again.output
+    with registry.connect(SUPERUSER) as connection:
+        assert picture(connection) == before
+
+
+def test_the_dry_run_prints_a_script_that_does_it(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    with registry.connect(SUPERUSER) as connection:
+        before = picture(connection)
+    printed = registry.dbt_ok(
+        "--quiet", "run-operation", "add_cms_id", "--args", "{mode: online, dry_run: true}", variables=NO_BACKUP
+    ).output
+    with registry.connect(SUPERUSER) as connection:
+        assert picture(connection) == before
+    psql = registry.server.programs / "psql"
+    script = registry.runner.folder / "plan.sql"
+    script.write_text(printed)
+    subprocess.run(
+        [str(psql), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(script)],
+        env={**os.environ, **registry.environment},
+        check=True,
+        capture_output=True,
+    )
+    assert_all_filled(registry)
+
+
+@pytest.mark.one_major
+def test_build_refuses_rather_than_lock(baselined_registry: Registry) -> None:
+    run = baselined_registry.dbt("build", variables={**NO_BACKUP, "mode": "online"})
+    assert not run.success
+    assert "dbt run-operation add_cms_id first" in run.output
+    assert cms_id_columns(baselined_registry) == 0
+
+
+@pytest.mark.one_major
+def test_nothing_begins_without_a_baseline(registry: Registry) -> None:
+    run = registry.dbt(*ONLINE, variables=NO_BACKUP)
+    assert not run.success
+    assert "there is no baseline" in run.output
+    assert cms_id_columns(registry) == 0
+
+
+# ---- while the application writes
+
+
+@pytest.mark.slow
+def test_four_writers_see_no_more_than_a_hitch(baselined_registry: Registry) -> None:
+    """Exact cut-over, no failed write, and no long wait: measured beside the same load alone."""
+    registry = baselined_registry
+    before = ids_of(registry)
+    with writing(registry) as load:
+        until(
+            lambda: registry.value("select count(*) from pg_stat_activity where application_name like 'writer %%'") == 4
+        )
+        began = time.time()
+        time.sleep(4)
+        marked = time.time()
+        run = registry.dbt_ok(*ONLINE, variables=ONGOING)
+        ended = time.time()
+        time.sleep(0.5)
+    assert load.told["failures"] == []
+    assert_exact_cut_over(registry, load, before)
+    flags = [after for rows in load.told["inserted"].values() for after in rows.values()]
+    assert any(flags), "no row was inserted after the cut-over"
+    assert not all(flags), "no row was inserted before the cut-over"
+
+    alone, beside = load.durations(began, marked), load.durations(marked, ended)
+    for name, durations in (("alone", alone), ("beside the migration", beside)):
+        print(
+            f"{name}: {len(durations)} statements, median {1000 * durations[len(durations) // 2]:.1f} ms,"
+            f" 99 % {1000 * durations[len(durations) * 99 // 100]:.1f} ms, longest {1000 * durations[-1]:.1f} ms"
+        )
+    print(events(registry, "marked")[0][1])
+    assert beside[len(beside) * 99 // 100] < LONGEST_STALL
+    # a busy machine stalls writers by itself: what counts is what the migration adds
+    assert beside[-1] < LONGEST_STALL + alone[-1]
+
+    told = dict(events(registry, "other writes"))
+    assert set(told) <= set(writers.TABLES)
+    assert "added after it" in told["student_modules"]
+    assert "changed" in told["student_modules"]
+    assert "written by other sessions since the baseline" in run.output
+    assert registry.value(f"select bool_and(fingerprint_before = fingerprint_after) from {AUDIT_SCHEMA}.batches"), (
+        "a batch changed another column"
+    )
+    ongoing = registry.dbt("test", "--select", "tag:ongoing", variables=ONGOING)
+    assert ongoing.failed_names == set()
+    assert ongoing.of_status("pass")
+
+
+@pytest.mark.one_major
+def test_a_row_that_others_changed_or_deleted_meanwhile(baselined_registry: Registry) -> None:
+    """By hand and in order, what the writers do at random."""
+    registry = baselined_registry
+    ids = [row[0] for row in registry.rows("select id from student_education order by id")]
+    moved = registry.value(
+        "select max(id) from student_modules where id not in (select student_module_id from assessment_marks)"
+    )
+    with background(registry, *ONLINE, variables=SLOW) as finished:
+        until(lambda: state_of(registry, "student_education") == "marked")  # all tables at once; its turn is the ninth
+        with registry.connect() as connection, connection.transaction():
+            connection.execute("update student_education set school_name = 'changed' where id = %s", [ids[-1]])
+            connection.execute("delete from student_education where id = %s", [ids[-2]])
+            connection.execute("update student_education set id = %s where id = %s", [min(ids) - 1000, ids[-3]])
+            connection.execute("delete from student_education where id = %s", [ids[-4]])
+            connection.execute(
+                "insert into student_education (id, std_no, school_name) select %s, min(std_no), 'again' from students",
+                [ids[-4]],
+            )
+        until(
+            lambda: registry.value(
+                f"select rows_filled from {AUDIT_SCHEMA}.migrations where table_name = 'student_modules'"
+            )
+        )
+        registry.execute("update student_modules set id = -5 where id = %s", [moved])  # behind the cursor's back
+    assert finished[0].success, finished[0].output
+    assert registry.value("select cms_id from student_modules where id = -5") == -5
+    found = dict(registry.rows("select id, cms_id from student_education"))
+    assert found[ids[-1]] == ids[-1]
+    assert ids[-2] not in found
+    assert found[min(ids) - 1000] == min(ids) - 1000
+    assert found[ids[-4]] is None
+    told = dict(events(registry, "other writes"))["student_education"]
+    assert f"1 deleted and added again under the same id (ids {ids[-4]})" in told
+    assert f"2 deleted (ids {ids[-3]}, {ids[-2]})" in told
+
+
+@pytest.mark.one_major
+def test_throttle_and_pause_hold_nothing(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    blocker = registry.connect()
+    waiter = registry.connect()
+    registry.execute("create table elsewhere ()")
+    blocker.execute("begin")
+    blocker.execute("lock table elsewhere")
+    waiting = threading.Thread(target=lambda: waiter.execute("select * from elsewhere"))
+    waiting.start()
+    seen: list[tuple[Any, ...]] = []
+    began = time.monotonic()
+    with background(registry, *ONLINE, variables=SLOW) as finished:
+        until(lambda: state_of(registry, "module_prerequisites") == "marked")
+        with registry.connect(SUPERUSER) as connection:
+            while time.monotonic() - began < 180 and not finished:
+                seen += connection.execute(
+                    "select backend_xid is not null or state = 'idle in transaction',"
+                    " now() - xact_start > interval '1.5 s',"
+                    " (select count(*) from pg_locks as l"
+                    "  where l.pid = a.pid and l.relation::regclass::text = any(%s)),"
+                    f" query like '%%pg_sleep%%' from pg_stat_activity as a where {RUNNER}".encode(),
+                    [list(CORE_TABLES)],
+                ).fetchall()
+                if len(seen) == 60:
+                    blocker.execute("rollback")
+                time.sleep(0.02)
+    waiting.join()
+    asleep = [row for row in seen if row[3] and not row[0]]
+    assert asleep, "it never paused"
+    assert not any(row[1] for row in seen), "a transaction stayed open"
+    assert not any(row[2] for row in asleep), "a pause held a lock on a table"
+    run = finished[0]
+    assert run.success, run.output
+    assert "1 sessions wait" in run.output
+    rows = registry.counts["student_modules"]
+    rates = registry.value(
+        f"select {rows} / extract(epoch from max(filled_at) - min(filled_at)) from {AUDIT_SCHEMA}.batches"
+        " where table_name = 'student_modules'"
+    )
+    assert rates < 2000 * 1.3
+    assert_all_filled(registry)
+
+
+@pytest.mark.one_major
+def test_progress_is_told_while_it_runs(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    with registry.connect() as connection:
+        assert not migration_progress(connection, AUDIT_SCHEMA)
+        seen: list[TableProgress] = []
+        holder = registry.connect()
+        holder.execute("begin isolation level repeatable read")
+        holder.execute("create table something ()")
+        with background(registry, *ONLINE, variables=SLOW) as finished:
+            began = time.monotonic()
+            until(lambda: state_of(registry, "module_prerequisites") == "backfilled")
+            until(lambda: bool(connection.execute("select 1 from pg_stat_progress_create_index").fetchone()))
+            building = next(t for t in migration_progress(connection, AUDIT_SCHEMA) if t.index_phase)
+            holder.execute("rollback")
+            while not finished and time.monotonic() - began < 180:
+                seen += [table for table in migration_progress(connection, AUDIT_SCHEMA) if table.rows_per_second]
+                time.sleep(0.05)
+        assert building.table_name == "module_prerequisites"
+        assert "waits for 1 open transactions" in str(building)
+        part = [table for table in seen if table.table_name == "student_modules" and table.state == "marked"]
+        assert part
+        assert all(0 < table.rows_filled <= (table.rows_at_cut_over or 0) for table in part)
+        assert any(table.seconds_left for table in part)
+        assert " rows/s, " in str(part[0])
+        assert str(migration_progress(connection, AUDIT_SCHEMA)[0]) == "module_prerequisites: done"
+
+
+# ---- locks
+
+
+@pytest.mark.one_major
+def test_a_lock_that_stays_at_the_cut_over_is_named(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    with registry.connect(application_name="somebody reads") as connection:
+        pid = connection.info.backend_pid
+        connection.execute("begin")
+        connection.execute("select * from programs limit 1")
+        run = registry.dbt(*ONLINE, variables=SLOW)
+    assert not run.success
+    assert f"session {pid} of {OWNER}" in run.output
+    assert "somebody reads" in run.output
+    assert "Nothing was changed" in run.output
+    assert cms_id_columns(registry) == 0
+    registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
+    assert_all_filled(registry)
+
+
+@pytest.mark.one_major
+def test_a_row_lock_that_stays_is_named_and_all_is_kept(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    last = registry.value("select max(id) from student_modules")
+    with registry.connect(application_name="somebody edits") as connection:
+        with background(registry, *ONLINE, variables=SLOW) as finished:
+            until(lambda: state_of(registry, "student_modules") == "marked")  # the cut-over wants the table itself
+            connection.execute("begin")
+            connection.execute("update student_modules set marks = '1' where id = %s", [last])
+        run = finished[0]
+        assert not run.success
+        assert "somebody edits" in run.output
+        assert "Everything done so far is kept" in run.output
+        rows, filled = registry.rows("select count(*), count(*) filter (where cms_id = id) from student_modules")[0]
+        assert 0 < filled < rows
+        connection.execute("commit")
+    run = registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
+    assert "going on with the migration that was begun" in run.output
+    assert_all_filled(registry)
+    assert "1 changed" in dict(events(registry, "other writes"))["student_modules"]
+
+
+@pytest.mark.one_major
+def test_a_lock_that_stays_at_the_constraint_is_named(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    with registry.connect(application_name="somebody reads") as connection:
+        with background(registry, *ONLINE, variables=SLOW) as finished:
+            until(lambda: state_of(registry, "schools") == "marked")
+            connection.execute("begin")
+            connection.execute("select * from schools limit 1")
+        assert not finished[0].success
+        assert "schools could not be locked" in finished[0].output
+        assert "somebody reads" in finished[0].output
+        assert state_of(registry, "schools") == "indexed"
+    registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
+    assert_all_filled(registry)
+
+
+@pytest.mark.one_major
+def test_the_second_of_two_runners_is_told(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    with background(registry, *ONLINE, variables=SLOW) as finished:
+        until(lambda: state_of(registry, "student_modules") == "marked")
+        pid = registry.value(f"select pid from pg_stat_activity where {RUNNER}")
+        second = registry.start_dbt(*ONLINE, variables=NO_BACKUP)
+        output, _ = second.communicate(timeout=60)
+        assert second.returncode == 1, output
+        assert f"session {pid} of {OWNER} (cms_id online migration, since 20" in output
+        snapshot = registry.start_dbt("snapshot", variables=NO_BACKUP)
+        output, _ = snapshot.communicate(timeout=60)
+        assert snapshot.returncode == 1, output
+        assert "an online migration is running" in output
+    assert finished[0].success
+    assert_all_filled(registry)
+
+
+# ---- what is refused before anything is touched
+
+REFUSALS = {
+    "update trigger": (
+        (
+            "create function touch() returns trigger language plpgsql as"
+            " $$ begin new.created_at := now(); return new; end $$;"
+            " create trigger touched before update on student_modules for each row execute function touch()"
+        ),
+        "student_modules has the UPDATE trigger touched",
+    ),
+    "row security": (
+        "alter table schools enable row level security; alter table schools force row level security",
+        "row level security hides rows of schools",
+    ),
+    "update rule": ("create rule keep as on update to schools do also nothing", "schools has the rule keep on UPDATE"),
+    "inheritance": (
+        "create table more_schools () inherits (schools)",
+        "schools is a partition, or inherits from or to more_schools",
+    ),
+    "id is the mark": (
+        "insert into schools (id, code, name) values (-2147483648, 'low', 'Lowest')",
+        "schools has a row with the id -2147483648",
+    ),
+    "id too large": (
+        (
+            "alter table schools alter column id type bigint;"
+            " insert into schools (id, code, name) values (2147483648, 'big', 'Big')"
+        ),
+        "the ids of schools reach from",
+    ),
+    "id not unique": (
+        "alter table next_of_kins drop constraint next_of_kins_pkey",
+        "next_of_kins.id has no unique index",
+    ),
+    "id may be null": (
+        (
+            "alter table next_of_kins drop constraint next_of_kins_pkey; create unique index on next_of_kins (id);"
+            " alter table next_of_kins alter column id drop not null"
+        ),
+        "next_of_kins.id may be NULL",
+    ),
+    "name taken": ("create table schools_cms_id_unique ()", "the name schools_cms_id_unique is taken"),
+    "cms_id of its own": ("alter table schools add column cms_id text", "schools has a column cms_id"),
+    "published": ("create publication everything for table schools", "schools is in the publication everything"),
+    "partitioned": (
+        ("alter table next_of_kins rename to old_kins;"
+        " create table next_of_kins (like old_kins) partition by range (id)"),
+        "next_of_kins is a partitioned table",
+    ),
+    "view": (
+        "alter table next_of_kins rename to old_kins; create view next_of_kins as select * from old_kins",
+        "next_of_kins is a view",
+    ),
+    "missing": ("alter table next_of_kins rename to old_kins", "there is no table public.next_of_kins"),
+}
+
+
+@pytest.mark.one_major
+def test_refusals_come_with_their_reason_and_touch_nothing(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    tables = [CoreTable(table, "public", table, "id", f"{table}_cms_id_unique") for table in CORE_TABLES]
+    with registry.connect(autocommit=False) as connection:
+        assert connection.execute(render_macro("preflight_findings", tables=tables).encode()).fetchall() == []
+        assert connection.execute(render_macro("preflight_id_findings", tables=tables).encode()).fetchall() == []
+    for name, (statement, message) in REFUSALS.items():
+        # all of them by the shared query, in a transaction that is undone
+        with registry.connect(SUPERUSER, autocommit=False) as connection:
+            connection.execute(statement.encode())
+            connection.execute(f"set local role {OWNER}".encode())
+            if name.startswith("id ") and name not in ("id not unique", "id may be null"):
+                query = render_macro("preflight_id_findings", tables=tables)
+            else:
+                query = render_macro("preflight_findings", tables=tables)
+            found = connection.execute(query.encode()).fetchall()
+            connection.rollback()
+        details = [row[3] for row in found if row[2] in ("online", "both")]
+        assert any(message in detail for detail in details), (name, found)
+
+
+@pytest.mark.one_major
+@pytest.mark.parametrize("name", ["update trigger", "row security", "id is the mark"])
+def test_the_command_refuses_in_the_same_words(baselined_registry: Registry, name: str) -> None:
+    registry = baselined_registry
+    statement, message = REFUSALS[name]
+    registry.execute(statement)
+    with registry.connect(SUPERUSER) as connection:
+        before = picture(connection)
+    run = registry.dbt(*ONLINE, variables=NO_BACKUP)
+    assert not run.success
+    assert message in run.output
+    with registry.connect(SUPERUSER) as connection:
+        assert picture(connection) == before
+
+
+@pytest.mark.one_major
+def test_triggers_for_other_columns_do_not_matter_and_others_may_be_allowed(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    registry.execute(
+        "create function touch() returns trigger language plpgsql as"
+        " $$ begin new.created_at := '2000-01-01'; return new; end $$;"
+        " create trigger of_marks before update of marks on student_modules for each row execute function touch();"
+        " create trigger switched_off before update on schools for each row execute function touch();"
+        " alter table schools disable trigger switched_off;"
+        " create trigger any_column before update on programs for each row execute function touch()"
+    )
+    refused = registry.dbt(*ONLINE, variables=NO_BACKUP)
+    assert "programs has the UPDATE trigger any_column" in refused.output
+    assert "of_marks" not in refused.output
+    assert "switched_off" not in refused.output
+    registry.dbt_ok(*ONLINE, variables={**NO_BACKUP, "allow_update_triggers": True})
+    assert_all_filled(registry)
+    touched = registry.rows("select count(*), count(*) filter (where created_at = '2000-01-01') from programs")[0]
+    assert touched[0] == touched[1]
+    assert registry.value("select count(*) from student_modules where created_at = '2000-01-01'") == 0
+    assert registry.rows(
+        f"select distinct table_name from {AUDIT_SCHEMA}.batches where fingerprint_before <> fingerprint_after"
+    ) == [("programs",)]
+
+
+@pytest.mark.one_major
+def test_a_trigger_that_comes_later_is_caught_by_the_batch(baselined_registry: Registry) -> None:
+    """What preflight did not see, the fingerprint of the batch does; that batch is undone, the others stay."""
+    registry = baselined_registry
+    with background(registry, *ONLINE, variables=SLOW) as finished:
+        until(lambda: state_of(registry, "student_modules") == "marked" and state_of(registry, "schools") == "done")
+        registry.execute(
+            "create function touch() returns trigger language plpgsql as $$ begin new.marks := '0'; return new; end $$;"
+            " create trigger touched before update on student_modules for each row execute function touch()"
+        )
+    assert not finished[0].success
+    assert "other columns changed" in finished[0].output
+    assert (
+        registry.value(
+            f"select count(*) from student_modules as s"
+            f" join {AUDIT_SCHEMA}.baseline_rows_student_modules as b using (id)"
+            " where s.marks is distinct from b.marks"
+        )
+        == 0
+    )
+    registry.execute("drop trigger touched on student_modules")
+    registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
+    assert_all_filled(registry)
+
+
+# ---- awkward tables
+
+
+@pytest.mark.one_major
+def test_cycles_gaps_dead_rows_and_negative_ids(registry: Registry) -> None:
+    registry.execute(
+        "alter table structures add column first_semester integer references structure_semesters (id);"
+        " update structures as s set first_semester"
+        " = (select min(id) from structure_semesters where structure_id = s.id);"
+        " update next_of_kins set id = -id;"
+        " update student_education set id = id * 10000000 where id < 200;"
+        " update student_modules set marks = marks; update student_modules set marks = marks;"
+        " delete from student_modules where id % 7 = 0;"
+        " insert into schools (id, code, name) values"
+        " (-2147483647, 'low', 'Lowest'), (2147483647, 'high', 'Highest'), (0, 'zero', 'Zero')"
+    )
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
+    assert_all_filled(registry)
+    registry.dbt_ok("test", variables=NO_BACKUP)
+
+
+@pytest.mark.one_major
+def test_empty_tables_and_bigint_ids(registry: Registry) -> None:
+    registry.execute("truncate next_of_kins; alter table student_education alter column id type bigint")
+    registry.execute(
+        "insert into student_education (id, std_no, school_name) select 5000000000, min(std_no), 'far' from students"
+    )
+    variables = {**NO_BACKUP, "cms_id_type": "bigint"}
+    registry.dbt_ok("snapshot", variables=variables)
+    assert "set var cms_id_type to bigint" in registry.dbt(*ONLINE, variables=NO_BACKUP).output
+    registry.dbt_ok(*ONLINE, variables=variables)
+    assert_all_filled(registry)
+    assert registry.value("select cms_id from student_education where school_name = 'far'") == 5_000_000_000
+
+
+# ---- giving up
+
+
+@pytest.mark.one_major
+def test_abandon_removes_a_half_done_migration(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    with registry.connect(SUPERUSER) as connection:
+        before = picture(connection, (AUDIT_SCHEMA,))
+    assert "nothing to do" in registry.dbt_ok(*ABANDON, variables=NO_BACKUP).output
+    with background(registry, *ONLINE, variables=SLOW):
+        until(lambda: state_of(registry, "student_modules") == "marked" and state_of(registry, "schools") == "done")
+        time.sleep(0.5)
+        registry.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where {RUNNER}", user=SUPERUSER)
+    window = registry.dbt("run-operation", "add_cms_id", variables=NO_BACKUP)
+    assert not window.success
+    assert "an online migration is half-way" in window.output
+    printed = registry.dbt_ok("--quiet", *ABANDON, "--args", "{dry_run: true}", variables=NO_BACKUP).output
+    assert "drop column if exists cms_id" in printed
+    assert cms_id_columns(registry) == len(CORE_TABLES)
+
+    other = registry.value("select max(id) from schools")
+    registry.execute("update schools set cms_id = 77777 where id = %s", [other])
+    refused = registry.dbt(*ABANDON, variables=NO_BACKUP)
+    assert not refused.success
+    assert f"schools: other sessions wrote cms_id in the rows {other}" in refused.output
+    registry.execute("update schools set cms_id = id where id = %s", [other])
+
+    registry.dbt_ok(*ABANDON, variables=NO_BACKUP)
+    with registry.connect(SUPERUSER) as connection:
+        assert picture(connection, (AUDIT_SCHEMA,)) == before
+    assert {row[0] for row in registry.rows(f"select state from {AUDIT_SCHEMA}.migrations")} == {"abandoned"}
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
+    registry.dbt_ok("test", variables=NO_BACKUP)

@@ -1,0 +1,193 @@
+"""kill -9 of dbt, of its session and of the whole server, in every phase of online mode: the same command goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import psycopg
+import pytest
+
+from driver import embedded_server, sample_registry
+from driver.embedded_server import EmbeddedServer
+from support.local_rows import CORE_TABLES
+from support.registry import AUDIT_SCHEMA, OWNER, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from support.dbt_runner import Dbt, DbtRun
+
+ONLINE = ("run-operation", "add_cms_id", "--args", "{mode: online}")
+# Slow enough to be hit, and with every update of a row logged by a trigger of the test's own.
+VARIABLES = {"require_backup": False, "batch_size": 100, "rows_per_second": 5000, "allow_update_triggers": True}
+RUNNER = "application_name = 'cms_id online migration'"
+MOMENTS = {"mark": 2, "batch": 3, "index": 2, "attach": 1}
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    """One port for every server of this module: dbt parses the project anew when the port changes."""
+    return embedded_server._free_port()
+
+
+@pytest.fixture
+def own_registry(
+    tmp_path: Path, major: int, dbt_runner: Dbt, monkeypatch: pytest.MonkeyPatch, port: int
+) -> Iterator[Registry]:
+    """A baselined registry on a server that nobody else uses, so that it may be killed."""
+    monkeypatch.setattr(embedded_server, "_free_port", lambda: port)
+    server = EmbeddedServer(tmp_path / "server", major, fsync=False).start()
+    server.create_role(OWNER)
+    server.create_database("registry", OWNER)
+    with server.connect("registry", OWNER) as connection:
+        counts = sample_registry.load(connection, 0.02)
+    registry = Registry(server, "registry", dbt_runner, counts)
+    registry.dbt_ok("snapshot", variables=VARIABLES)
+    registry.execute(
+        "create table touched (table_name text, id integer);"
+        " create function log_touch() returns trigger language plpgsql as"
+        " $$ begin insert into touched values (tg_table_name, new.id); return null; end $$;"
+        + "".join(
+            f" create trigger log_touch after update on {table} for each row execute function log_touch();"
+            for table in CORE_TABLES
+        )
+    )
+    yield registry
+    server.stop()
+
+
+def look(registry: Registry, query: str) -> Any:
+    """One value, as the superuser sees it; None where the server or the table is not there at the moment."""
+    with contextlib.suppress(psycopg.OperationalError, psycopg.errors.UndefinedTable):
+        rows = registry.rows(query, user="postgres")
+        return rows[0][0] if rows else None
+    return None
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    """Wait until a condition gives something, and return that."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+    return found
+
+
+def kill(registry: Registry, victim: str) -> None:
+    """kill -9 one of: dbt's process, the session's process, the server; and have the server up again."""
+    session, port = until(
+        lambda: registry.rows(f"select pid, client_port from pg_stat_activity where {RUNNER}", user="postgres")
+    )[0]
+    if victim == "process":
+        for connection in psutil.net_connections("tcp"):
+            if connection.pid and connection.pid != session and connection.laddr and connection.laddr.port == port:
+                os.kill(connection.pid, signal.SIGKILL)
+    elif victim == "session":
+        os.kill(session, signal.SIGKILL)
+    else:
+        os.kill(registry.server.pid, signal.SIGKILL)
+        until(lambda: not registry.server.running)
+        registry.server.stop()
+        registry.server.start()
+    until(lambda: look(registry, "select 1"))
+
+
+@contextlib.contextmanager
+def holding(registry: Registry, *statements: str) -> Iterator[None]:
+    """A session that holds something meanwhile, if it lives so long."""
+    connection = registry.connect()
+    for statement in statements:
+        connection.execute(statement.encode())
+    yield
+    with contextlib.suppress(psycopg.Error):
+        connection.close()
+
+
+def run_and_kill(registry: Registry, victim: str, phase: str, delay: float) -> DbtRun:
+    """One run that is killed in a phase, `delay` seconds (0 to 1) after it has got there."""
+    finished: list[DbtRun] = []
+    thread = threading.Thread(target=lambda: finished.append(registry.dbt(*ONLINE, variables=VARIABLES)))
+    with contextlib.ExitStack() as held:
+        if phase == "mark":
+            held.enter_context(holding(registry, "begin", "select * from programs limit 1"))
+        elif phase == "index":
+            held.enter_context(
+                holding(registry, "begin isolation level repeatable read", "create table if not exists elsewhere ()")
+            )
+        thread.start()
+        until(lambda: look(registry, f"select count(*) from pg_stat_activity where {RUNNER}"))
+        if phase == "batch":
+            until(
+                lambda: look(registry, f"select sum(rows_filled) from {AUDIT_SCHEMA}.migrations where state = 'marked'")
+            )
+        elif phase == "index":
+            until(lambda: look(registry, "select count(*) from pg_stat_progress_create_index"))
+        elif phase == "attach":
+            table = until(
+                lambda: look(
+                    registry,
+                    f"select table_name from {AUDIT_SCHEMA}.migrations where state = 'marked' order by 1 limit 1",
+                )
+            )
+            held.enter_context(holding(registry, "begin", f"select * from {table} limit 1"))
+            until(lambda: look(registry, f"select count(*) from {AUDIT_SCHEMA}.migrations where state = 'indexed'"))
+        time.sleep(delay)
+        kill(registry, victim)
+        thread.join(60)
+    assert not finished[0].success, finished[0].output
+    return finished[0]
+
+
+@pytest.mark.slow
+@pytest.mark.one_major
+@pytest.mark.parametrize("victim", ["process", "session", "server"])
+def test_whatever_is_killed_the_same_command_goes_on(own_registry: Registry, victim: str) -> None:
+    registry = own_registry
+    chance = random.Random(victim)  # noqa: S311  a seed, no secret
+    for phase, times in MOMENTS.items():
+        for _ in range(times):
+            filled = look(registry, f"select sum(rows_filled) from {AUDIT_SCHEMA}.migrations") or 0
+            run_and_kill(registry, victim, phase, chance.random())
+            kept = (
+                until(
+                    lambda: look(registry, f"select 1 + coalesce(sum(rows_filled), 0) from {AUDIT_SCHEMA}.migrations")
+                )
+                - 1
+            )
+            assert kept >= filled, "progress was lost"
+    run = registry.dbt_ok(*ONLINE, variables=VARIABLES)
+
+    assert "going on with the migration that was begun" in run.output
+    assert "all core tables have cms_id" in run.output
+    for table in CORE_TABLES:
+        rows, right, touched, once = registry.rows(
+            f"select count(*), count(*) filter (where cms_id = id),"
+            f" (select count(*) from touched where table_name = '{table}'),"
+            f" (select count(distinct id) from touched where table_name = '{table}') from {table}"
+        )[0]
+        assert rows == right == registry.counts[table], f"{table}: rows were forgotten"
+        assert touched == once == rows, f"{table}: rows were done twice"
+        assert registry.rows(
+            f"select m.state, m.rows_filled, sum(b.row_count) from {AUDIT_SCHEMA}.migrations as m"
+            f" join {AUDIT_SCHEMA}.batches as b using (migration_id, table_name)"
+            f" where table_name = '{table}' group by 1, 2"
+        ) == [("done", rows, rows)]
+    assert registry.value(f"select bool_and(fingerprint_before = fingerprint_after) from {AUDIT_SCHEMA}.batches")
+    assert registry.value(f"select count(*) from {AUDIT_SCHEMA}.migrations") == len(CORE_TABLES)
+    assert registry.value("select count(*) from pg_index where not (indisvalid and indisready)") == 0
+    assert registry.value("select count(*) from pg_constraint where conname like '%%_cms_id_unique'") == len(
+        CORE_TABLES
+    )
+    cutover = {**VARIABLES, "allow_update_triggers": False}
+    failed = registry.dbt("test", variables=cutover).failed_names
+    assert failed <= {"catalogue_unchanged", "other_tables_unchanged"}, (
+        "only the test's own trigger and table may differ"
+    )
