@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 OWNER = "registry_owner"
 DATABASE = "registry"
+OWN_SAMPLE = ROOT / "demo" / "registry.sql"
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,13 @@ def _shown(stages: Stages, name: str, detail: str) -> Iterator[None]:
 
 
 def _load(server: EmbeddedServer, scale: float, stages: Stages) -> None:
-    """Fill the registry, as its owner, which is no superuser."""
+    """Fill the registry, as its owner, which is no superuser: with the sample of the project, if it has one of its own."""
     began = clock()
+    if OWN_SAMPLE.exists():
+        with stages.running("load"), server.connect(DATABASE, OWNER) as connection:
+            connection.execute(OWN_SAMPLE.read_bytes())
+        stages.finished("load", "done", clock() - began, str(OWN_SAMPLE.relative_to(ROOT)))
+        return
     with stages.running("load") as progress, server.connect(DATABASE, OWNER) as connection:
         counts = sample_registry.load(connection, scale, lambda what, done, total: progress.update(done, total, what))
     stages.finished("load", "done", clock() - began, f"{sum(counts.values()):,} rows in {len(counts)} tables")

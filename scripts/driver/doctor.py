@@ -198,7 +198,8 @@ class _Examination:
                 f"{existing} has {size(free)} free, and a backup may take {size(needed)}",
                 "make room there",
             )
-        self._found("disk", f"{size(free)} free for backups")
+        told = self.diagnosis.found.get("disk")
+        self._found("disk", f"{size(free)} free for backups" + (f"; {told}" if told else ""))
 
     # ---- the state of things
 
@@ -305,14 +306,18 @@ class _Examination:
         """Estimates, and whether the server's disk has room."""
         if not todo:
             return
-        self.diagnosis.estimates = estimate(self.session, self.project, todo)
+        try:
+            with self._savepoint():
+                self.diagnosis.estimates = estimate(self.session, self.project, todo)
+        except psycopg.errors.LockNotAvailable:
+            pass  # which table is locked has been told
         if not self.diagnosis.estimates:
             return
         free = str(self.project.var("server_disk_free")) or self._server_disk_free()
         needs = ", ".join(f"{size(e.disk_bytes)} in {mode} mode" for mode, e in self.diagnosis.estimates.items())
         if free:
             self._ask(render_macro("preflight_disk_findings", tables=todo, free_space=free))
-            self._found("disk", f"{free} free on the server's disk, needed: {needs}")
+            self._found("disk", f"{free} free on the server's disk, needed there: {needs}")
         else:
             self._add(
                 "disk_unknown",
@@ -330,10 +335,10 @@ class _Examination:
             " and (select rolsuper from pg_catalog.pg_roles where rolname = current_user)"
             " or name = 'data_directory' and pg_has_role('pg_read_all_settings', 'member')"
         )
-        # A server in a container names a folder of its own: only where the id of the cluster's file is at hand is it here.
+        # A server in a container names a folder of its own, which is not here.
         if not folder or not Path(folder).is_dir():
             return ""
-        return f"{shutil.disk_usage(folder).free // 1024} kB"
+        return f"{shutil.disk_usage(folder).free >> 20} MB"
 
     # ---- the table
 
