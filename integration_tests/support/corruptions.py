@@ -672,8 +672,8 @@ def a_student_deleted(db: Database) -> Shown:
 @corruption(ASSESSMENTS_CHAIN, OTHER_TABLES)
 def an_assessment_of_another_module(db: Database) -> Shown:
     assessment, module, mark = db.row(
-        "select a.id, a.module_id, min(am.id) from assessments as a join assessment_marks as am on am.assessment_id = a.id"
-        " group by 1, 2 order by 1"
+        "select a.id, a.module_id, min(am.id) from assessments as a"
+        " join assessment_marks as am on am.assessment_id = a.id group by 1, 2 order by 1"
     )
     other = db.value(f"select min(id) from modules where id <> {module}")
     db.run(f"update assessments set module_id = {other} where id = {assessment}")
