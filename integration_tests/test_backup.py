@@ -78,9 +78,11 @@ def test_the_application_goes_on_and_the_backup_is_still_of_one_moment(
         with registry.connect() as session:
             while not over.is_set():
                 session.execute(
-                    "insert into schools (code, name) select 'busy ' || currval, 'x' from nextval('schools_id_seq') as currval"
+                    "insert into schools (code, name) select 'busy ' || n, 'x' from nextval('schools_id_seq') as n"
                 )
-                session.execute("update students set name = name || '.' where std_no = (select min(std_no) from students)")
+                session.execute(
+                    "update students set name = name || '.' where std_no = (select min(std_no) from students)"
+                )
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -102,7 +104,7 @@ def test_awkward_names_and_every_kind_of_object(server: EmbeddedServer, tmp_path
         with server.connect(name) as session:
             session.execute(text.encode())
             session.execute("select lo_from_bytea(0, '\\x0001ff')")
-            session.execute("create table odd (\"a b\" integer, \"C\"\"d\" json, t timestamptz, f real)")
+            session.execute('create table odd ("a b" integer, "C""d" json, t timestamptz, f real)')
             session.execute("insert into odd select i, '{\"a\": 1}', now(), 0.1 from generate_series(1, 5) as i")
             session.execute("create table checked (code varchar(3) check (code in ('a', 'b')))")
         connection = connection_of(server, name, "postgres")
@@ -271,9 +273,7 @@ def test_damage_is_refused_before_the_live_database_is_touched(
     assert not list(store.folder_of(connection, tmp_path).glob("restore.journal"))
 
 
-def test_a_manifest_of_another_backup_is_refused(
-    whole_backup: tuple[Connection, Backup, Path], tmp_path: Path
-) -> None:
+def test_a_manifest_of_another_backup_is_refused(whole_backup: tuple[Connection, Backup, Path], tmp_path: Path) -> None:
     connection, whole, folder = whole_backup
     other = take_backup(connection, directory=folder)
     copied = _copy(whole, tmp_path, connection)
@@ -315,9 +315,7 @@ def test_a_backup_that_may_not_be_read_is_refused(
         restore.restore(connection, copied, directory=tmp_path)
 
 
-def test_a_dump_of_another_database_is_refused(
-    whole_backup: tuple[Connection, Backup, Path], tmp_path: Path, servers: Any
-) -> None:
+def test_a_dump_of_another_database_is_refused(whole_backup: tuple[Connection, Backup, Path], tmp_path: Path) -> None:
     connection, whole, _ = whole_backup
     copied = _copy(whole, tmp_path, connection)
     with pytest.raises(Problem, match="of the database damaged, not of postgres"):
@@ -328,7 +326,7 @@ def test_a_dump_of_another_database_is_refused(
         session.execute("insert into letters (body) values ('more')")
     other = take_backup(connection, directory=tmp_path / "other")
     shutil.copytree(other.dump, copied.dump)
-    with pytest.raises(Problem, match="instead of|sha256|not its own|missing"):
+    with pytest.raises(Problem, match=r"instead of|sha256|not its own|missing"):
         restore.restore(connection, copied, directory=tmp_path)
 
 
@@ -337,7 +335,7 @@ def test_a_server_of_another_major_or_another_server_is_refused(
 ) -> None:
     from conftest import majors
 
-    connection, whole, _ = whole_backup
+    _, whole, _ = whole_backup
     for major in majors()[:-1]:
         server = servers.server(major)
         server.drop_database("damaged")
@@ -369,16 +367,14 @@ def test_a_dump_killed_half_way_leaves_nothing(
 ) -> None:
     path = _wrapped_tools(registry, tmp_path / "tools", '"$REAL" "$@" & sleep 0.2; kill -9 $!; kill -9 $$')
     monkeypatch.setenv("PATH", path["PATH"])
-    with pytest.raises(Problem, match="ended by signal 9|terminated"):
+    with pytest.raises(Problem, match=r"ended by signal 9|terminated"):
         take_backup(connection, directory=tmp_path)
     assert list(store.folder_of(connection, tmp_path).iterdir()) == []
     assert overview.lines(connection, tmp_path) == []
 
 
 @pytest.mark.one_major
-def test_a_driver_killed_half_way_leaves_no_backup(
-    registry: Registry, connection: Connection, tmp_path: Path
-) -> None:
+def test_a_driver_killed_half_way_leaves_no_backup(registry: Registry, connection: Connection, tmp_path: Path) -> None:
     whole = take_backup(connection, directory=tmp_path)
     path = _wrapped_tools(registry, tmp_path / "tools", '"$REAL" "$@"; exec sleep 60')
     child = subprocess.Popen(
@@ -411,7 +407,7 @@ def test_a_full_disk_leaves_no_backup(registry: Registry, connection: Connection
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)], check=True)
     try:
-        with pytest.raises(Problem, match="[Nn]o space left|disk is full"):
+        with pytest.raises(Problem, match=r"[Nn]o space left|disk is full"):
             take_backup(connection, directory=disk)
         assert list(store.folder_of(connection, disk).iterdir()) == []
     finally:
@@ -496,7 +492,14 @@ def test_no_password_in_arguments_files_or_messages(registry: Registry, tmp_path
     assert f"SELECT COUNT(*) FROM students: {registry.counts['students']}" in restored.stdout
     assert any("pg_dump" in argument for argument in seen)
     assert any("pg_restore" in argument for argument in seen)
-    texts = [*seen, taken.stdout, taken.stderr, restored.stdout, restored.stderr, registry.server.log.read_text(errors="replace")]
+    texts = [
+        *seen,
+        taken.stdout,
+        taken.stderr,
+        restored.stdout,
+        restored.stderr,
+        registry.server.log.read_text(errors="replace"),
+    ]
     texts += [path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
     assert not [text for text in texts if password in text]
 
@@ -521,7 +524,8 @@ def test_prune_counts_whole_verified_backups_only_and_keeps_what_is_in_use(
     assert gone(1) == [unverified.backup_id, second.backup_id, oldest.backup_id]
     registry.execute(
         "insert into cms_id_audit.migrations (migration_id, table_name, schema_name, relation_name, mode, state,"
-        f" constraint_name, backup_id) values (1, 'schools', 'public', 'schools', 'online', 'marked', 'x', '{oldest.backup_id}')"
+        " constraint_name, backup_id) values (1, 'schools', 'public', 'schools', 'online', 'marked', 'x', %s)",
+        [oldest.backup_id],
     )
     assert gone(1) == [unverified.backup_id, second.backup_id]
     registry.execute("update cms_id_audit.migrations set state = 'done'")

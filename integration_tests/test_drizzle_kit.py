@@ -168,3 +168,14 @@ def test_tables_in_a_pg_schema_are_migrated_there(app: SampleApp, empty_registry
     marker = plan(app, schema="registry", form=Form.MARKER).sql(Form.MARKER)
     assert marker.count('"registry".') == 12
     registry.execute(marker)
+
+
+@pytest.mark.slow
+@pytest.mark.one_major
+def test_the_name_of_a_constraint_matters_to_drizzle_kit(app: SampleApp, migrated_registry: Registry) -> None:
+    write(app)
+    replaced = app.wanted_by_push(migrated_registry)
+    assert len([s for s in replaced if "DROP CONSTRAINT" in s]) == len(CORE_TABLES)
+    assert len([s for s in replaced if "ADD CONSTRAINT" in s]) == len(CORE_TABLES)
+    write(app, pattern=SPECS, name_constraints=True)
+    assert app.wanted_by_push(migrated_registry) == []

@@ -52,9 +52,9 @@ def _arrange(step: str, victim: int) -> None:
         _kill(victim)
         return completing(*arguments)
 
-    journal.record = recording
+    journal.record = recording  # type: ignore[assignment]
     if step == "committed":
-        in_place._complete = counting
+        in_place._complete = counting  # type: ignore[assignment]
     if step == "loading":
         archive.restore = loading
 

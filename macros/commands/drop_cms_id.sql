@@ -1,5 +1,9 @@
 {% macro drop_cms_id(dry_run=false, force=false) %}
     {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
+    {%- if half_done_tables() -%}
+        {%- do abandon_cms_id(dry_run, force) -%}
+        {%- do return(none) -%}
+    {%- endif -%}
     {%- set tables = tables_with_cms_id() -%}
     {%- if not tables -%}
         {%- do log('drop_cms_id: no core table has cms_id; nothing to do', info=true) -%}

@@ -14,7 +14,7 @@
         {%- endfor -%}
         {%- if reasons -%}
             {%- do exceptions.raise_compiler_error('drop_cms_id: it would be forgotten where rows came from: ' ~ reasons | join('; ')
-                ~ '. Nothing was changed: run it with force: true to forget that.') -%}
+                ~ '. Nothing was changed: run it with force: true (scripts/cmsid undo --force) to forget that.') -%}
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}
