@@ -21,7 +21,6 @@ import pytest
 
 from support import faults as f
 from support.fault_world import World
-from support.registry import AUDIT_SCHEMA, OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,48 +106,321 @@ FAULTS: list[Fault] = [
     Fault("pg_dump killed", "backup", "loaded", moment=f.DUMP, hit=f.tool_killed, says=r"pg_dump"),
     *hits("backup", f.reading("students"), "Ctrl-C, server restarted", state="loaded"),
     Fault("a table locked for good", "backup", "loaded", around=(f.locked("students"),), says=r"lock"),
-    Fault("disk full", "backup", "loaded", around=(f.small_disk("backup_db", "64k"),), says=r"disk is full|No space left"),
+    Fault(
+        "disk full", "backup", "loaded", around=(f.small_disk("backup_db", "64k"),), says=r"disk is full|No space left"
+    ),
     Fault("no folder to write to", "backup", "loaded", around=(f.file_in_place_of("backup_db"),), says=r"backup_db"),
     Fault(
-        "a table it may not read", "backup", "loaded", says=r"permission denied|may not read",
-        around=(f.statements("alter table students owner to postgres", f"alter table students owner to {OWNER}"),),
+        "a table it may not read",
+        "backup",
+        "loaded",
+        says=r"permission denied|may not read",
+        around=(f.owned_by_another("students"),),
     ),
     Fault("server not there", "backup", "loaded", around=(f.refused,), says="start the server", meanwhile="unknown"),
-    Fault("server down behind the network", "backup", "loaded", around=(f.down,), says="cannot be used", meanwhile="unknown"),
-    Fault("wrong password", "backup", "loaded", around=(f.wrong_password,), says="correct PGPASSWORD", meanwhile="unknown"),
     Fault(
-        "no such database", "backup", "loaded", says="correct database", meanwhile="unknown",
-        around=(f.statements("alter database registry rename to elsewhere", "alter database elsewhere rename to registry", "postgres"),),
+        "server down behind the network",
+        "backup",
+        "loaded",
+        around=(f.down,),
+        says="cannot be used",
+        meanwhile="unknown",
     ),
-    Fault("idle sessions ended at once", "backup", "loaded", around=(f.setting("idle_in_transaction_session_timeout", "1ms"),), code=(0,)),
-    Fault("a statement timeout", "backup", "loaded", around=(f.setting("statement_timeout", "1ms"),), code=(0, 1), says=""),
+    Fault(
+        "wrong password", "backup", "loaded", around=(f.wrong_password,), says="correct PGPASSWORD", meanwhile="unknown"
+    ),
+    Fault(
+        "no such database",
+        "backup",
+        "loaded",
+        says="correct database",
+        meanwhile="unknown",
+        around=(
+            f.statements(
+                "alter database registry rename to elsewhere", "alter database elsewhere rename to registry", "postgres"
+            ),
+        ),
+    ),
+    Fault(
+        "idle sessions ended at once",
+        "backup",
+        "loaded",
+        around=(f.setting("idle_in_transaction_session_timeout", "1ms"),),
+        code=(0,),
+    ),
+    Fault(
+        "a statement timeout", "backup", "loaded", around=(f.setting("statement_timeout", "1ms"),), code=(0, 1), says=""
+    ),
     # ---- backup --verify
     *hits("backup --verify", f.LOAD, "killed, Ctrl-C, its sessions ended, network cut", state="loaded"),
-    Fault("pg_restore killed", "backup --verify", "loaded", moment=f.LOAD, hit=f.tool_killed, says=r"does not restore|pg_restore"),
-    Fault("may not create databases", "backup --verify", "loaded", around=(f.attribute("nocreatedb", "createdb"),), says="may not create databases"),
+    Fault(
+        "pg_restore killed",
+        "backup --verify",
+        "loaded",
+        moment=f.LOAD,
+        hit=f.tool_killed,
+        says=r"does not restore|pg_restore",
+    ),
+    Fault(
+        "may not create databases",
+        "backup --verify",
+        "loaded",
+        around=(f.attribute("nocreatedb", "createdb"),),
+        says="may not create databases",
+    ),
     # ---- restore
     *hits(
-        "restore --yes", f.LOAD, "killed, SIGTERM, Ctrl-C, its sessions ended, network cut, server restarted, server crashed",
+        "restore --yes",
+        f.LOAD,
+        "killed, SIGTERM, Ctrl-C, its sessions ended, network cut, server restarted, server crashed",
         state="changed",
     ),
-    Fault("pg_restore killed", "restore --yes", "changed", moment=f.LOADED, hit=f.tool_killed, says="live database is as it was"),
-    Fault("one bit of the dump flipped", "restore --yes", "changed", around=(f.the_backup(f.flip_a_byte),), says="nothing was touched|sha256"),
-    Fault("half a file of the dump gone", "restore --yes", "changed", around=(f.the_backup(f.cut_a_file),), says="nothing was touched"),
-    Fault("the table of contents gone", "restore --yes", "changed", around=(f.the_backup(f.remove_toc),), says="nothing was touched"),
-    Fault("the manifest gone", "restore --yes", "changed", around=(f.the_backup(f.remove_manifest),), says="manifest|no backup"),
+    Fault(
+        "pg_restore killed",
+        "restore --yes",
+        "changed",
+        moment=f.LOADED,
+        hit=f.tool_killed,
+        says="live database is as it was",
+    ),
+    Fault(
+        "one bit of the dump flipped",
+        "restore --yes",
+        "changed",
+        around=(f.the_backup(f.flip_a_byte),),
+        says="nothing was touched|sha256",
+    ),
+    Fault(
+        "half a file of the dump gone",
+        "restore --yes",
+        "changed",
+        around=(f.the_backup(f.cut_a_file),),
+        says="nothing was touched",
+    ),
+    Fault(
+        "the table of contents gone",
+        "restore --yes",
+        "changed",
+        around=(f.the_backup(f.remove_toc),),
+        says="nothing was touched",
+    ),
+    Fault(
+        "the manifest gone",
+        "restore --yes",
+        "changed",
+        around=(f.the_backup(f.remove_manifest),),
+        says="manifest|no backup",
+    ),
     Fault("the manifest cut", "restore --yes", "changed", around=(f.the_backup(f.cut_manifest),), says="manifest"),
     Fault("no backup there", "restore --yes", "changed", around=(f.without_backup,), says="[Nn]o backup"),
-    Fault("may not create databases", "restore --yes", "changed", around=(f.attribute("nocreatedb", "createdb"),), says="--in-place"),
     Fault(
-        "two at once", "restore --yes", "changed", code=(0,), moment=f.LOAD, way_on=("status",),
+        "may not create databases",
+        "restore --yes",
+        "changed",
+        around=(f.attribute("nocreatedb", "createdb"),),
+        says="--in-place",
+    ),
+    Fault(
+        "two at once",
+        "restore --yes",
+        "changed",
+        code=(0,),
+        moment=f.LOAD,
+        way_on=("status",),
         hit=f.second_runner("restore --yes", r"another|is running|process \d+"),
     ),
     # ---- restore --in-place
     *hits("restore --in-place --yes", f.LOAD, "killed, Ctrl-C, its sessions ended, network cut", state="changed"),
     # ---- the window
     *hits(ADD, f.LOG, "killed, network cut", **DBT_CODES),
-    *hits(ADD, f.REWRITE, "killed, SIGTERM, Ctrl-C, its sessions ended, its statements cancelled, network cut, server restarted, server crashed", **DBT_CODES),
+    *hits(
+        ADD,
+        f.REWRITE,
+        "killed, SIGTERM, Ctrl-C, its sessions ended, its statements cancelled, network cut, server restarted, server crashed",
+        **DBT_CODES,
+    ),
     *hits(ADD, f.END, "killed, its sessions ended, server crashed", **DBT_CODES),
+    Fault(
+        "a table locked for good",
+        ADD,
+        around=(f.locked("semester_modules"),),
+        says=r"could not be locked in 3 attempts.*session \d+",
+    ),
+    Fault("a table of another owner", ADD, around=(f.owned_by_another("modules"),), says="modules belongs to postgres"),
+    Fault(
+        "transactions read-only by default",
+        ADD,
+        around=(f.setting("default_transaction_read_only", "on"),),
+        says="read-only",
+    ),
+    Fault("audit schema dropped", ADD, around=(f.audit_schema_away,), says="no baseline"),
+    Fault("list of backups dropped", ADD, around=(f.audit_table_away("backups"),), says="no backup is listed"),
+    Fault("fingerprints of backups dropped", ADD, around=(f.audit_table_away("backup_tables"),), says="backup"),
+    Fault(
+        "half the baseline dropped",
+        ADD,
+        around=(f.audit_table_away("baseline_rows_modules"),),
+        code=(1, 2),
+        says="baseline",
+    ),
+    Fault(
+        "two at once",
+        ADD,
+        code=(0,),
+        truth=("all",),
+        moment=f.END,
+        hit=f.second_runner(ADD, "another run is migrating"),
+    ),
+    # ---- online
+    *hits(ONLINE, f.LOG, "killed, network cut", **DBT_CODES),
+    *hits(
+        ONLINE,
+        f.BATCH,
+        "killed, Ctrl-C, its sessions ended, network cut, server crashed",
+        **{**DBT_CODES, "truth": ("half",)},
+    ),
+    *hits(ONLINE, f.INDEXED, "killed, server restarted", **{**DBT_CODES, "truth": ("half",)}),
+    # ---- undo
+    *hits(
+        "undo --yes",
+        f.DROP,
+        "killed, Ctrl-C, its sessions ended, network cut, server crashed",
+        state="migrated",
+        truth=("all",),
+    ),
+    Fault(
+        "a table locked for good",
+        "undo --yes",
+        "migrated",
+        around=(f.locked("semester_modules"),),
+        says="locked",
+        truth=("all",),
+    ),
+    Fault(
+        "a table of another owner",
+        "undo --yes",
+        "migrated",
+        around=(f.owned_by_another("modules"),),
+        says="owner|belongs",
+        truth=("all",),
+    ),
+    Fault(
+        "server not there",
+        "undo --yes",
+        "migrated",
+        around=(f.refused,),
+        says="refused",
+        truth=("all",),
+        meanwhile="unknown",
+    ),
+    # ---- the baseline
+    *hits(
+        "dbt snapshot",
+        f.reading("students"),
+        "killed, its sessions ended, network cut",
+        **{**DBT_CODES, "state": "backed up"},
+    ),
+    Fault("may not create a schema", "dbt snapshot", "loaded", around=(f.no_create,), says="permission denied"),
+    # ---- dbt build
+    *hits("dbt build --exclude-resource-type test", f.REWRITE, "killed, network cut", **DBT_CODES),
+    # ---- run
+    Fault(
+        "server not there", "run", around=(f.refused,), says="start the server", way_on=("doctor",), meanwhile="unknown"
+    ),
+    Fault(
+        "reports cannot be written",
+        "run",
+        around=(f.file_in_place_of("reports"),),
+        code=(0,),
+        truth=("all",),
+        says="PASSED: 13 of 13.*report could not be written",
+        way_on=("report --validate",),
+    ),
+    *hits("run", f.DUMP, "killed, SIGTERM", state="loaded", way_on=("doctor",)),
+    *hits("run --mode online", f.BATCH, "Ctrl-C", truth=("half",), way_on=("undo --yes",)),
+    # ---- doctor
+    Fault("server not there", "doctor", around=(f.refused,), says="start the server", meanwhile="unknown"),
+    Fault(
+        "transactions read-only by default",
+        "doctor",
+        around=(f.setting("default_transaction_read_only", "on"),),
+        code=(0, 1),
+    ),
+    Fault("dbt packages gone", "doctor", around=(f.moved("dbt_packages"),), code=(0,)),
+    Fault(
+        "a table of another owner",
+        "doctor",
+        around=(f.owned_by_another("modules"),),
+        says="modules belongs to postgres",
+    ),
+    Fault("a table locked for good", "doctor", around=(f.locked("modules"),), code=(0, 1)),
+    # ---- status, backups, prune
+    Fault("profile is no YAML", "status", around=(f.profile("outputs:", "outputs: ["),), says="profile cannot be read"),
+    Fault("profile without host", "status", around=(f.profile("      host:", "      hosts:"),), says="has no host"),
+    Fault(
+        "profile of another name",
+        "status",
+        around=(f.profile("cms_id_tracking:", "another:"),),
+        says="no profile cms_id_tracking",
+    ),
+    Fault(
+        "network cut again and again",
+        "status",
+        "migrated",
+        around=(f.refused,),
+        code=(0,),
+        says="unknown",
+        truth=("all",),
+    ),
+    Fault(
+        "the log dropped",
+        "status",
+        "migrated",
+        around=(f.audit_table_away("migrations"),),
+        code=(0,),
+        says="there is a cms_id",
+        truth=("all",),
+    ),
+    Fault(
+        "the audit schema may not be used",
+        "status",
+        "migrated",
+        around=(f.audit_schema_closed,),
+        code=(0, 1),
+        truth=("all",),
+    ),
+    Fault(
+        "reports are a file", "status", around=(f.file_in_place_of("reports"),), code=(0,), says="Validation: +none yet"
+    ),
+    Fault("server not there", "backups", around=(f.refused,), code=(0,), says="verified", meanwhile="unknown"),
+    Fault("server not there", "prune --yes", around=(f.refused,), code=(0, 1)),
+    # ---- export and diff
+    *hits(
+        "export --phase pre",
+        f.reading("student_modules"),
+        "killed, Ctrl-C, its sessions ended, network cut, server crashed",
+    ),
+    Fault(
+        "disk full", "export --phase pre", around=(f.small_disk("backup_db", "64k"),), says="disk is full|No space left"
+    ),
+    Fault(
+        "a table it may not read",
+        "export --phase pre",
+        around=(f.owned_by_another("students"),),
+        says="permission denied",
+    ),
+    Fault("nothing was exported", "diff", says="", way_on=("export --phase pre", "export --phase post", "diff")),
+    # ---- report
+    *hits("report --validate", f.reading("students"), "killed, Ctrl-C, network cut", state="migrated", truth=("all",)),
+    Fault(
+        "a folder stands in the way",
+        "report --output reports",
+        "migrated",
+        code=(1, 2),
+        says="reports",
+        truth=("all",),
+        way_on=("report --validate",),
+    ),
 ]
 
 

@@ -1,5 +1,4 @@
-"""Imports the driver and dbt once, then runs every command in a fork of itself: a process that can be killed, without
-the seconds to load it.
+"""Imports the driver and dbt once, then runs every command in a fork of itself: a process to kill, loaded already.
 
 A request is one JSON line: `name` (cmsid or dbt), `args`, `env` (the whole environment), `cwd`, `output` (file for all
 that is printed), `done` (file that gets the exit status when it has ended). The answer is one line with `pid`. Commands

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -30,7 +29,7 @@ from support.local_rows import CORE_TABLES
 from support.registry import OWNER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 FORKER = Path(__file__).with_name("command_forker.py")
 DATABASE = "registry"
@@ -40,7 +39,7 @@ FILES = ("dbt_project.yml", "packages.yml", "package-lock.yml", "selectors.yml",
 # What gives up after a while should do so soon here.
 SETTINGS = {"lock_timeout: 900ms": "lock_timeout: 100ms", "lock_attempts: 20": "lock_attempts: 3"}
 KEPT = ("backup_db", "reports")
-OURS = "datname is not null and (usename = '{}' or application_name like 'cmsid%')".format(OWNER)
+OURS = f"datname is not null and (usename = '{OWNER}' or application_name like 'cmsid%')"
 
 _TABLES = """
 select c.relname, exists (select from pg_attribute where attrelid = c.oid and attname = 'cms_id' and not attisdropped)
@@ -106,7 +105,9 @@ class Command:
         return [child for child in found if child.name().startswith(beginning)]
 
 
-def until(condition: Callable[[], Any], seconds: float = 60, told: Callable[[], str] = lambda: "it did not happen") -> Any:
+def until(
+    condition: Callable[[], Any], seconds: float = 60, told: Callable[[], str] = lambda: "it did not happen"
+) -> Any:
     """Wait until a condition gives something, and return that."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -183,9 +184,7 @@ class World:
         self._empty()
         self.server.create_database(DATABASE, OWNER, f"template_{state}")
         for kept in KEPT:
-            shutil.copytree(
-                self.folder / f"{kept}-{state}", self.project / kept, symlinks=True, dirs_exist_ok=True
-            )
+            shutil.copytree(self.folder / f"{kept}-{state}", self.project / kept, symlinks=True, dirs_exist_ok=True)
         self.expected = self._templates[state]
 
     def _empty(self) -> None:
@@ -331,7 +330,9 @@ class World:
     def quiet(self) -> None:
         """Wait until no session of a command is at work any more."""
         query = f"select string_agg(query, '; ') from pg_stat_activity where {OURS}"
-        until(lambda: self.value(query, "postgres") is None, 30, lambda: f"still there: {self.value(query, 'postgres')}")
+        until(
+            lambda: self.value(query, "postgres") is None, 30, lambda: f"still there: {self.value(query, 'postgres')}"
+        )
 
     # ---- the server
 

@@ -1,4 +1,4 @@
-"""What can go wrong around a command: circumstances that hold for a while, moments to stop it at, and what hits it there."""
+"""What can go wrong around a command: circumstances that hold, moments to stop it at, and what hits it there."""
 
 from __future__ import annotations
 
@@ -69,6 +69,28 @@ def locked(table: str, mode: str = "access exclusive") -> Circumstance:
                 session.rollback()
 
     return circumstance
+
+
+def owned_by_another(table: str) -> Circumstance:
+    """A table belongs to another role, and ours may do nothing with it."""
+    return statements(f"alter table {table} owner to postgres", f"alter table {table} owner to {OWNER}")
+
+
+def audit_table_away(table: str) -> Circumstance:
+    """One of our own tables is not there."""
+    name = f"{AUDIT_SCHEMA}.{table}"
+    return statements(f"alter table {name} rename to {table}_away", f"alter table {name}_away rename to {table}")
+
+
+audit_schema_away = statements(
+    f"alter schema {AUDIT_SCHEMA} rename to away", f"alter schema away rename to {AUDIT_SCHEMA}"
+)
+audit_schema_closed = statements(
+    f"alter schema {AUDIT_SCHEMA} owner to postgres", f"alter schema {AUDIT_SCHEMA} owner to {OWNER}"
+)
+no_create = statements(
+    f"alter database {DATABASE} owner to postgres", f"alter database {DATABASE} owner to {OWNER}", "postgres"
+)
 
 
 @contextmanager
@@ -253,7 +275,8 @@ def at_statement(name: str, *words: str) -> Moment:
     condition = " and ".join(f"current_query() ilike '%{word[:3]}%' || '{word[3:]}%'" for word in words)
     return Moment(
         name,
-        _WAIT % ("event_trigger", condition, "")
+        _WAIT
+        % ("event_trigger", condition, "")
         + "create event trigger wait_here on ddl_command_start when tag in ('ALTER TABLE')"
         f" execute function {AUDIT_SCHEMA}.wait_here();",
         f"drop event trigger wait_here; drop function {AUDIT_SCHEMA}.wait_here()",
@@ -264,7 +287,8 @@ def at_log(name: str, event: str, condition: str) -> Moment:
     """When the migration writes into its log."""
     return Moment(
         name,
-        _WAIT % ("trigger", condition, "return new;")
+        _WAIT
+        % ("trigger", condition, "return new;")
         + f"create trigger wait_here before {event} on {AUDIT_SCHEMA}.migrations"
         f" for each row execute function {AUDIT_SCHEMA}.wait_here();",
         f"drop trigger wait_here on {AUDIT_SCHEMA}.migrations; drop function {AUDIT_SCHEMA}.wait_here()",
