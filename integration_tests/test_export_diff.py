@@ -147,7 +147,6 @@ CHANGES = {
         {
             "student_school_chain": ["student_program_id 2001: std_no '901000001' →"],
             "student_modules_chain": ["std_no '901000001' →"],
-            "students_per_school": [],
         },
     ),
     "a student module is another module's": Change(

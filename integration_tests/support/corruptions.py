@@ -5,13 +5,15 @@ A test is called by its label: a singular test by its name, a packaged expectati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import psycopg
+from typing import TYPE_CHECKING, Any
 
 from support.local_rows import CORE_TABLES, insert_local_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import psycopg
 
 Row = dict[str, str | None]
 Shown = dict[str, list[Row]]
@@ -69,6 +71,7 @@ class Database:
     """The registry to be damaged, as its superuser; foreign keys and triggers are off."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        """Switch foreign keys and triggers off for this session."""
         self.connection = connection
         connection.execute("set session_replication_role to replica")
 
@@ -79,7 +82,7 @@ class Database:
 
     def row(self, query: str) -> tuple[Any, ...]:
         """The first row of a query."""
-        found = self.connection.execute(query.encode()).fetchone()
+        found: tuple[Any, ...] | None = self.connection.execute(query.encode()).fetchone()
         assert found is not None, f"no row: {query}"
         return found
 
@@ -89,7 +92,10 @@ class Database:
 
     def columns(self, table: str) -> list[str]:
         """A table's columns."""
-        query = "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum"
+        query = (
+            "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
+            " order by attnum"
+        )
         return [name for (name,) in self.connection.execute(query, [table])]
 
 
@@ -134,7 +140,13 @@ def enter_for(name: str, seed: Callable[[Database], Shown], red: set[str]) -> No
 
 def row(table: str, key: object, column: str | None, expected: object, actual: object) -> Row:
     """A failing row."""
-    return {"table_name": table, "key": str(key), "column_name": column, "expected": str(expected), "actual": str(actual)}
+    return {
+        "table_name": table,
+        "key": str(key),
+        "column_name": column,
+        "expected": str(expected),
+        "actual": str(actual),
+    }
 
 
 def cells(table: str, key: object, changes: Mapping[str, tuple[object, object]]) -> list[Row]:
@@ -159,7 +171,8 @@ def two_attempts_swap_their_semesters(db: Database) -> Shown:
     second, _, other, *_ = db.row(
         f"select * from ({WITHOUT_MARKS}) as a where student_semester_id <> {semester} order by id desc"
     )
-    db.run(f"update student_modules set student_semester_id = {semester + other} - student_semester_id where id in ({first}, {second})", 2)
+    swapped = f"{semester + other} - student_semester_id"
+    db.run(f"update student_modules set student_semester_id = {swapped} where id in ({first}, {second})", 2)
     return {
         ROWS: [
             row("student_modules", first, "student_semester_id", semester, other),
@@ -265,7 +278,7 @@ def a_grade_never_given_before(db: Database) -> Shown:
 
 @corruption(ROWS)
 def a_text_of_blanks_in_place_of_none(db: Database) -> Shown:
-    module, remark = db.row("select id, remark from modules where remark is null order by id")
+    module = db.value("select id from modules where remark is null order by id")
     db.run(f"update modules set remark = ' ' where id = {module}")
     return {ROWS: [row("modules", module, "remark", "NULL", " ")]}
 
@@ -281,7 +294,9 @@ def a_row_deleted(db: Database) -> Shown:
     return {
         ROWS: [{"table_name": "next_of_kins", "key": str(key), **MISSING}],
         IDS: [{"table_name": "next_of_kins", "key": str(key), **MISSING}],
-        COUNTS: [{"table_name": "next_of_kins", "column_name": "count(*)", "expected": str(count), "actual": str(count - 1)}],
+        COUNTS: [
+            {"table_name": "next_of_kins", "column_name": "count(*)", "expected": str(count), "actual": str(count - 1)}
+        ],
     }
 
 
@@ -298,7 +313,13 @@ def an_attempt_deleted_under_its_marks(db: Database) -> Shown:
         MODULES_CHAIN: [{"table_name": "student_modules_chain", "key": str(attempt), **MISSING}],
         ASSESSMENTS_CHAIN: [{"table_name": "assessment_marks_chain", "key": str(mark), **MISSING}],
         "assessment_marks_point_to_student_modules": [
-            row("assessment_marks", mark, "student_module_id", "a row of student_modules", f"no student_modules with id {attempt}")
+            row(
+                "assessment_marks",
+                mark,
+                "student_module_id",
+                "a row of student_modules",
+                f"no student_modules with id {attempt}",
+            )
         ],
     }
 
@@ -357,7 +378,8 @@ for _table in CORE_TABLES:
 def a_cms_id_emptied(db: Database) -> Shown:
     key = db.value("select max(id) from student_semesters")
     db.run(f"update student_semesters set cms_id = null where id = {key}")
-    return dict.fromkeys((POPULATION, KEPT), [row("student_semesters", key, "cms_id", key, "NULL")])
+    emptied = [row("student_semesters", key, "cms_id", key, "NULL")]
+    return {POPULATION: emptied, KEPT: emptied}
 
 
 @corruption(POPULATION, KEPT, pair_equal("programs"))
@@ -367,7 +389,7 @@ def two_cms_ids_swapped(db: Database) -> Shown:
     db.run(f"update programs set cms_id = {first} where id = {second}")
     db.run(f"update programs set cms_id = {second} where id = {first}")
     swapped = [row("programs", first, "cms_id", first, second), row("programs", second, "cms_id", second, first)]
-    return dict.fromkeys((POPULATION, KEPT), swapped)
+    return {POPULATION: swapped, KEPT: swapped}
 
 
 def _cms_id_of_another_row(table: str) -> Callable[[Database], Shown]:
@@ -438,14 +460,21 @@ def cms_id_not_null(db: Database) -> Shown:
     db.run("alter table structures alter column cms_id set not null", None)
     return {
         COLUMNS: [
-            {"table_name": "structures", "column_name": "cms_id", "expected": "integer, nullable", "actual": "integer, NOT NULL"}
+            {
+                "table_name": "structures",
+                "column_name": "cms_id",
+                "expected": "integer, nullable",
+                "actual": "integer, NOT NULL",
+            }
         ]
     }
 
 
 def _halves(bit: int) -> tuple[list[str], list[str]]:
-    """The core tables in two lots. No two tables are in the same lots for all four bits, so that four rounds tell all
-    tables' tests apart."""
+    """The core tables in two lots.
+
+    No two tables are in the same lots for all four bits, so that four rounds tell all tables' tests apart.
+    """
     ones = [table for number, table in enumerate(CORE_TABLES, start=1) if number >> bit & 1]
     return ones, [table for table in CORE_TABLES if table not in ones]
 
@@ -458,13 +487,17 @@ def _columns_dropped_and_changed(bit: int) -> None:
             db.run(f"alter table {table} drop column cms_id", None)
         for table in changed:
             db.run(f"alter table {table} alter column cms_id type bigint", None)
-        missing = [{"table_name": table, "column_name": "cms_id", "actual": "the column is missing"} for table in dropped]
-        named = [{"table_name": table, "column_name": "cms_id", "actual": "column cms_id is missing"} for table in dropped]
+        missing: list[Row] = [
+            {"table_name": table, "column_name": "cms_id", "actual": "the column is missing"} for table in dropped
+        ]
+        named: list[Row] = [
+            {"table_name": table, "column_name": "cms_id", "actual": "column cms_id is missing"} for table in dropped
+        ]
+        wider: list[Row] = [
+            {"table_name": table, "expected": "integer, nullable", "actual": "bigint, nullable"} for table in changed
+        ]
         return {
-            COLUMNS: [
-                *named,
-                *({"table_name": table, "expected": "integer, nullable", "actual": "bigint, nullable"} for table in changed),
-            ],
+            COLUMNS: [*named, *wider],
             CONSTRAINTS: list(named),
             POPULATION: list(missing),
             UNIQUE: list(missing),
@@ -476,7 +509,16 @@ def _columns_dropped_and_changed(bit: int) -> None:
             f"cms_id_dropped_or_of_another_type_{bit + 1}",
             seed,
             frozenset(
-                {COLUMNS, CONSTRAINTS, POPULATION, KEPT, UNIQUE, CATALOGUE, *map(exists, dropped), *map(of_type, changed)}
+                {
+                    COLUMNS,
+                    CONSTRAINTS,
+                    POPULATION,
+                    KEPT,
+                    UNIQUE,
+                    CATALOGUE,
+                    *map(exists, dropped),
+                    *map(of_type, changed),
+                }
             ),
             errors=frozenset({*map(unique, dropped), *map(pair_equal, dropped)}),
             parsed=True,
@@ -495,87 +537,106 @@ def cms_id_a_text_and_other_columns_changed(db: Database) -> Shown:
     db.run("alter table schools alter column cms_id type text", None)
     db.run("alter table programs rename column level to stage", None)
     db.run("alter table structures add column note text", None)
-    wrong = {"table_name": "schools", "column_name": "cms_id", "expected": "a column of type integer", "actual": "a column of type text"}
+    wrong: Row = {
+        "table_name": "schools",
+        "column_name": "cms_id",
+        "expected": "a column of type integer",
+        "actual": "a column of type text",
+    }
     return {
         COLUMNS: [{"table_name": "schools", "expected": "integer, nullable", "actual": "text, nullable"}],
         POPULATION: [wrong],
         UNIQUE: [wrong],
         ROWS: [
-            {"table_name": "programs", "column_name": "level", "expected": "column level", "actual": "the column is missing"},
-            {"table_name": "programs", "column_name": "stage", "expected": "no such column", "actual": "an additional column"},
-            {"table_name": "structures", "column_name": "note", "expected": "no such column", "actual": "an additional column"},
+            {
+                "table_name": "programs",
+                "column_name": "level",
+                "expected": "column level",
+                "actual": "the column is missing",
+            },
+            {
+                "table_name": "programs",
+                "column_name": "stage",
+                "expected": "no such column",
+                "actual": "an additional column",
+            },
+            {
+                "table_name": "structures",
+                "column_name": "note",
+                "expected": "no such column",
+                "actual": "an additional column",
+            },
         ],
     }
 
 
 # ---- orphans: each of the spec's thirteen foreign keys, a row of which points to nothing
 
-_USED = "exists (select from student_modules as x join assessment_marks as a on a.student_module_id = x.id where x.semester_module_id = c.id)"
-_ORPHANS: list[tuple[str, str, str, str, str, set[str]]] = [
-    # test, child, column, parent, which row, what else is red
+_SCHOOLS = {ROWS, SCHOOLS_CHAIN, PER_SCHOOL}
+_MODULES = {ROWS, MODULES_CHAIN}
+_PREREQUISITES = {ROWS, PREREQUISITES_CHAIN}
+_ATTEMPTED = "exists (select from student_modules as x where x.student_semester_id = c.id)"
+_ENROLLED = (
+    "exists (select from structures as st join student_programs as sp on sp.structure_id = st.id"
+    " where st.program_id = c.id)"
+)
+_MARKED_AND_NO_PREREQUISITE = (
+    "exists (select from student_modules as x join assessment_marks as a on a.student_module_id = x.id"
+    " where x.semester_module_id = c.id)"
+    " and not exists (select from module_prerequisites as p where c.id in (p.semester_module_id, p.prerequisite_id))"
+)
+_ORPHANS: list[tuple[str, str, str, str, set[str]]] = [
+    # child, column, parent, which row, what else is red
+    ("programs", "school_id", "schools", _ENROLLED, _SCHOOLS),
     (
-        "programs_point_to_schools", "programs", "school_id", "schools",
-        "exists (select from structures as st join student_programs as sp on sp.structure_id = st.id where st.program_id = c.id)",
-        {ROWS, SCHOOLS_CHAIN, PER_SCHOOL},
-    ),
-    (
-        "structures_point_to_programs", "structures", "program_id", "programs",
+        "structures",
+        "program_id",
+        "programs",
         "exists (select from student_programs as sp where sp.structure_id = c.id)",
-        {ROWS, SCHOOLS_CHAIN, PER_SCHOOL},
+        _SCHOOLS,
     ),
-    ("structure_semesters_point_to_structures", "structure_semesters", "structure_id", "structures", "true", {ROWS}),
+    ("structure_semesters", "structure_id", "structures", "true", {ROWS}),
     (
-        "student_programs_point_to_structures", "student_programs", "structure_id", "structures",
+        "student_programs",
+        "structure_id",
+        "structures",
         "not exists (select from student_programs as o where o.std_no = c.std_no and o.id <> c.id)",
-        {ROWS, SCHOOLS_CHAIN, PER_SCHOOL},
+        _SCHOOLS,
     ),
+    ("student_semesters", "student_program_id", "student_programs", _ATTEMPTED, _MODULES),
+    ("student_semesters", "structure_semester_id", "structure_semesters", _ATTEMPTED, _MODULES),
+    ("semester_modules", "module_id", "modules", _MARKED_AND_NO_PREREQUISITE, {*_MODULES, ASSESSMENTS_CHAIN}),
+    ("semester_modules", "semester_id", "structure_semesters", "true", {ROWS}),
     (
-        "student_semesters_point_to_student_programs", "student_semesters", "student_program_id", "student_programs",
-        "exists (select from student_modules as x where x.student_semester_id = c.id)",
-        {ROWS, MODULES_CHAIN},
-    ),
-    (
-        "student_semesters_point_to_structure_semesters", "student_semesters", "structure_semester_id", "structure_semesters",
-        "exists (select from student_modules as x where x.student_semester_id = c.id)",
-        {ROWS, MODULES_CHAIN},
-    ),
-    (
-        "semester_modules_point_to_modules", "semester_modules", "module_id", "modules",
-        f"{_USED} and not exists (select from module_prerequisites as p where c.id in (p.semester_module_id, p.prerequisite_id))",
-        {ROWS, MODULES_CHAIN, ASSESSMENTS_CHAIN},
-    ),
-    ("semester_modules_point_to_structure_semesters", "semester_modules", "semester_id", "structure_semesters", "true", {ROWS}),
-    (
-        "student_modules_point_to_semester_modules", "student_modules", "semester_module_id", "semester_modules",
+        "student_modules",
+        "semester_module_id",
+        "semester_modules",
         "not exists (select from assessment_marks as a where a.student_module_id = c.id)",
-        {ROWS, MODULES_CHAIN},
+        _MODULES,
     ),
-    (
-        "student_modules_point_to_student_semesters", "student_modules", "student_semester_id", "student_semesters",
-        "true", {ROWS, MODULES_CHAIN},
-    ),
-    (
-        "module_prerequisites_point_to_semester_modules", "module_prerequisites", "semester_module_id", "semester_modules",
-        "true", {ROWS, PREREQUISITES_CHAIN},
-    ),
-    (
-        "module_prerequisites_point_to_prerequisites", "module_prerequisites", "prerequisite_id", "semester_modules",
-        "true", {ROWS, PREREQUISITES_CHAIN},
-    ),
-    (
-        "assessment_marks_point_to_student_modules", "assessment_marks", "student_module_id", "student_modules",
-        "true", {ASSESSMENTS_CHAIN, OTHER_TABLES},
-    ),
-]  # fmt: skip
+    ("student_modules", "student_semester_id", "student_semesters", "true", _MODULES),
+    ("module_prerequisites", "semester_module_id", "semester_modules", "true", _PREREQUISITES),
+    ("module_prerequisites", "prerequisite_id", "semester_modules", "true", _PREREQUISITES),
+    ("assessment_marks", "student_module_id", "student_modules", "true", {ASSESSMENTS_CHAIN, OTHER_TABLES}),
+]
 
 
 def _orphan(test: str, child: str, column: str, parent: str, which: str) -> Callable[[Database], Shown]:
     def seed(db: Database) -> Shown:
-        key, value = db.row(f"select c.id, c.{column} from {child} as c where c.{column} is not null and {which} order by c.id")
+        key, value = db.row(
+            f"select c.id, c.{column} from {child} as c where c.{column} is not null and {which} order by c.id"
+        )
         db.run(f"update {child} set {column} = {NOBODY} where id = {key}")
         shown: Shown = {
             test: [row(child, key, column, f"a row of {parent}", f"no {parent} with id {NOBODY}")],
-            EVERY_KEY: [{"table_name": child, "key": str(key), "column_name": column, "actual": f"no row of {parent} for ({NOBODY})"}],
+            EVERY_KEY: [
+                {
+                    "table_name": child,
+                    "key": str(key),
+                    "column_name": column,
+                    "actual": f"no row of {parent} for ({NOBODY})",
+                }
+            ],
         }
         if child in CORE_TABLES:
             shown[ROWS] = [row(child, key, column, value, NOBODY)]
@@ -584,8 +645,11 @@ def _orphan(test: str, child: str, column: str, parent: str, which: str) -> Call
     return seed
 
 
-for _test, _child, _column, _parent, _which, _also in _ORPHANS:
-    enter_for(f"orphan_{_child}_{_column}", _orphan(_test, _child, _column, _parent, _which), {_test, EVERY_KEY, *_also})
+for _child, _column, _parent, _which, _also in _ORPHANS:
+    _test = f"{_child}_point_to_{'prerequisites' if _column == 'prerequisite_id' else _parent}"
+    enter_for(
+        f"orphan_{_child}_{_column}", _orphan(_test, _child, _column, _parent, _which), {_test, EVERY_KEY, *_also}
+    )
 
 
 # ---- what only a chain or an aggregate can see
@@ -608,8 +672,8 @@ def a_student_deleted(db: Database) -> Shown:
 @corruption(ASSESSMENTS_CHAIN, OTHER_TABLES)
 def an_assessment_of_another_module(db: Database) -> Shown:
     assessment, module, mark = db.row(
-        "select a.id, a.module_id, min(am.id) from assessments as a join assessment_marks as am on am.assessment_id = a.id"
-        " group by 1, 2 order by 1"
+        "select a.id, a.module_id, min(am.id) from assessments as a"
+        " join assessment_marks as am on am.assessment_id = a.id group by 1, 2 order by 1"
     )
     other = db.value(f"select min(id) from modules where id <> {module}")
     db.run(f"update assessments set module_id = {other} where id = {assessment}")
@@ -626,8 +690,11 @@ def an_assessment_mark_deleted(db: Database) -> Shown:
 @corruption(ROWS, PREREQUISITES_CHAIN)
 def two_prerequisites_swapped(db: Database) -> Shown:
     first, one = db.row("select id, prerequisite_id from module_prerequisites order by id")
-    second, two = db.row(f"select id, prerequisite_id from module_prerequisites where prerequisite_id <> {one} order by id desc")
-    db.run(f"update module_prerequisites set prerequisite_id = {one + two} - prerequisite_id where id in ({first}, {second})", 2)
+    second, two = db.row(
+        f"select id, prerequisite_id from module_prerequisites where prerequisite_id <> {one} order by id desc"
+    )
+    swapped = f"{one + two} - prerequisite_id"
+    db.run(f"update module_prerequisites set prerequisite_id = {swapped} where id in ({first}, {second})", 2)
     return {
         ROWS: [row("module_prerequisites", first, "prerequisite_id", one, two)],
         PREREQUISITES_CHAIN: [
@@ -678,7 +745,10 @@ _TERMS_KEY_DEFINED = "FOREIGN KEY (term_code) REFERENCES public.terms(code) ON U
 # what is done, and the objects that must be named
 _CATALOGUE: dict[str, tuple[list[str], list[Row]]] = {
     "an_index_dropped": (["drop index student_modules_status"], [_missing("index", "public.student_modules_status")]),
-    "an_index_added": (["create index on assessments (weight)"], [_additional("index", "public.assessments_weight_idx")]),
+    "an_index_added": (
+        ["create index on assessments (weight)"],
+        [_additional("index", "public.assessments_weight_idx")],
+    ),
     "a_trigger_added": (
         [
             "create function touch() returns trigger language plpgsql as 'begin return new; end'",
@@ -737,8 +807,10 @@ _CATALOGUE: dict[str, tuple[list[str], list[Row]]] = {
     ),
     "a_view_changed": (
         [
-            "create or replace view school_enrolment as"
-            " select id, code, name, 0::bigint as students, 0::bigint as active_students from schools"
+            (
+                "create or replace view school_enrolment as"
+                " select id, code, name, 0::bigint as students, 0::bigint as active_students from schools"
+            )
         ],
         [_defined("view", "public.school_enrolment")],
     ),
@@ -773,8 +845,10 @@ _CATALOGUE: dict[str, tuple[list[str], list[Row]]] = {
     "a_foreign_key_made_not_valid": (
         [
             f"alter table student_semesters drop constraint {_TERMS_KEY}",
-            f"alter table student_semesters add constraint {_TERMS_KEY}"
-            " foreign key (term_code) references terms (code) on update cascade not valid",
+            (
+                f"alter table student_semesters add constraint {_TERMS_KEY}"
+                " foreign key (term_code) references terms (code) on update cascade not valid"
+            ),
         ],
         [
             _defined(

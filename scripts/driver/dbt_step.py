@@ -35,6 +35,7 @@ class DbtStep:
 
     progress: StageProgress | None = None
     plan_seconds: dict[str, float] = field(default_factory=dict)
+    _error: str = ""
     _running: list[str] = field(default_factory=list)
     _done: int = 0
     _label: str = ""
@@ -50,7 +51,7 @@ class DbtStep:
         """
         result = self.invoke(project, *arguments)
         if not result.success:
-            raise Problem(f"dbt {arguments[0]} failed: {_reason(result)}")
+            raise Problem(f"dbt {arguments[0]} failed: {self._error or _reason(result)}")
         return result
 
     def invoke(self, project: DbtProject, *arguments: str) -> Any:
@@ -81,6 +82,8 @@ class DbtStep:
                 self._running.remove(data.node_info.node_name)
                 self._done += 1
                 self._tell(None)
+            elif kind in ("RunningOperationCaughtError", "RunningOperationUncaughtError"):
+                self._error = essence(data.exc)  # the result of a run-operation does not have it
             elif kind == "JinjaLogInfo":
                 self._on_message(data.msg)
 
@@ -130,15 +133,21 @@ def _reason(result: Any) -> str:
 
 
 def essence(message: str) -> str:
-    """What the database or a macro says, without dbt's lines around it."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    """What the database or a macro says, without dbt's lines around it, and without the values of a row."""
     told = []
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
     for line in lines:
-        if line.startswith(("CONTEXT:", "LINE ", "compiled code at", "> in macro", "> called by", "DETAIL:")):
+        if line.startswith(("CONTEXT:", "LINE ", "compiled code at", "> in macro", "> called by")):
             break
-        if not line.startswith(("Database Error", "Compilation Error", "Encountered an error", "Runtime Error")):
-            told.append(line.removeprefix("HINT:").strip())
-    return " ".join(told or lines[:1])
+        if line.startswith(("Database Error", "Compilation Error", "Encountered an error", "Runtime Error")):
+            continue
+        if not line.startswith(("DETAIL:  Key (", "DETAIL:  Failing row")):
+            told.append(line.removeprefix("HINT:").removeprefix("DETAIL:").strip())
+    text = ""
+    for part in told or lines[:1]:
+        ended = not text or text[-1] in ".,:;!?" or not part[:1].isupper()
+        text += ("" if not text else " " if ended else ". ") + part
+    return text
 
 
 @contextmanager

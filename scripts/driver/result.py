@@ -207,6 +207,11 @@ class Result:
         return sum(line.status == "passed" for line in self.checklist)
 
     @property
+    def validated(self) -> bool:
+        """Whether the run got as far as the tests."""
+        return any(stage.key == "validate" and stage.started_at for stage in self.stages)
+
+    @property
     def failing_tests(self) -> list[Outcome]:
         """Every test that is not a pass, each once."""
         tests = [test for line in self.checklist for test in line.tests] + self.beyond

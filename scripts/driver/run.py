@@ -24,8 +24,8 @@ from driver.dbt_project import DbtProject
 from driver.dbt_step import DbtStep
 from driver.errors import Problem
 from driver.facts import migration_log, newest_backup, read_facts
-from driver.migration_state import MigrationState, has_local_rows, logged_tables, read_state
-from driver.progress import Stages, clock, duration
+from driver.migration_state import UNFINISHED, MigrationState, has_local_rows, logged_tables, read_state
+from driver.progress import Stages, clock
 from driver.report import files
 from driver.result import Database, FailingRow, Outcome, Result, Stage, StageStatus
 from driver.validation import first_line, validate
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from driver.dbt_project import CoreTable
+    from driver.facts import TableLog
     from driver.profile import Connection
     from driver.progress import StageProgress
 
@@ -191,11 +192,14 @@ class Run:
         with self.connection.connect(autocommit=True) as session:
             row = session.execute("show server_version").fetchone()
             self.result.database.server_version = str(row[0]) if row else ""
-            validation = self.options.validation or ("ongoing" if self._migrated_and_in_use(session) else "cutover")
+            log = migration_log(session, self.connection.audit_schema)
+            validation = self.options.validation or self._fitting_validation(session, log)
+        # A migration that is half-way can only go on in the mode it was begun in.
+        begun = next((entry.mode for entry in log.values() if entry.state in UNFINISHED), None)
         self._project.profiles_dir = self.connection.profiles_dir
         self._project.target = self.connection.target or None
         # Only what differs from the project's own vars: with other vars, dbt would parse everything anew.
-        wanted = {"validation": validation, "mode": self.options.mode or self._project.var("mode")}
+        wanted = {"validation": validation, "mode": self.options.mode or begun or self._project.var("mode")}
         self._project.variables = {name: value for name, value in wanted.items() if value != self._project.var(name)}
         self._tables = self._project.core_tables()
         self.result.validation = validation
@@ -206,12 +210,11 @@ class Run:
         tests = sum(str(node.resource_type) == "test" for node in self._project.manifest.nodes.values())
         return f"PostgreSQL {self.result.database.server_version}, {len(self._tables)} core tables, {tests} tests"
 
-    def _migrated_and_in_use(self, session: psycopg.Connection[Any]) -> bool:
-        """Whether every table that began to be migrated is done, and rows were created locally since."""
-        log = migration_log(session, self.connection.audit_schema)
+    def _fitting_validation(self, session: psycopg.Connection[Any], log: Mapping[str, TableLog]) -> str:
+        """What a validation can ask for: once rows were created locally, nothing can be as it was."""
         if not log or any(entry.state != "done" for entry in log.values()):
-            return False
-        return has_local_rows(session, logged_tables(log))
+            return "cutover"
+        return "ongoing" if has_local_rows(session, logged_tables(log)) else str(self._project.var("validation"))
 
     def _doctor(self, _progress: StageProgress) -> str:
         from driver.doctor import examine

@@ -41,8 +41,7 @@ def run_in_terminal(connection: Connection, options: Options, console: Console |
         console.print()
         print_verdict(console, run.result)
         raise
-    reached = any(stage.key == "validate" and stage.started_at for stage in result.stages)
-    if reached:
+    if result.validated:
         print_report(console, result)
     else:
         console.print()

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driver.dbt_step import DbtStep
+from driver.dbt_step import DbtStep, essence
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -58,7 +58,10 @@ def undo(project: DbtProject, *, force: bool = False, on_step: Callable[[str], N
         Problem: if it was refused, or failed and was rolled back.
     """
     step = _Steps(on_step=on_step)
-    step.run(project, *_command(dry_run=False, force=force))
+    result = step.invoke(project, *_command(dry_run=False, force=force))
+    if not result.success:
+        reason = step.reason.removeprefix("drop_cms_id: ").rstrip(".")
+        raise Problem("cms_id was not removed", do=reason or "dbt's log, logs/dbt.log, says why")
     return step.did_something
 
 
@@ -72,6 +75,13 @@ class _Steps(DbtStep):
 
     on_step: Callable[[str], None] | None = None
     did_something: bool = True
+    reason: str = ""
+
+    def _on_event(self, event: Any) -> None:
+        # an operation's error is in no result of dbt's, only in what it says while it runs
+        if event.info.name == "RunningOperationCaughtError":
+            self.reason = essence(event.info.msg)
+        super()._on_event(event)
 
     def _on_message(self, message: str) -> None:
         super()._on_message(message)

@@ -72,10 +72,6 @@ def newest(address: str, reports: Path = REPORTS, *, validated: bool = False) ->
             result = Result.from_json(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue  # of an older version, or damaged: it can tell nothing
-        if result.database.address == address and (not validated or _reached_validation(result)):
+        if result.database.address == address and (not validated or result.validated):
             return result
     return None
-
-
-def _reached_validation(result: Result) -> bool:
-    return any(stage.key == "validate" and stage.started_at for stage in result.stages)

@@ -89,12 +89,16 @@ def _verdict(result: Result) -> str:
         ("Finished", f"{moment(result.finished_at)}, after {duration(result.seconds)}"),
     ]
     items = "".join(f'<li>{name} <b class="nowrap">{escape(value)}</b></li>' for name, value in facts if value)
-    headline = f"{TITLES[result.verdict]}: {result.lines_passed} of {len(result.checklist)} checklist lines"
+    stage = result.failed_stage
+    headline = TITLES[result.verdict]
+    if result.validated:
+        headline += f": {result.lines_passed} of {len(result.checklist)} checklist lines"
+    elif stage:
+        headline += f" in stage {stage.key}"
     action = ""
     if result.next_step:
         command = f'<code class="command">{escape(result.next_command)}</code>' if result.next_command else ""
         action = f'<div class="next"><p><b>{escape(result.next_step)}</b></p>{command}</div>\n'
-    stage = result.failed_stage
     reason = f"<p>{escape(stage.detail)}</p>\n" if stage and stage.detail != "interrupted" else ""
     return f"""<header class="verdict {result.verdict}">
 <p class="eyebrow">cms_id tracking · report of {escape(moment(result.started_at))}</p>

@@ -60,7 +60,7 @@ def verdict_sentence(result: Result) -> str:
     where = f" in stage {stage.key}" if stage else ""
     if result.verdict == "interrupted":
         return f"INTERRUPTED{where}."
-    return f"FAILED{where}: {count}." if result.checklist else f"FAILED{where}."
+    return f"FAILED{where}: {count}." if result.validated else f"FAILED{where}."
 
 
 def _print_line(console: Console, line: ChecklistLine) -> None:
