@@ -8,17 +8,18 @@ done to a registry of its own and judged by dbt itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from conftest import DATABASE, _registry
 from psycopg.rows import dict_row
+
 from support.corruptions import CORRUPTIONS, Corruption, Database, Shown
-from support.dbt_runner import DbtRun
 from support.registry import OWNER, Registry
+
+if TYPE_CHECKING:
+    from support.dbt_runner import DbtRun
 
 pytestmark = pytest.mark.one_major
 NO_BACKUP = {"require_backup": False}
@@ -75,21 +76,27 @@ class Judged:
 
 
 @pytest.fixture(scope="module")
-def judged(servers: Any, dbt_runner: Any, major: int) -> Iterator[Judged]:
+def judged_once() -> list[Judged]:
+    """Room for the one registry that all tests of this file share."""
+    return []
+
+
+@pytest.fixture
+def judged(judged_once: list[Judged], request: pytest.FixtureRequest) -> Judged:
     """A migrated registry for all that is undone again."""
-    registry = _registry(servers, dbt_runner, major, "migrated")
-    run = registry.dbt_ok("test", variables=NO_BACKUP)
-    names = labels(run)
-    assert {result.unique_id for result in run.results} == set(names), "dbt test did not run every test"
-    # a copy that outlives the usual database, which other tests replace
-    with registry.server.connect() as connection:
-        connection.execute(f'drop database if exists "judged" with (force)')
-        connection.execute(f'alter database "{DATABASE}" rename to "judged"')
-    copy = Registry(registry.server, "judged", registry.runner, registry.counts)
-    # dbt writes the database's name into every relation's
-    compiled = {names[result.unique_id]: result.compiled.replace(f'"{DATABASE}".', "") for result in run.results}
-    yield Judged(copy, compiled)
-    registry.server.drop_database("judged")
+    if not judged_once:
+        registry: Registry = request.getfixturevalue("migrated_registry")
+        run = registry.dbt_ok("test", variables=NO_BACKUP)
+        names = labels(run)
+        assert {result.unique_id for result in run.results} == set(names), "dbt test did not run every test"
+        # under another name, for the usual one is soon another registry's
+        registry.server.create_database("judged", OWNER, registry.dbname)
+        # dbt writes the database's name into every relation's
+        compiled = {
+            names[result.unique_id]: result.compiled.replace(f'"{registry.dbname}".', "") for result in run.results
+        }
+        judged_once.append(Judged(Registry(registry.server, "judged", registry.runner, registry.counts), compiled))
+    return judged_once[0]
 
 
 def assert_shown(verdicts: dict[str, Verdict], corruption: Corruption, shown: Shown) -> None:
@@ -101,12 +108,16 @@ def assert_shown(verdicts: dict[str, Verdict], corruption: Corruption, shown: Sh
         if ": " in label:
             continue  # a packaged expectation has rows of its own kind
         for row in verdicts[label].rows:
-            assert row["table_name"] and row["expected"] is not None and row["actual"] is not None, (label, row)
+            assert None not in (row["table_name"], row["expected"], row["actual"]), (label, row)
             assert row["expected"] != row["actual"], (label, row)
-            assert row["key"] is not None or row["column_name"] in (None, "cms_id", "count(*)") or "column" in row["actual"]
+            assert (
+                row["key"] is not None
+                or row["column_name"] in (None, "cms_id", "count(*)")
+                or "column" in row["actual"]
+            )
     assert set(shown) <= corruption.red
     for label, wanted in shown.items():
-        rows = [{column: value for column, value in row.items()} for row in verdicts[label].rows]
+        rows = verdicts[label].rows
         for part in wanted:
             assert any(part.items() <= row.items() for row in rows), f"{label} lacks {part}; it has {rows[:5]}"
 

@@ -17,7 +17,7 @@ _OBJECTS = """
 with namespaces as (
     select oid, nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'
 )
-select 'schema', nspname, concat_ws('|', nspowner::regrole, nspacl::text)
+select 'schema', nspname::text, concat_ws('|', nspowner::regrole, nspacl::text)
 from pg_namespace join namespaces using (oid, nspname)
 union all
 select 'relation', format('%I.%I', nspname, relname),
@@ -53,9 +53,11 @@ from pg_trigger
 where tgisinternal
 group by tgrelid
 union all
-select 'event trigger', evtname, concat_ws('|', evtevent, evtenabled, evtfoid::regproc) from pg_event_trigger
+select 'event trigger', evtname::text, concat_ws('|', evtevent, evtenabled, evtfoid::regproc) from pg_event_trigger
 union all
-select 'rule', format('%s.%I', ev_class::regclass, rulename), pg_get_ruledef(oid) from pg_rewrite where rulename <> '_RETURN'
+select 'rule', format('%s.%I', ev_class::regclass, rulename), pg_get_ruledef(oid)
+from pg_rewrite
+where rulename <> '_RETURN'
 union all
 select 'policy', format('%s.%I', polrelid::regclass, polname), concat_ws('|', polcmd, pg_get_expr(polqual, polrelid))
 from pg_policy
@@ -64,9 +66,12 @@ select 'function', p.oid::regprocedure::text, concat_ws('|', proowner::regrole, 
 from pg_proc as p join namespaces as n on pronamespace = n.oid
 where prokind in ('f', 'p')
 union all
-select 'enum', enumtypid::regtype::text, string_agg(enumlabel, ',' order by enumsortorder) from pg_enum group by enumtypid
+select 'enum', enumtypid::regtype::text, string_agg(enumlabel, ',' order by enumsortorder)
+from pg_enum
+group by enumtypid
 union all
-select 'sequence', format('%I.%I', schemaname, sequencename), concat_ws('|', start_value, increment_by, cycle, last_value)
+select 'sequence', format('%I.%I', schemaname, sequencename),
+    concat_ws('|', start_value, increment_by, cycle, last_value)
 from pg_sequences
 union all
 select 'comment', pg_describe_object(classoid, objoid, objsubid), description
@@ -104,8 +109,11 @@ def picture(connection: psycopg.Connection[Any], without: tuple[str, ...] = ()) 
 
 def rows_of(connection: psycopg.Connection[Any], schema: str, table: str, columns: str = "t::text") -> str:
     """The number of rows of a table and a hash of all of them."""
-    query = sql.SQL("select count(*) || ' ' || md5(coalesce(string_agg(r, E'\\n' order by r), '')) from (select {} as r from only {} as t) as rows")
-    found = connection.execute(query.format(sql.SQL(columns), sql.Identifier(schema, table))).fetchone()  # type: ignore[arg-type]
+    query = sql.SQL(
+        "select count(*) || ' ' || md5(coalesce(string_agg(r, E'\\n' order by r), ''))"
+        " from (select {} as r from only {} as t) as rows"
+    )
+    found = connection.execute(query.format(sql.SQL(columns), sql.Identifier(schema, table))).fetchone()
     assert found is not None
     return str(found[0])
 

@@ -23,6 +23,7 @@
                 {%- do run_query('create table ' ~ table.baseline ~ ' as select ' ~ names ~ ' from only ' ~ table.relation) -%}
                 {%- do run_query('analyze ' ~ table.baseline) -%}
             {%- endfor -%}
+            {%- do run_query(pin_values()) -%}
             {%- do run_query(baseline_tables_upsert(tables)) -%}
         {%- endif -%}
     {%- endif -%}

@@ -1,22 +1,13 @@
-{% macro catalogue_objects(audit_schema) %}
+{% macro catalogue_objects(audit_schema, ledger_schemas=[]) %}
     {#- Self-contained. Every object of the database, outside the system's schemas and the audit schema, as a text that
         two moments can be compared by: (object_kind, object_name, definition). No object ids, no file names, no counters.
-        How the server writes a definition depends on the session (search_path, DateStyle, ...), so the settings are
-        pinned, to the end of the transaction. `pinned` is read first, whatever the planner does: what it is joined with
-        refers to it (lateral) and cannot be flattened (offset 0), so it can only run inside a loop over `pinned`. -#}
+        How the server writes a definition depends on the session, so its settings are pinned, to the end of the
+        transaction. `pinned` is read first, whatever the planner does: what it is joined with refers to it (lateral) and
+        cannot be flattened (offset 0), so it can only run inside a loop over `pinned`. -#}
     {%- set audit = "'" ~ audit_schema.replace("'", "''") ~ "'" -%}
 with pinned as materialized (
-    select
-        set_config('search_path', 'pg_catalog, pg_temp', true) is not null
-        and set_config('DateStyle', 'ISO, MDY', true) is not null
-        and set_config('IntervalStyle', 'postgres', true) is not null
-        and set_config('TimeZone', 'UTC', true) is not null
-        and set_config('extra_float_digits', '1', true) is not null
-        and set_config('bytea_output', 'hex', true) is not null
-        and set_config('lc_monetary', 'C', true) is not null
-        and set_config('xmlbinary', 'base64', true) is not null
-        and set_config('standard_conforming_strings', 'on', true) is not null
-        and set_config('quote_all_identifiers', 'off', true) is not null as done
+    select bool_and(set_config(s.name, s.value, true) is not null) as done
+    from ({{ pinned_settings() }}) as s (name, value)
 )
 
 select
@@ -32,7 +23,8 @@ cross join lateral (
             n.nspowner,
             n.nspacl
         from pg_catalog.pg_namespace as n
-        where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', {{ audit }})
+        where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', {{ audit }}
+            {%- for schema in ledger_schemas %}, '{{ schema.replace("'", "''") }}'{% endfor %})
     ),
 
     -- what belongs to an extension is described by the extension's version

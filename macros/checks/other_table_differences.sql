@@ -20,7 +20,7 @@ left join ({{ core_table_values(core_tables()) }}) as t (table_name, schema_name
 where
     b.backup_id = {{ quote_text(backup) }}
     and t.table_name is null
-    and b.schema_name <> {{ quote_text(target.schema) }}
+    and b.schema_name not in ({{ unwatched_schemas() }})
         {%- endset -%}
     {%- elif not snapshot_exists(baseline) -%}
         {%- do return(failing_row('other_tables_baseline', none, none, 'a baseline', 'there is none: run dbt snapshot')) -%}
@@ -31,11 +31,11 @@ where
 select
     coalesce(b.relation, c.relation) as table_name,
     null::text as key,
-    case when b.column_names = c.column_names then 'rows' else 'columns' end as column_name,
+    null::text as column_name,
     case
         when b.relation is null then 'no such table'
         when c.relation is null then 'the table'
-        when b.column_names <> c.column_names then b.column_names
+        when b.column_names <> c.column_names then 'columns ' || b.column_names
         else coalesce(format('%s rows, fingerprint %s', b.row_count, b.fingerprint_a), 'a fingerprint')
     end || {{ quote_text(' (' ~ recorded_in ~ ')') }} as expected,
     case
@@ -43,7 +43,7 @@ select
         when c.relation is null then 'the table is missing'
         when c.fingerprint_a is null then 'role ' || current_user || ' may not read it: grant select'
         when b.fingerprint_a is null then 'it could not be read then: let the role that takes the baseline read it'
-        when b.column_names <> c.column_names then c.column_names
+        when b.column_names <> c.column_names then 'columns ' || c.column_names
         else format('%s rows, fingerprint %s', c.row_count, c.fingerprint_a)
     end as actual
 from ({{ recorded }}) as b

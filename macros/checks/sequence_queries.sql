@@ -36,26 +36,28 @@ select
         when has_sequence_privilege(s.seqrelid, 'select') then format(
             $q$select
     %1$L::text as table_name,
-    null::text as key,
+    %10$L::text as key,
     %2$L::text as column_name,
-    %3$L || reached || '): ' || (reached + (%4$s)) as expected,
+    %3$L || reached || ': ' || (reached + (%4$s)) as expected,
     next_value::text as actual
 from (select %5$s(%6$I)::numeric as reached from only %7$s) as ids
 cross join (select last_value::numeric + case when is_called then %4$s else 0 end as next_value from %8$s) as sequence
 where next_value %9$s reached$q$,
             core.table_name,
             a.attname,
-            format('the next value of %s beyond %s(%s = ', q.relname, case when s.seqincrement > 0 then 'max' else 'min' end, a.attname),
+            format('a next value beyond %s(%s) = ', case when s.seqincrement > 0 then 'max' else 'min' end, a.attname),
             s.seqincrement,
             case when s.seqincrement > 0 then 'max' else 'min' end,
             a.attname,
             format('%I.%I', tn.nspname, t.relname),
             format('%I.%I', qn.nspname, q.relname),
-            case when s.seqincrement > 0 then '<=' else '>=' end
+            case when s.seqincrement > 0 then '<=' else '>=' end,
+            'sequence ' || q.relname
         )
         else format(
-            $q$select %L::text as table_name, null::text as key, %L::text as column_name, 'a sequence that can be read' as expected, %L as actual$q$,
+            $q$select %L::text as table_name, %L::text as key, %L::text as column_name, 'a sequence that can be read' as expected, %L as actual$q$,
             core.table_name,
+            'sequence ' || q.relname,
             a.attname,
             format('role %s may not read %s.%s: grant select on sequence', current_user, qn.nspname, q.relname)
         )

@@ -8,7 +8,7 @@
         {%- do add_cms_id_online(dry_run) -%}
         {%- do return(none) -%}
     {%- endif -%}
-    {%- set tables = unmigrated_tables() -%}
+    {%- set tables = unmigrated_tables(mode) -%}
     {%- if not tables -%}
         {%- do log('add_cms_id: all core tables have cms_id; nothing to do', info=true) -%}
         {%- do return(none) -%}

@@ -3,7 +3,7 @@
     {%- if not dry_run -%}
         {%- do run_online_plan(online_session_plan()) -%}
     {%- endif -%}
-    {%- set tables = unmigrated_tables() -%}
+    {%- set tables = unmigrated_tables('online') -%}
     {%- if not tables -%}
         {%- do log('add_cms_id: all core tables have cms_id; nothing to do', info=true) -%}
         {%- do return(none) -%}

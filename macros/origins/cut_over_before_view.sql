@@ -4,16 +4,18 @@
         where a migration is refused, that is said once, and the others are skipped. -#}
     {%- if this.identifier != 'origin_summary' -%}{%- do ref('origin_summary') -%}{%- endif -%}
     {%- do ref('row_counts_baseline') -%}
-    {%- do ref('aggregates_baseline') -%}
     {%- do ref('catalogue_baseline') -%}
     {%- do ref('other_tables_baseline') -%}
-    {%- do ref('student_school_chain_baseline') -%}
-    {%- do ref('student_modules_chain_baseline') -%}
-    {%- do ref('assessment_marks_chain_baseline') -%}
-    {%- do ref('module_prerequisites_chain_baseline') -%}
+    {%- if var('procedure_registry') -%}
+        {%- do ref('aggregates_baseline') -%}
+        {%- do ref('student_school_chain_baseline') -%}
+        {%- do ref('student_modules_chain_baseline') -%}
+        {%- do ref('assessment_marks_chain_baseline') -%}
+        {%- do ref('module_prerequisites_chain_baseline') -%}
+    {%- endif -%}
     {%- if execute and flags.WHICH in ['run', 'build'] -%}
         {%- do run_query(wait_for_runner_lock()) -%}
-        {%- set tables = unmigrated_tables() -%}
+        {%- set tables = unmigrated_tables('window') -%}
         {%- if tables -%}
             {%- do refuse_open_migration(tables) -%}
             {%- if var('mode') == 'online' -%}

@@ -9,11 +9,15 @@
             'constraint-missing-not-valid': 'the rewrite has just built every row; there is nothing to validate later',
             'disallowed-unique-constraint': 'the index is built inside the same rewrite, under the same lock',
         }) -%}
-    {%- else -%}
+    {%- elif mode == 'online' -%}
         {%- do exceptions_of.update({
             'prefer-robust-stmts': 'IF NOT EXISTS takes an interrupted index for done; an index is looked up, removed if invalid, and checked instead',
             'require-lock-timeout': 'a concurrent build waits for old snapshots and blocks nobody; what locks tables sets its own limit',
             'require-statement-timeout': 'a concurrent build takes as long as it takes; every other statement limits itself',
+        }) -%}
+    {%- elif mode == 'undo' -%}
+        {%- do exceptions_of.update({
+            'ban-drop-column': 'to remove the column is what an undo is for',
         }) -%}
     {%- endif -%}
     {%- do return(exceptions_of) -%}

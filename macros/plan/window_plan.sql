@@ -4,10 +4,14 @@
     {%- set plan = [] -%}
     {%- do plan.append({'label': 'limit waiting', 'sql': "set local lock_timeout = '" ~ var('lock_timeout') ~ "'"}) -%}
     {%- do plan.append({'label': 'limit statements', 'sql': 'set local statement_timeout = 0'}) -%}
+    {%- do plan.append({'label': 'write values in one way', 'sql': pin_values()}) -%}
     {%- do plan.append({'label': 'one runner at a time', 'sql': take_runner_lock()}) -%}
     {%- do plan.append({'label': 'lock ' ~ tables | length ~ ' tables', 'sql': lock_tables(tables)}) -%}
+    {%- do plan.append({'label': 'gate: nobody reads by an older snapshot', 'sql': gate_no_old_snapshot()}) -%}
     {%- do plan.append({'label': 'fingerprint before', 'sql': fingerprint_live_rows(tables, 'cms_id_before')}) -%}
     {%- do plan.append({'label': 'gate: as in baseline and backup', 'sql': gate_unchanged(tables, 'cms_id_before', 'before the migration')}) -%}
+    {%- do plan.append({'label': 'define the catalogue', 'sql': define_catalogue()}) -%}
+    {%- do plan.append({'label': 'catalogue before', 'sql': keep_catalogue('cms_id_catalogue_before')}) -%}
     {%- do plan.append({'label': 'log the cut-over', 'sql': log_cut_over(tables)}) -%}
     {%- for table in tables -%}
         {%- do plan.append({'label': table.name ~ ': add column', 'sql':
@@ -22,6 +26,9 @@
     {%- do plan.append({'label': 'gate: spec test 1.1', 'sql': gate_check('column', cms_id_column_differences(tables))}) -%}
     {%- do plan.append({'label': 'gate: spec test 1.2', 'sql': gate_check('constraint', cms_id_constraint_differences(tables))}) -%}
     {%- do plan.append({'label': 'gate: spec test 3.1', 'sql': gate_check('population', _planned_population_differences(tables))}) -%}
+    {%- do plan.append({'label': 'catalogue after', 'sql': keep_catalogue('cms_id_catalogue_after')}) -%}
+    {%- do plan.append({'label': 'gate: nothing else in the catalogue',
+        'sql': gate_check('catalogue', added_object_differences(tables, 'cms_id_catalogue_before', 'cms_id_catalogue_after'))}) -%}
     {%- do plan.append({'label': 'log the end', 'sql': log_finished(tables)}) -%}
     {%- do return(plan) -%}
 {% endmacro %}

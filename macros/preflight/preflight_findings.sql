@@ -1,20 +1,13 @@
 {% macro preflight_findings(tables, cms_id_type='integer', allow_update_triggers=false, open_tables=[]) %}
-    {#- What the catalogue says against a migration: (finding, table_name, blocks, detail, remedy), no row if nothing.
-        `blocks` is window, online, both or none. Self-contained, so that the driver asks the same. `tables` are those still
-        to be migrated (name, schema, identifier, id_column, constraint), `open_tables` the names of those that an online
-        migration has begun. A table that is missing or no table gives that finding alone. -#}
-with wanted (table_name, schema_name, relation_name, id_column, constraint_name, is_open) as (
-    values
-    {%- for table in tables %}
-    (
-        '{{ table.name.replace("'", "''") }}',
-        '{{ table.schema.replace("'", "''") }}',
-        '{{ table.identifier.replace("'", "''") }}',
-        '{{ table.id_column.replace("'", "''") }}',
-        '{{ table.constraint.replace("'", "''") }}',
-        {{ 'true' if table.name in open_tables else 'false' }}
-    ){{ ',' if not loop.last }}
-    {%- endfor %}
+    {#- What the catalogue says of the tables against a migration: (finding, table_name, blocks, detail, remedy), no row if
+        nothing. `blocks` is window, online, both or none. Self-contained, so that the driver asks the same. `tables` are
+        those still to be migrated (name, schema, identifier, id_column, constraint), `open_tables` the names of those that
+        an online migration has begun. A table that is missing or no table gives that finding alone. -#}
+with wanted as (
+    select
+        t.*,
+        t.table_name = any(array[{% for name in open_tables %}{{ quote_text(name) }}{{ ', ' if not loop.last }}{% endfor %}]::text[]) as is_open
+    from ({{ core_table_values(tables) }}) as t (table_name, schema_name, relation_name, id_column, constraint_name)
 ),
 
 found as (
@@ -24,11 +17,21 @@ found as (
         c.oid as table_oid,
         c.relkind,
         c.relowner,
+        c.reloftype,
+        c.reltype,
+        c.relpersistence,
         id.attnum as id_number,
         id.attnotnull as id_not_null,
         id.atttypid::regtype::text as id_type,
         cms_id.attnum as cms_id_number,
-        format_type(cms_id.atttypid, cms_id.atttypmod) as cms_id_type
+        format_type(cms_id.atttypid, cms_id.atttypmod) as cms_id_type,
+        (
+            select k.conname
+            from pg_catalog.pg_constraint as k
+            where k.conrelid = c.oid and k.contype = 'u' and k.conkey = array[cms_id.attnum]
+            order by k.conname
+            limit 1
+        ) as cms_id_constraint
     from wanted as w
     left join pg_catalog.pg_namespace as n on n.nspname = w.schema_name
     left join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = w.relation_name
@@ -43,26 +46,6 @@ ordinary as (
 ),
 
 findings (finding, table_name, blocks, detail, remedy) as (
-    select
-        'server_version',
-        null,
-        'both',
-        format('the server is PostgreSQL %s', current_setting('server_version')),
-        'PostgreSQL 14 or newer is needed'
-    where current_setting('server_version_num')::integer < 140000
-
-    union all
-
-    select
-        'read_only',
-        null,
-        'both',
-        'the server or this role accepts no writes',
-        'connect to the primary server, as a role whose default_transaction_read_only is off'
-    where pg_is_in_recovery() or current_setting('transaction_read_only')::boolean
-
-    union all
-
     select
         'missing_table',
         table_name,
@@ -107,10 +90,34 @@ findings (finding, table_name, blocks, detail, remedy) as (
     union all
 
     select
+        'typed_table',
+        table_name,
+        'both',
+        format('%s is a typed table (of %s), which takes no column of its own', table_name, reloftype::regtype),
+        format('alter table %I.%I not of', schema_name, relation_name)
+    from ordinary
+    where reloftype <> 0
+
+    union all
+
+    select
+        'row_type_used',
+        o.table_name,
+        'both',
+        format('%s.%s has the row type of %s, so that %s cannot be rewritten', a.attrelid::regclass, a.attname, o.table_name, o.table_name),
+        'give that column another type first'
+    from ordinary as o
+    inner join pg_catalog.pg_type as t on o.reltype in (t.oid, t.typelem)
+    inner join pg_catalog.pg_attribute as a on t.oid = a.atttypid and not a.attisdropped
+    inner join pg_catalog.pg_class as user_of on a.attrelid = user_of.oid and user_of.relkind in ('r', 'p', 'f', 'm')
+
+    union all
+
+    select
         'not_owner',
         table_name,
         'both',
-        format('%s belongs to %s, and %s may not act as that role', table_name, pg_get_userbyid(relowner), current_user),
+        format('%s belongs to %s, and %s may not act for that role', table_name, pg_get_userbyid(relowner), current_user),
         'connect as the owner of the tables'
     from ordinary
     where not pg_has_role(relowner, 'usage')
@@ -189,7 +196,10 @@ findings (finding, table_name, blocks, detail, remedy) as (
         'cms_id_exists',
         table_name,
         'both',
-        format('%s has a column cms_id already (%s), which no migration left there', table_name, cms_id_type),
+        format(
+            '%s has a column cms_id (%s, %s) that no migration left there', table_name, cms_id_type,
+            coalesce('constraint ' || cms_id_constraint, 'no unique constraint')
+        ),
         'remove or complete it by hand'
     from ordinary
     where cms_id_number is not null and not is_open
@@ -228,6 +238,53 @@ findings (finding, table_name, blocks, detail, remedy) as (
                 where k.conrelid = o.table_oid and k.conname = o.constraint_name
             )
         )
+
+    union all
+
+    select
+        'constraint_name_shared',
+        min(f.table_name),
+        'both',
+        format('the name %s is to be that of more than one constraint (%s)', f.constraint_name, string_agg(f.table_name, ', ' order by f.table_name)),
+        'have {table} in var cms_id_constraint, or give each source its own name in meta constraint'
+    from found as f
+    group by f.schema_name, f.constraint_name
+    having count(*) > 1
+
+    union all
+
+    select
+        'invalid_index',
+        o.table_name,
+        'window',
+        format('%s has the invalid index %s, which the rewrite of the table would make valid', o.table_name, string_agg(i.indexrelid::regclass::text, ', ')),
+        'drop or rebuild it first: it is what a failed concurrent build left behind'
+    from ordinary as o
+    inner join pg_catalog.pg_index as i on o.table_oid = i.indrelid
+    where not i.indisvalid and o.cms_id_number is distinct from i.indkey[0]
+    group by o.table_name
+
+    union all
+
+    select
+        'id_wider',
+        table_name,
+        'none',
+        format('%s.%s is bigint, and cms_id is to be integer', table_name, id_column),
+        'set var cms_id_type to bigint if the CMS may ever give out an id beyond 2147483647'
+    from ordinary
+    where id_type = 'bigint' and '{{ cms_id_type }}' = 'integer'
+
+    union all
+
+    select
+        'subscribed',
+        o.table_name,
+        'none',
+        format('%s receives rows by logical replication', o.table_name),
+        'rows that arrive after the cut-over have no cms_id and count as local: disable the subscription, or fill them in'
+    from ordinary as o
+    where exists (select 1 from pg_catalog.pg_subscription_rel as s where s.srrelid = o.table_oid)
 
     union all
 
@@ -283,35 +340,6 @@ findings (finding, table_name, blocks, detail, remedy) as (
     from ordinary as o
     inner join pg_catalog.pg_publication_tables as p on o.schema_name = p.schemaname and o.relation_name = p.tablename
     group by o.table_name
-
-    union all
-
-    select
-        'prepared_transaction',
-        null,
-        'none',
-        format('the prepared transaction %s is open since %s', p.gid, to_char(p.prepared, 'YYYY-MM-DD HH24:MI:SS TZ')),
-        'commit or roll it back: it holds its locks, and a concurrent index build waits for it'
-    from pg_catalog.pg_prepared_xacts as p
-    where p.database = current_database()
-
-    union all
-
-    select
-        'old_transaction',
-        null,
-        'none',
-        format(
-            'session %s of %s (%s, %s) is in a transaction since %s', a.pid, a.usename,
-            coalesce(nullif(a.application_name, ''), 'no application name'), a.state, to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ')
-        ),
-        'window mode may not get its locks, and its rewrite hides rows from an older snapshot; a concurrent index build waits for it'
-    from pg_catalog.pg_stat_activity as a
-    where
-        a.datname = current_database()
-        and a.pid <> pg_backend_pid()
-        and a.backend_type = 'client backend'
-        and a.xact_start < now() - interval '1 minute'
 )
 
 select

@@ -4,10 +4,10 @@
 with ids (table_name, smallest, largest) as (
     {%- for table in tables %}
     select
-        '{{ table.name.replace("'", "''") }}'::text,
-        min("{{ table.id_column.replace('"', '""') }}")::bigint,
-        max("{{ table.id_column.replace('"', '""') }}")::bigint
-    from only "{{ table.schema.replace('"', '""') }}"."{{ table.identifier.replace('"', '""') }}"
+        {{ quote_text(table.name) }}::text,
+        min({{ quote_name(table.id_column) }})::bigint,
+        max({{ quote_name(table.id_column) }})::bigint
+    from only {{ quote_name(table.schema) }}.{{ quote_name(table.identifier) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 )

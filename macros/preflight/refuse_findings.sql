@@ -1,17 +1,27 @@
 {% macro refuse_findings(tables, mode) %}
-    {#- Refuses what cannot be migrated, with every reason at once, before anything is touched. -#}
+    {#- Refuses what cannot be migrated, with every reason at once, before anything is touched. The ids and sequences are read
+        only where the catalogue has nothing against it: else reading them might be what fails. -#}
     {%- set states = migration_states() -%}
     {%- set open = [] -%}
     {%- for table in tables if states.get(table.name) in open_states() -%}
         {%- do open.append(table.name) -%}
     {%- endfor -%}
+    {%- set foreign = tables_of_another_tool(states) -%}
+    {%- set queries = [
+        preflight_findings(tables, var('cms_id_type'), var('allow_update_triggers'), open),
+        preflight_server_findings(tables, target.schema, target.get('autocommit') or false, var('lock_timeout')),
+        preflight_disk_findings(tables, var('server_disk_free')),
+    ] -%}
     {%- set reasons = [] -%}
-    {%- for row in run_query(preflight_findings(tables, var('cms_id_type'), var('allow_update_triggers'), open)).rows if row['blocks'] in [mode, 'both'] -%}
-        {%- do reasons.append(row['detail'] ~ ' (' ~ row['remedy'] ~ ')') -%}
+    {%- for query in queries -%}
+        {%- do reasons.extend(_reasons_against(mode, query)) -%}
     {%- endfor -%}
     {%- if not reasons -%}
-        {%- for row in run_query(preflight_id_findings(tables, var('cms_id_type'))).rows if row['blocks'] in [mode, 'both'] -%}
-            {%- do reasons.append(row['detail'] ~ ' (' ~ row['remedy'] ~ ')') -%}
+        {%- set more = [preflight_id_findings(tables, var('cms_id_type'))] -%}
+        {%- do more.append(preflight_value_findings(foreign)) if foreign -%}
+        {%- do more.extend(run_query(preflight_sequence_queries(tables, var('allow_sequences_behind'))).columns[0].values()) -%}
+        {%- for query in more -%}
+            {%- do reasons.extend(_reasons_against(mode, query)) -%}
         {%- endfor -%}
     {%- endif -%}
     {%- if reasons -%}

@@ -1,3 +1,4 @@
-{% macro quote_name(name) %}
-    {%- do return('"' ~ name.replace('"', '""') ~ '"') -%}
-{% endmacro %}
+{% macro quote_name(name) -%}
+    {#- Written out rather than returned, so that the driver can render what uses it. -#}
+    "{{ name.replace('"', '""') }}"
+{%- endmacro %}

@@ -1,3 +1,4 @@
-{% macro quote_text(value) %}
-    {%- do return("'" ~ (value | string).replace("'", "''") ~ "'") -%}
-{% endmacro %}
+{% macro quote_text(value) -%}
+    {#- Written out rather than returned, so that the driver can render what uses it. -#}
+    '{{ (value | string).replace("'", "''") }}'
+{%- endmacro %}

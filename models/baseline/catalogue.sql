@@ -3,4 +3,4 @@ select
     object_kind,
     object_name,
     definition
-from ({{ catalogue_objects(target.schema) }}) as objects
+from ({{ catalogue_objects(target.schema, var('ledger_schemas')) }}) as objects

@@ -45,6 +45,9 @@ RUNTIME = Environment(ROOT / ".venv", ROOT / "requirements.txt", ROOT / "constra
 DEVELOPMENT = Environment(
     ROOT / ".venv-dev", ROOT / "requirements-dev.txt", ROOT / "constraints-dev.txt", "the tests and linters"
 )
+BENCHMARK = Environment(
+    ROOT / ".venv-bench", ROOT / "requirements-bench.txt", ROOT / "constraints-bench.txt", "the benchmark"
+)
 
 
 def enter(environment: Environment) -> None:
@@ -85,20 +88,9 @@ def _restart(environment: Environment) -> NoReturn:
     """Run the same command line with the environment's Python."""
     for name in ("PYTHONHOME", "PYTHONPATH"):
         os.environ.pop(name, None)
-    command = [str(environment.python), *sys.argv]
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if os.name != "nt":
-        os.execv(command[0], command)
-    import subprocess
+    from driver.interpreter import become
 
-    # Windows has no exec: the child gets Ctrl-C as well, and the exit code is its own.
-    child = subprocess.Popen(command)
-    while True:
-        try:
-            sys.exit(child.wait())
-        except KeyboardInterrupt:
-            continue
+    become([str(environment.python), *sys.argv])
 
 
 def _make(environment: Environment) -> None:
@@ -268,6 +260,8 @@ UNREACHABLE = (
 
 def _reason(lines: list[str]) -> str:
     """What went wrong and what to do, from a failed step's output."""
+    import re
+
     text = "\n".join(lines)
     if "No space left on device" in text or "Disk quota exceeded" in text:
         return "the disk is full: free some space, then run this again"
@@ -281,13 +275,13 @@ def _reason(lines: list[str]) -> str:
             "the package index cannot be reached: connect to the network, or name your own index in PIP_INDEX_URL (a"
             " proxy in HTTPS_PROXY), then run this again"
         )
-    for line in lines:
-        if "No matching distribution found for" in line:
-            wanted = line.rpartition(" for ")[2]
-            version = ".".join(map(str, sys.version_info[:2]))
-            return (
-                f"the package index offers no {wanted} for Python {version} on {sys.platform}: check PIP_INDEX_URL and"
-                " PIP_NO_INDEX, then run this again"
-            )
+    # With a constraint on it, pip calls a package that it cannot find a conflict.
+    missing = re.search(r"No matching distribution found for (\S+)|Cannot install (\S+) because", text)
+    if missing:
+        version = ".".join(map(str, sys.version_info[:2]))
+        return (
+            f"the package index offers no {missing[1] or missing[2]} for Python {version} on {sys.platform}: check"
+            " PIP_INDEX_URL and PIP_NO_INDEX, then run this again"
+        )
     last = next((line for line in reversed(lines) if line), "no message")
     return f"setting up failed with: {last}"

@@ -93,19 +93,24 @@ class Commands(click.Group):
 
 @functools.cache
 def _load(name: str) -> click.Command:
-    """Import a command, and have it prepare the project before it runs (not before it shows its help)."""
+    """Import a command, once."""
     command: click.Command = getattr(importlib.import_module(f"driver.commands.{name}"), name)
+    return preparing(command) if COMMANDS[name].prepares else command
+
+
+def preparing(command: click.Command) -> click.Command:
+    """Have a command prepare the project before it runs, but not before it shows its help or refuses its arguments."""
     body = command.callback
-    if COMMANDS[name].prepares and body is not None:
+    assert body is not None, "only groups have none"  # noqa: S101
 
-        @functools.wraps(body)
-        def prepared(*args: Any, **kwargs: Any) -> Any:
-            from driver.first_use import prepare
+    @functools.wraps(body)
+    def prepared(*args: Any, **kwargs: Any) -> Any:
+        from driver.first_use import prepare
 
-            prepare()
-            return body(*args, **kwargs)
+        prepare()
+        return body(*args, **kwargs)
 
-        command.callback = prepared
+    command.callback = prepared
     return command
 
 
@@ -184,7 +189,7 @@ def _as_problem(error: Exception) -> Problem | None:
             return Problem("Not allowed to use a file", where=where, do="make it yours, then run this again")
     # Only if psycopg was imported can the error be one of its own.
     psycopg = sys.modules.get("psycopg")
-    if psycopg is not None and isinstance(error, psycopg.OperationalError):
+    if psycopg is not None and isinstance(error, (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege)):
         from driver.profile import connection_problem
 
         return connection_problem(error)

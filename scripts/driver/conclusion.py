@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driver.checklist import CHECKLIST
-from driver.result import Result, Verdict
 
 if TYPE_CHECKING:
     from driver.migration_state import MigrationState
+    from driver.result import Result, Verdict
 
 COMMAND = "scripts/cmsid"
 
@@ -38,6 +38,11 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None) -> No
     stage = result.failed_stage
     if result.verdict == "passed":
         return
+    restored = next((stage for stage in result.stages if stage.key == "restore"), None)
+    if restored is not None and restored.status == "done":
+        result.state = f"The backup was restored: {restored.detail}. {state.sentence}"
+        result.next_step, result.next_command = "Find out what changed the registry, then:", f"{COMMAND} run"
+        return
     if state.kind in ("not begun", "undone"):
         result.state = f"Nothing was changed in the registry. {state.sentence}"
         result.next_step = "Go on from the start:" if result.verdict == "interrupted" else "Mend the cause, then:"
@@ -47,6 +52,9 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None) -> No
         result.next_command = f"{COMMAND} run --mode {state.mode}"
     elif state.kind == "done" and (stage is None or stage.key != "validate" or result.verdict == "interrupted"):
         result.next_step, result.next_command = "Validate it:", f"{COMMAND} run"
+    elif state.kind == "done" and result.mode == "online" and result.validation == "cutover":
+        result.next_step = "If the application has written meanwhile, validate what holds all the same:"
+        result.next_command = f"{COMMAND} run --validation ongoing"
     elif state.kind == "done" and result.backup:
         result.next_step = "Go back to the backup, and find out what changed the registry:"
         result.next_command = result.backup.restore_command

@@ -7,7 +7,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 from driver.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from driver.dbt_project import DbtProject
     from driver.progress import StageProgress
 
 PLAN_STEP = re.compile(r"^(\d+) of (\d+) START (.*)$")
+ONLINE_STEP = re.compile(r"^online: (?:(\w+): )?(.*)$")
+ROWS_FILLED = re.compile(r"^(\d+) of (\d+) rows")
 
 
 @dataclass
@@ -32,6 +35,7 @@ class DbtStep:
 
     progress: StageProgress | None = None
     plan_seconds: dict[str, float] = field(default_factory=dict)
+    _error: str = ""
     _running: list[str] = field(default_factory=list)
     _done: int = 0
     _label: str = ""
@@ -47,7 +51,7 @@ class DbtStep:
         """
         result = self.invoke(project, *arguments)
         if not result.success:
-            raise Problem(f"dbt {arguments[0]} failed: {_reason(result)}")
+            raise Problem(f"dbt {arguments[0]} failed: {self._error or _reason(result)}")
         return result
 
     def invoke(self, project: DbtProject, *arguments: str) -> Any:
@@ -78,24 +82,40 @@ class DbtStep:
                 self._running.remove(data.node_info.node_name)
                 self._done += 1
                 self._tell(None)
+            elif kind in ("RunningOperationCaughtError", "RunningOperationUncaughtError"):
+                self._error = essence(data.exc)  # the result of a run-operation does not have it
             elif kind == "JinjaLogInfo":
-                step = PLAN_STEP.match(data.msg)
-                if step:
-                    self._end_label()
-                    self._label, self._since = step[3], time.perf_counter()
-                if self.progress:
-                    if step:
-                        self.progress.update(int(step[1]) - 1, int(step[2]), step[3])
-                    else:
-                        self.progress.update(what=data.msg)
+                self._on_message(data.msg)
+
+    def _on_message(self, message: str) -> None:
+        """Take in a line that a macro of ours logs: a step of the window plan, or how far an online migration is."""
+        done: int | None = None
+        total: int | None = None
+        what = message
+        if step := PLAN_STEP.match(message):
+            done, total, what = int(step[1]) - 1, int(step[2]), step[3]
+            self._begin_label(what)
+        elif step := ONLINE_STEP.match(message):
+            what = message.removeprefix("online: ")
+            if rows := ROWS_FILLED.match(step[2]):
+                done, total = int(rows[1]), int(rows[2])
+            if step[1]:
+                self._begin_label(f"{step[1]}: online")
+        if self.progress:
+            self.progress.update(done, total, what)
 
     def _tell(self, total: int | None) -> None:
         if self.progress:
             self.progress.update(self._done, total, self._running[0] if self._running else "")
 
+    def _begin_label(self, label: str) -> None:
+        self._end_label()
+        self._label, self._since = label, time.perf_counter()
+
     def _end_label(self) -> None:
         if self._label:
-            self.plan_seconds[self._label] = time.perf_counter() - self._since
+            taken = time.perf_counter() - self._since
+            self.plan_seconds[self._label] = self.plan_seconds.get(self._label, 0.0) + taken
             self._label = ""
 
 
@@ -113,15 +133,21 @@ def _reason(result: Any) -> str:
 
 
 def essence(message: str) -> str:
-    """What the database or a macro says, without dbt's lines around it."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    """What the database or a macro says, without dbt's lines around it, and without the values of a row."""
     told = []
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
     for line in lines:
-        if line.startswith(("CONTEXT:", "LINE ", "compiled code at", "> in macro", "> called by", "DETAIL:")):
+        if line.startswith(("CONTEXT:", "LINE ", "compiled code at", "> in macro", "> called by")):
             break
-        if not line.startswith(("Database Error", "Compilation Error", "Encountered an error", "Runtime Error")):
-            told.append(line.removeprefix("HINT:").strip())
-    return " ".join(told or lines[:1])
+        if line.startswith(("Database Error", "Compilation Error", "Encountered an error", "Runtime Error")):
+            continue
+        if not line.startswith(("DETAIL:  Key (", "DETAIL:  Failing row")):
+            told.append(line.removeprefix("HINT:").removeprefix("DETAIL:").strip())
+    text = ""
+    for part in told or lines[:1]:
+        ended = not text or text[-1] in ".,:;!?" or not part[:1].isupper()
+        text += ("" if not text else " " if ended else ". ") + part
+    return text
 
 
 @contextmanager
@@ -135,7 +161,7 @@ def _cancel_on_interrupt() -> Iterator[None]:
         yield
         return
     reader, writer = socket.socketpair()
-    writer.setblocking(False)
+    writer.settimeout(0)
     previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
     def watch() -> None:

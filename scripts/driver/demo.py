@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -20,8 +20,12 @@ from driver.progress import Stages, clock
 from driver.run import Options
 from driver.run_in_terminal import run_in_terminal
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 OWNER = "registry_owner"
 DATABASE = "registry"
+OWN_SAMPLE = ROOT / "demo" / "registry.sql"
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class DemoOptions:
     scale: float = 1.0
     keep: bool = False
     major: int = DEFAULT_MAJOR
-    run: Options = Options(command="demo")
+    run: Options = field(default_factory=lambda: Options(command="demo"))
 
 
 def demonstrate(options: DemoOptions, console: Console | None = None) -> int:
@@ -46,6 +50,7 @@ def demonstrate(options: DemoOptions, console: Console | None = None) -> int:
 
     Returns:
         the exit code: 0 if every line of the checklist passed, else 1.
+
     Raises:
         Problem: the server or the registry could not be made.
     """
@@ -84,8 +89,13 @@ def _shown(stages: Stages, name: str, detail: str) -> Iterator[None]:
 
 
 def _load(server: EmbeddedServer, scale: float, stages: Stages) -> None:
-    """Fill the registry, as its owner, which is no superuser."""
+    """Fill the registry, as its owner, which is no superuser: with the sample of the project, if it has one of its own."""
     began = clock()
+    if OWN_SAMPLE.exists():
+        with stages.running("load"), server.connect(DATABASE, OWNER) as connection:
+            connection.execute(OWN_SAMPLE.read_bytes())
+        stages.finished("load", "done", clock() - began, str(OWN_SAMPLE.relative_to(ROOT)))
+        return
     with stages.running("load") as progress, server.connect(DATABASE, OWNER) as connection:
         counts = sample_registry.load(connection, scale, lambda what, done, total: progress.update(done, total, what))
     stages.finished("load", "done", clock() - began, f"{sum(counts.values()):,} rows in {len(counts)} tables")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ from driver.checklist import Facts
 from driver.result import BackupFacts, ChainFacts, TableFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import psycopg
 
     from driver.dbt_project import CoreTable
@@ -21,7 +22,7 @@ CHAINS = ("student_school_chain", "student_modules_chain", "assessment_marks_cha
 
 @dataclass
 class TableLog:
-    """The newest migration of one core table, as the audit schema has it; moments are texts in UTC, empty if unknown."""
+    """The newest migration of one core table, as logged; moments are texts in UTC, empty if unknown."""
 
     table: str
     schema_name: str
@@ -57,11 +58,10 @@ def migration_log(connection: psycopg.Connection[Any], audit_schema: str) -> dic
         return {}
     rows = connection.execute(
         sql.SQL(
-            "select distinct on (table_name) table_name, schema_name, relation_name, state, mode, rows_at_cut_over, rows_filled, {}, {}, {}"
+            "select distinct on (table_name) table_name, schema_name, relation_name, state, mode, rows_at_cut_over,"
+            " rows_filled, {}, {}, {}"
             " from {} order by table_name, migration_id desc"
-        ).format(
-            utc("cut_over_at"), utc("finished_at"), utc("undone_at"), audit_table(audit_schema, "migrations")
-        )
+        ).format(utc("cut_over_at"), utc("finished_at"), utc("undone_at"), audit_table(audit_schema, "migrations"))
     )
     return {row[0]: TableLog(*row) for row in rows}
 
@@ -75,7 +75,26 @@ def newest_backup(connection: psycopg.Connection[Any], audit_schema: str) -> Bac
             "select backup_id, location, {}, bytes, {} from {} where pruned_at is null order by taken_at desc limit 1"
         ).format(utc("taken_at"), utc("verified_at"), audit_table(audit_schema, "backups"))
     ).fetchone()
-    return BackupFacts(*row, restore_command=f"scripts/cmsid restore {row[0]}") if row else None
+    if row is None:
+        return None
+    backup_id, location, taken_at, size, verified_at = row
+    return BackupFacts(backup_id, location, taken_at, size, verified_at, f"scripts/cmsid restore {backup_id}")
+
+
+def tables_with_cms_id(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> set[str]:
+    """The core tables that have a column cms_id."""
+    rows = connection.execute(
+        "select t.name from unnest(%s::text[], %s::text[], %s::text[]) as t (name, schema_name, relation_name)"
+        " join pg_catalog.pg_attribute as a"
+        " on a.attrelid = to_regclass(format('%%I.%%I', t.schema_name, t.relation_name))"
+        " where a.attname = 'cms_id' and not a.attisdropped",
+        [
+            [table.name for table in tables],
+            [table.schema for table in tables],
+            [table.identifier for table in tables],
+        ],
+    )
+    return {row[0] for row in rows}
 
 
 def read_facts(
@@ -151,7 +170,8 @@ def _count_chain(connection: psycopg.Connection[Any], audit_schema: str, chain: 
     row = connection.execute(query).fetchone()
     facts.rows_before = row[0] if row else None
     columns = connection.execute(
-        "select count(*) from pg_catalog.pg_attribute where attrelid = to_regclass(format('%%I.%%I', %s::text, %s::text))"
+        "select count(*) from pg_catalog.pg_attribute"
+        " where attrelid = to_regclass(format('%%I.%%I', %s::text, %s::text))"
         " and attnum > 0 and not attisdropped and attname not like 'dbt\\_%%'",
         [audit_schema, snapshot],
     ).fetchone()

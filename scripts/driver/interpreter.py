@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from shutil import which
+from typing import NoReturn
 
 OLDEST = (3, 10)
 # dbt-core 1.11 names 3.13 as its newest Python; on a later one it installs and then fails while it is imported.
@@ -49,7 +50,7 @@ def _use_another() -> None:
     for minor in (12, 13, 11, 10):
         other = which("python3." + str(minor))
         if other and os.path.realpath(other) != os.path.realpath(sys.executable) and _works(other):
-            _replace_process([other, *sys.argv])
+            become([other, *sys.argv])
 
 
 def _works(python: str) -> bool:
@@ -63,10 +64,16 @@ def _works(python: str) -> bool:
     return code == 0
 
 
-def _replace_process(command: "list[str]") -> None:
-    """Become `command`; on Windows, where that would detach it from the terminal, run it and leave with its code."""
+def become(command: "list[str]") -> NoReturn:
+    """Put `command` in this process's place; its exit code is then that of this command."""
     sys.stdout.flush()
     sys.stderr.flush()
-    if os.name != "nt":
-        os.execv(command[0], command)
-    sys.exit(subprocess.call(command))
+    if os.name == "nt":
+        # Windows has no exec. The child is sent Ctrl-C as well, and is the one to answer it.
+        child = subprocess.Popen(command)
+        while True:
+            try:
+                sys.exit(child.wait())
+            except KeyboardInterrupt:
+                continue
+    os.execv(command[0], command)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from driver.facts import migration_log
+from psycopg import sql
+
+from driver.facts import TableLog, migration_log, tables_with_cms_id
+from driver.wording import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import psycopg
 
     from driver.dbt_project import CoreTable
@@ -49,22 +53,22 @@ class MigrationState:
         if self.kind == "not begun":
             return "The migration has not begun: no core table has a cms_id."
         if self.kind == "undone":
-            return f"The migration was undone at {self.changed_at}: no core table has a cms_id."
+            return f"The migration was undone at {moment(self.changed_at)}: no core table has a cms_id."
         if self.kind == "unlogged":
             return f"{', '.join(self.with_column)}: there is a cms_id that no finished migration is known to have made."
         if self.kind == "half-way":
             return (
-                f"The migration is half-way ({self.mode} mode, cut-over at {self.cut_over_at}): {self.done} of"
+                f"The migration is half-way ({self.mode} mode, cut-over at {moment(self.cut_over_at)}): {self.done} of"
                 f" {self.tables} tables are done, {self.rows_filled:,} of {self.rows_total:,} rows have their cms_id."
             )
-        return f"The migration is done: {self.tables} of {self.tables} tables, cut-over at {self.cut_over_at}."
+        return f"The migration is done: {self.tables} of {self.tables} tables, cut-over at {moment(self.cut_over_at)}."
 
 
 def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: Sequence[CoreTable]) -> MigrationState:
     """Ask the database where the migration stands."""
     log = migration_log(connection, audit_schema)
     entries = [log[table.name] for table in tables if table.name in log]
-    present = _tables_with_column(connection, tables)
+    present = tables_with_cms_id(connection, tables)
     live = [entry for entry in entries if entry.state not in ("undone", "abandoned")]
     done = [entry for entry in live if entry.state == "done" and entry.table in present]
     kind: Kind = "not begun"
@@ -91,25 +95,16 @@ def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: S
     )
 
 
-def _tables_with_column(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> set[str]:
-    rows = connection.execute(
-        "select t.name from unnest(%s::text[], %s::text[], %s::text[]) as t (name, schema_name, relation_name)"
-        " join pg_catalog.pg_attribute as a on a.attrelid = to_regclass(format('%%I.%%I', t.schema_name, t.relation_name))"
-        " where a.attname = 'cms_id' and not a.attisdropped",
-        [
-            [table.name for table in tables],
-            [table.schema for table in tables],
-            [table.identifier for table in tables],
-        ],
-    )
-    return {row[0] for row in rows}
+def logged_tables(log: Mapping[str, TableLog]) -> list[CoreTable]:
+    """The core tables as the log has them, for whoever does not want to wait for dbt to read the project."""
+    from driver.dbt_project import CoreTable
+
+    return [CoreTable(entry.table, entry.schema_name, entry.relation_name, "id", "") for entry in log.values()]
 
 
 def has_local_rows(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> bool:
     """Whether rows were created locally since the cut-over, in any table that has its cms_id."""
-    from psycopg import sql
-
-    present = _tables_with_column(connection, tables)
+    present = tables_with_cms_id(connection, tables)
     parts = [
         sql.SQL("exists (select 1 from only {} where cms_id is null)").format(
             sql.Identifier(table.schema, table.identifier)

@@ -98,7 +98,7 @@ def _install_from_hub_or_offline(source: str, tell: Callable[[str], None]) -> st
     if _is_hub_reachable():
         try:
             _download()
-        except (OSError, subprocess.SubprocessError):
+        except (OSError, subprocess.SubprocessError, Problem):
             why = "the dbt packages could not be downloaded"
         else:
             tell("dbt packages: installed from the package hub.")
@@ -192,7 +192,9 @@ def _download() -> None:
     (project / "dbt_project.yml").write_text("name: download\nversion: 1.0.0\nprofile: none\n", "utf-8")
     command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "deps", "--project-dir", str(project)]
     subprocess.run(command, check=True, capture_output=True, timeout=DOWNLOAD_SECONDS, cwd=project)
-    _replace_installed(projects_in(project / "dbt_packages"), HUB)
+    projects = projects_in(project / "dbt_packages")
+    _check_complete(_required(), projects, project, "run this again")
+    _replace_installed(projects, HUB)
     shutil.rmtree(project)
 
 

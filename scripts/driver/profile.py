@@ -273,16 +273,18 @@ def _number(values: Mapping[str, Any], name: str, default: int, path: Path) -> i
         raise Problem(f"The dbt profile's {name} is not a whole number", where=str(path), do="correct it") from error
 
 
-def connection_problem(error: psycopg.OperationalError, where: str = "") -> Problem:
+def connection_problem(error: psycopg.Error, where: str = "") -> Problem:
     """The sentence for a server that cannot be reached, refuses, or went away.
 
     Args:
         error: what psycopg raised.
         where: the connection's description, if it is known.
     """
-    # libpq tells every address it tried, with tabs and hints; the last line is the server's or the system's reason.
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = (lines[-1] if lines else "no reason given").rstrip(".?").removeprefix("FATAL:").strip()
+    # A server's own message begins with its sentence. Without one, libpq tells what it tried, and the reason last, but
+    # for a question that guesses at it.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.rstrip().endswith("?")]
+    reason = error.diag.message_primary or (lines[-1] if lines else "no reason given")
+    reason = reason.rstrip(".").rpartition("FATAL:")[2].strip()
     remedy = next((do for sign, do in REMEDIES.items() if any(sign in line for line in lines)), "")
     if not remedy:
         remedy = "check the server and the dbt profile, then run this again"
@@ -301,6 +303,8 @@ REMEDIES = {
     "does not exist": "correct database and user in the dbt profile, or create them",
     "too many clients": "close some connections, then run this again",
     "remaining connection slots": "close some connections, then run this again",
+    "permission denied": "connect as the role that owns the tables",
+    "must be owner": "connect as the role that owns the tables",
     "lock timeout": "wait until nobody holds the lock, then run this again",
     "deadlock detected": "run this again",
 }

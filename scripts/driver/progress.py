@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.text import Text
+
+from driver.wording import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
 
 WORDS = {
     "done": ("done", "green"),
@@ -21,15 +27,6 @@ WORDS = {
 NAME_WIDTH = 9
 
 
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: `0.4 s`, `12 s`, `2 min 05 s`."""
-    if seconds < 9.95:  # noqa: PLR2004 - below ten, tenths tell
-        return f"{seconds:.1f} s"
-    if seconds < 59.5:  # noqa: PLR2004
-        return f"{seconds:.0f} s"
-    return f"{int(seconds + 0.5) // 60} min {int(seconds + 0.5) % 60:02d} s"
-
-
 class _Elapsed(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(duration(task.elapsed or 0), style="dim")
@@ -39,6 +36,7 @@ class StageProgress:
     """How far one stage is. Any thread may tell."""
 
     def __init__(self, progress: Progress | None, name: str) -> None:
+        """Tell it to `progress`; None where nobody watches."""
         self._progress = progress
         self._lock = threading.Lock()
         self._task = progress.add_task(name, total=None, what="") if progress else None
@@ -57,6 +55,7 @@ class Stages:
     """Shows stages, one after the other, on a console."""
 
     def __init__(self, console: Console) -> None:
+        """Show them on this console."""
         self.console = console
 
     @contextmanager

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 SCHEMA_VERSION = 1
 
 Verdict = Literal["passed", "failed", "interrupted"]
-TestStatus = Literal["passed", "failed", "error", "skipped", "missing"]
+OutcomeStatus = Literal["passed", "failed", "error", "skipped", "missing"]
 LineStatus = Literal["passed", "failed", "not proven", "not applicable"]
 StageStatus = Literal["done", "failed", "interrupted", "skipped", "not reached"]
 
@@ -42,7 +42,7 @@ class FailingRow:
 
 
 @dataclass
-class TestOutcome:
+class Outcome:
     """What became of one test.
 
     Attributes:
@@ -60,7 +60,7 @@ class TestOutcome:
     name: str
     about: str
     spec: str
-    status: TestStatus
+    status: OutcomeStatus
     failures: int = 0
     seconds: float = 0.0
     message: str = ""
@@ -76,7 +76,7 @@ class ChecklistLine:
     text: str
     status: LineStatus
     evidence: str
-    tests: list[TestOutcome] = field(default_factory=list)
+    tests: list[Outcome] = field(default_factory=list)
 
 
 @dataclass
@@ -125,7 +125,7 @@ class TableFacts:
 
 @dataclass
 class ChainFacts:
-    """A chain of relationships before and after: links at the cut-over, links now, differing values; None if unknown."""
+    """A chain before and after: links at the cut-over, links now, differing values; None if unknown."""
 
     name: str
     columns: int | None = None
@@ -192,7 +192,7 @@ class Result:
     versions: dict[str, str] = field(default_factory=dict)
     stages: list[Stage] = field(default_factory=list)
     checklist: list[ChecklistLine] = field(default_factory=list)
-    beyond: list[TestOutcome] = field(default_factory=list)
+    beyond: list[Outcome] = field(default_factory=list)
     tables: list[TableFacts] = field(default_factory=list)
     chains: list[ChainFacts] = field(default_factory=list)
     compared: list[Comparison] = field(default_factory=list)
@@ -207,7 +207,12 @@ class Result:
         return sum(line.status == "passed" for line in self.checklist)
 
     @property
-    def failing_tests(self) -> list[TestOutcome]:
+    def validated(self) -> bool:
+        """Whether the run got as far as the tests."""
+        return any(stage.key == "validate" and stage.started_at for stage in self.stages)
+
+    @property
+    def failing_tests(self) -> list[Outcome]:
         """Every test that is not a pass, each once."""
         tests = [test for line in self.checklist for test in line.tests] + self.beyond
         return list({test.name: test for test in tests if test.status != "passed"}.values())

@@ -1,7 +1,7 @@
 """The whole procedure as one run: doctor, backup, baseline, migration, validation, report.
 
-A run stops at the first failure and then asks the database what it holds, so that what it says is never a guess. It does
-only what is still to do: on a registry that is migrated already it validates, and a migration that is half-way goes on.
+A run stops at the first failure and then asks the database what it holds, so that what it says is never a guess. It
+does only what is still to do: on a registry that is migrated already it validates, and one that is half-way goes on.
 """
 
 from __future__ import annotations
@@ -10,30 +10,33 @@ import os
 import platform
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 
-from driver import __version__, conclusion
+from driver import __version__, comparisons, conclusion
 from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
 from driver.dbt_project import DbtProject
 from driver.dbt_step import DbtStep
 from driver.errors import Problem
 from driver.facts import migration_log, newest_backup, read_facts
-from driver.migration_state import MigrationState, has_local_rows, read_state
+from driver.migration_state import UNFINISHED, MigrationState, has_local_rows, logged_tables, read_state
 from driver.progress import Stages, clock
 from driver.report import files
-from driver.result import Database, FailingRow, Result, Stage, TestOutcome
+from driver.result import Database, FailingRow, Outcome, Result, Stage, StageStatus
 from driver.validation import first_line, validate
+from driver.wording import duration, moment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
     from driver.dbt_project import CoreTable
+    from driver.facts import TableLog
     from driver.profile import Connection
     from driver.progress import StageProgress
 
@@ -51,7 +54,6 @@ class Options:
         on_failure: what to do when the validation fails: stop, or restore the backup.
         with_values: whether the report shows values that may tell something about persons.
         validation: cutover or ongoing; None: ongoing where rows were created locally already.
-        variables: further dbt vars.
         reports: where the report goes.
         only_validate: leave out everything before the validation.
     """
@@ -61,7 +63,6 @@ class Options:
     on_failure: Literal["stop", "restore"] = "stop"
     with_values: bool = False
     validation: str | None = None
-    variables: tuple[tuple[str, Any], ...] = ()
     reports: Path = files.REPORTS
     only_validate: bool = False
 
@@ -115,7 +116,7 @@ class Run:
             except KeyboardInterrupt as interrupt:
                 interrupted = interrupt
             except _Stopped:
-                pass
+                self._restore_if_wanted()
             self._conclude(interrupted=interrupted is not None)
         if interrupted:
             raise interrupted
@@ -128,12 +129,16 @@ class Run:
         if state is None:
             raise AssertionError("prepare reads the state")
         if self.options.only_validate or state.kind == "done":
-            reason = "not asked for" if self.options.only_validate else f"migrated already, cut-over at {state.cut_over_at}"
+            reason = (
+                "not asked for"
+                if self.options.only_validate
+                else f"migrated already, cut-over at {moment(state.cut_over_at)}"
+            )
             for key in STAGES[1:6]:
                 self._skip(key, reason)
         elif state.kind == "half-way":
             for key in ("doctor", "backup", "baseline"):
-                self._skip(key, f"done before the cut-over at {state.cut_over_at}")
+                self._skip(key, f"done before the cut-over at {moment(state.cut_over_at)}")
             self._migrate_and_view()
         else:
             self._do("doctor", self._doctor)
@@ -169,7 +174,7 @@ class Run:
             raise _Stopped from error
         finally:
             stage.seconds = round(clock() - began, 3)
-            self.stages.finished(key, stage.status if stage.status != "not reached" else "failed", stage.seconds, stage.detail)
+            self.stages.finished(key, _ended(stage), stage.seconds, stage.detail)
 
     def _do(self, key: str, work: Callable[[StageProgress], str]) -> None:
         with self._stage(key) as (stage, progress):
@@ -187,42 +192,54 @@ class Run:
         with self.connection.connect(autocommit=True) as session:
             row = session.execute("show server_version").fetchone()
             self.result.database.server_version = str(row[0]) if row else ""
-            validation = self.options.validation or (
-                "ongoing" if self._migrated_and_in_use(session) else "cutover"
-            )
-        variables = {**dict(self.options.variables), "validation": validation}
-        if self.options.mode:
-            variables["mode"] = self.options.mode
+            log = migration_log(session, self.connection.audit_schema)
+            validation = self.options.validation or self._fitting_validation(session, log)
+        # A migration that is half-way can only go on in the mode it was begun in.
+        begun = next((entry.mode for entry in log.values() if entry.state in UNFINISHED), None)
         self._project.profiles_dir = self.connection.profiles_dir
         self._project.target = self.connection.target or None
-        self._project.variables = variables
+        # Only what differs from the project's own vars: with other vars, dbt would parse everything anew.
+        wanted = {"validation": validation, "mode": self.options.mode or begun or self._project.var("mode")}
+        self._project.variables = {name: value for name, value in wanted.items() if value != self._project.var(name)}
         self._tables = self._project.core_tables()
         self.result.validation = validation
         self.result.mode = str(self._project.var("mode"))
         self.result.versions = _versions()
         with self.connection.connect(autocommit=True) as session:
             self._state = read_state(session, self.connection.audit_schema, self._tables)
-        tests = sum(node.resource_type == "test" for node in self._project.manifest.nodes.values())
+        tests = sum(str(node.resource_type) == "test" for node in self._project.manifest.nodes.values())
         return f"PostgreSQL {self.result.database.server_version}, {len(self._tables)} core tables, {tests} tests"
 
-    def _migrated_and_in_use(self, session: psycopg.Connection[Any]) -> bool:
-        """Whether every table that began to be migrated is done, and rows were created locally since."""
-        from driver.dbt_project import CoreTable
-
-        log = migration_log(session, self.connection.audit_schema)
+    def _fitting_validation(self, session: psycopg.Connection[Any], log: Mapping[str, TableLog]) -> str:
+        """What a validation can ask for: once rows were created locally, nothing can be as it was."""
         if not log or any(entry.state != "done" for entry in log.values()):
-            return False
-        tables = [
-            CoreTable(entry.table, entry.schema_name, entry.relation_name, "id", "") for entry in log.values()
-        ]
-        return has_local_rows(session, tables)
+            return "cutover"
+        return "ongoing" if has_local_rows(session, logged_tables(log)) else str(self._project.var("validation"))
 
     def _doctor(self, _progress: StageProgress) -> str:
-        return "nothing stands in the way"
+        from driver.doctor import examine
 
-    def _backup(self, _progress: StageProgress) -> str:
-        self._project.variables = {**self._project.variables, "require_backup": False}
-        return "none taken"
+        diagnosis = examine(self.connection, self._project)
+        if refusal := diagnosis.refusal(self.result.mode):
+            raise Problem(refusal)
+        expected = diagnosis.estimates.get(self.result.mode)
+        told = f"; the migration should take about {duration(expected.seconds)}" if expected else ""
+        return f"nothing stands in the way{told}"
+
+    def _backup(self, progress: StageProgress) -> str:
+        from driver.backup.take import take_backup
+
+        taken = take_backup(
+            self.connection,
+            verify=True,
+            purpose="before the migration",
+            progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
+        )
+        content = taken.manifest
+        return (
+            f"{content.bytes / 1e6:,.1f} MB; restored into a scratch database and compared:"
+            f" {len(content.tables)} tables, {content.rows:,} rows identical"
+        )
 
     def _baseline(self, progress: StageProgress) -> str:
         result = DbtStep(progress).run(self._project, "snapshot", *self._threads())
@@ -246,6 +263,12 @@ class Run:
 
     def _validate(self, progress: StageProgress) -> str:
         with self.connection.connect(autocommit=True) as session:
+            if not self.options.validation and self.result.validation == "cutover" and self._in_use_already(session):
+                # What must hold for ever is another set of tests, so the project is parsed once more.
+                self.result.validation = "ongoing"
+                self._project = replace(
+                    self._project, variables={**self._project.variables, "validation": "ongoing"}, _manifest=None
+                )
             validation = validate(
                 self._project, session, DbtStep(progress), threads=self.threads, with_values=self.options.with_values
             )
@@ -253,6 +276,13 @@ class Run:
             facts = read_facts(
                 session, self.connection.audit_schema, self._tables, str(self._project.var("cms_id_type"))
             )
+            self.result.compared = comparisons.compared(
+                facts, validation, comparisons.original_columns(session, self.connection.audit_schema)
+            )
+            self.result.not_compared = comparisons.not_compared(
+                session, self.connection.audit_schema, self._tables, validation, self.result.validation
+            )
+        facts.of_procedure = bool(self._project.var("procedure_registry"))
         for table in facts.tables:
             table.seconds = _seconds_of(table.name, self._plan_seconds)
         self.result.cut_over_at = facts.cut_over_at
@@ -260,7 +290,7 @@ class Run:
         self.result.tables = facts.tables
         self.result.checklist = checklist_lines(facts, validation.by_line, validation.switched_off)
         self.result.beyond = validation.beyond
-        self.result.chains = list(facts.chains.values())
+        self.result.chains = list(facts.chains.values()) if facts.of_procedure else []
         for chain in self.result.chains:
             tests = [test for test in validation.by_line.get(chain.name, []) if test.status in ("passed", "failed")]
             chain.differences = sum(test.failures for test in tests) if tests else None
@@ -272,15 +302,17 @@ class Run:
             raise Problem(f"{passed} of {len(tests)} tests passed; not passed: {names}")
         return f"{passed} of {len(tests)} tests passed"
 
-    def _migration_log_test(self, session: psycopg.Connection[Any]) -> TestOutcome:
+    def _in_use_already(self, session: psycopg.Connection[Any]) -> bool:
+        """Whether rows were created locally while this very run was under way, as online mode allows."""
+        return self.result.mode == "online" and has_local_rows(session, self._tables)
+
+    def _migration_log_test(self, session: psycopg.Connection[Any]) -> Outcome:
         """Whether the log says of every core table that its migration was finished."""
         began = clock()
         log = migration_log(session, self.connection.audit_schema)
         states = {table.name: log[table.name].state if table.name in log else "never begun" for table in self._tables}
-        rows = [
-            FailingRow(table, "", "", "done", state) for table, state in states.items() if state != "done"
-        ]
-        return TestOutcome(
+        rows = [FailingRow(table, "", "", "done", state) for table, state in states.items() if state != "done"]
+        return Outcome(
             name=MIGRATION_LOG,
             about="The log says of every core table that its migration was finished.",
             spec=MIGRATION_LOG,
@@ -292,6 +324,28 @@ class Run:
         )
 
     # ---- the end
+
+    def _restore_if_wanted(self) -> None:
+        """After a failure that has left the registry migrated, or half so, restore the backup if that was asked for."""
+        if self.options.on_failure != "restore":
+            return
+        state = self._ask_state()
+        backup = self.result.backup
+        if state is None or backup is None or state.kind not in ("done", "half-way"):
+            return
+        self.result.stages.append(Stage("restore"))
+        with suppress(_Stopped), self._stage("restore") as (stage, progress):
+            from driver.backup import store
+            from driver.backup.restore import restore
+
+            restored = restore(
+                self.connection,
+                store.find(self.connection, backup.backup_id),
+                progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
+            )
+            stage.detail = (
+                f"{restored.database} is {restored.backup_id} again; what it replaced is kept as {restored.replaced}"
+            )
 
     def _conclude(self, *, interrupted: bool) -> None:
         """Find out what the database holds now, give the verdict, and write the report."""
@@ -320,7 +374,7 @@ class Run:
 
     @property
     def threads(self) -> int:
-        """Nodes that dbt works on at a time: the profile's, and at least as many as keep the server's processors busy."""
+        """Nodes that dbt works on at a time: the profile's, and at least as many as keep the processors busy."""
         return max(self.connection.threads, (os.cpu_count() or 1) + 2)
 
     def _threads(self) -> tuple[str, str]:
@@ -346,6 +400,13 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _ended(stage: Stage) -> StageStatus:
+    """What became of a stage: one that an unexpected error ended has had no time to say so."""
+    if stage.status == "not reached":
+        stage.status = "failed"
+    return stage.status
 
 
 def _now() -> str:

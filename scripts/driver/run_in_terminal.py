@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from driver.progress import Stages, duration
+from driver.progress import Stages
 from driver.report.files import NAMES
 from driver.report.terminal import print_report, print_verdict
 from driver.run import Options, Run
+from driver.wording import duration
 
 if TYPE_CHECKING:
     from driver.profile import Connection
@@ -24,8 +25,10 @@ def run_in_terminal(connection: Connection, options: Options, console: Console |
         connection: the registry.
         options: how to run.
         console: where to print; default standard output.
+
     Returns:
         the exit code: 0 if the verdict is `passed`, else 1.
+
     Raises:
         KeyboardInterrupt: the run was interrupted; what is to be said of it has been printed.
     """
@@ -38,8 +41,7 @@ def run_in_terminal(connection: Connection, options: Options, console: Console |
         console.print()
         print_verdict(console, run.result)
         raise
-    reached = any(stage.key == "validate" and stage.started_at for stage in result.stages)
-    if reached:
+    if result.validated:
         print_report(console, result)
     else:
         console.print()
@@ -47,7 +49,11 @@ def run_in_terminal(connection: Connection, options: Options, console: Console |
     if run.report_problem:
         console.print(Text(run.report_problem, "yellow"), highlight=False)
     elif run.folder:
-        console.print(f"Report: {_relative(run.folder / NAMES['html'])} ({duration(result.seconds)} in all)", highlight=False, soft_wrap=True)
+        console.print(
+            f"Report: {_relative(run.folder / NAMES['html'])} ({duration(result.seconds)} in all)",
+            highlight=False,
+            soft_wrap=True,
+        )
     return 0 if result.verdict == "passed" else 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +9,17 @@ import psycopg
 
 from driver.errors import Problem
 from driver.facts import CHAINS
-from driver.result import FailingRow, TestOutcome, TestStatus
+from driver.result import FailingRow, Outcome, OutcomeStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from driver.dbt_project import DbtProject
     from driver.dbt_step import DbtStep
 
 SHOWN_ROWS = 20
 
-STATUS: dict[str, TestStatus] = {"pass": "passed", "fail": "failed", "error": "error", "skipped": "skipped"}
+STATUS: dict[str, OutcomeStatus] = {"pass": "passed", "fail": "failed", "error": "error", "skipped": "skipped"}
 """dbt's words. Any other, a warning among them, is no pass."""
 
 # What a generic test proves is known by its name; a singular test says it in its meta.
@@ -56,8 +57,8 @@ class Validation:
         switched_off: numbers of the procedure's tests that this kind of validation does without.
     """
 
-    by_line: dict[str, list[TestOutcome]]
-    beyond: list[TestOutcome]
+    by_line: dict[str, list[Outcome]]
+    beyond: list[Outcome]
     switched_off: set[str]
 
 
@@ -72,6 +73,7 @@ def validate(
         step: tells how far it is.
         threads: tests at a time.
         with_values: whether failing rows keep values that may tell something about a person.
+
     Raises:
         Problem: if dbt could not run the tests at all.
     """
@@ -119,10 +121,10 @@ def _table(node: Any) -> str:
     return str(sources[0][1]) if sources else ""
 
 
-def _outcome(result: Any, rows: Callable[[Any], list[FailingRow]]) -> TestOutcome:
+def _outcome(result: Any, rows: Callable[[Any], list[FailingRow]]) -> Outcome:
     node, expectation = result.node, _expectation(result.node)
     status = STATUS.get(str(result.status), "failed")
-    outcome = TestOutcome(
+    outcome = Outcome(
         name=f"{expectation}({_table(node)})" if expectation else node.name,
         about=ABOUT_EXPECTATION.get(expectation, "").format(table=_table(node)) or " ".join(node.description.split()),
         spec=str(node.config.meta.get("spec", "")),
@@ -141,7 +143,9 @@ def _outcome(result: Any, rows: Callable[[Any], list[FailingRow]]) -> TestOutcom
 def _reason(message: str) -> str:
     """What the database said, out of dbt's message around it."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("Database Error in", "Compilation Error in", "compiled code"))]
+    told = [
+        line for line in lines if not line.startswith(("Database Error in", "Compilation Error in", "compiled code"))
+    ]
     return (told or lines or [""])[0]
 
 
@@ -171,7 +175,13 @@ def _rows(
     rows = []
     for values in found:
         if "table_name" in values:
-            row = FailingRow(*(_text(values.get(name)) for name in ("table_name", "key", "column_name", "expected", "actual")))
+            row = FailingRow(
+                table=_text(values["table_name"]),
+                key=_text(values.get("key")),
+                column=_text(values.get("column_name")),
+                expected=_text(values.get("expected")),
+                actual=_text(values.get("actual")),
+            )
         else:  # a generic test returns rows of the table, or one row of its own making
             row = FailingRow(_table(node), _text(values.get("id")), actual=", ".join(_generic_values(values)))
         rows.append(row if with_values else _masked(row, node.fqn[1] if len(node.fqn) > 2 else "", foreign_keys))  # noqa: PLR2004 - project, category, test

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from driver.backup.session import pinned
@@ -17,7 +18,8 @@ from driver.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+
+    from typing_extensions import Self
 
     from driver.backup.manifest import Manifest
     from driver.backup.pg_tools import Tools
@@ -48,7 +50,7 @@ class Extent(NamedTuple):
     rows: int
 
 
-class ToolFailure(Exception):
+class ToolError(Exception):
     """A program ended with an error.
 
     Attributes:
@@ -75,8 +77,7 @@ def dump(
     progress: Progress | None = None,
     stop: threading.Event | None = None,
 ) -> None:
-    """
-    Dump a database in directory format.
+    """Dump a database in directory format.
 
     Args:
         connection: the database.
@@ -87,8 +88,9 @@ def dump(
         tables: the extent of each table, by `schema.name`, for the progress.
         progress: called with "dump (bytes)", done, total.
         stop: ends the dump when set.
+
     Raises:
-        ToolFailure: pg_dump failed.
+        ToolError: pg_dump failed.
     """
     arguments = [tools.pg_dump, "--format=directory", f"--jobs={jobs}", f"--compress={COMPRESSION}", "--verbose"]
     arguments += ["--no-password", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT}", f"--file={target}"]
@@ -110,8 +112,7 @@ def restore(
     step: str = "restore (bytes)",
     progress: Progress | None = None,
 ) -> None:
-    """
-    Restore a dump into an empty database, with not a single error.
+    """Restore a dump into an empty database, with not a single error.
 
     Args:
         connection: the database to fill.
@@ -124,17 +125,16 @@ def restore(
         scratch: a private folder for a table of contents.
         step: what the progress calls this.
         progress: called with the step, done, total; then with "keys and indexes", done, total.
+
     Raises:
-        ToolFailure: pg_restore failed or was ended.
+        ToolError: pg_restore failed or was ended.
     """
-    contents = table_of_contents(tools, source)
-    kept = [line for line in contents if not _is_left_out(line, leave_out)]
+    kept = [line for line in table_of_contents(tools, source) if not _is_left_out(line, leave_out)]
+    options = [*options, *selection(tools, source, leave_out, scratch)]
     arguments = [tools.pg_restore, "--exit-on-error", f"--jobs={jobs}", "--verbose", "--no-password", *options]
-    if len(kept) != len(contents):
-        use_list = scratch / "contents"
-        use_list.write_text("\n".join(kept) + "\n", encoding="utf-8")
-        arguments.append(f"--use-list={use_list}")
-    arguments += [f"--dbname={connection.dbname}" if _is_plain(connection.dbname) else "--dbname=" + _conninfo(connection)]
+    arguments += [
+        f"--dbname={connection.dbname}" if _is_plain(connection.dbname) else "--dbname=" + _conninfo(connection)
+    ]
     arguments.append(str(source))
     tables = {table.label: Extent(table.bytes, table.rows) for table in manifest.tables}
     total = sum(bool(re.match(r"\d+; \d+ \d+ (INDEX|CONSTRAINT|FK CONSTRAINT|TRIGGER) ", line)) for line in kept)
@@ -144,37 +144,58 @@ def restore(
         _run(arguments, _in_english(environment), watch.read)
 
 
+def selection(tools: Tools, source: Path, leave_out: Sequence[str], scratch: Path) -> list[str]:
+    """The options of pg_restore that leave entries of a dump out.
+
+    Args:
+        tools: the programs of the server's version.
+        source: the folder pg_dump wrote.
+        leave_out: beginnings of entries, as in `restore`.
+        scratch: a private folder for a table of contents.
+    """
+    contents = table_of_contents(tools, source)
+    kept = [line for line in contents if not _is_left_out(line, leave_out)]
+    if len(kept) == len(contents):
+        return []
+    use_list = scratch / "contents"
+    use_list.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    return [f"--use-list={use_list}"]
+
+
 def table_of_contents(tools: Tools, source: Path) -> list[str]:
     """The entries of a dump, one line each."""
     answer = subprocess.run(
         [tools.pg_restore, "--list", str(source)], capture_output=True, text=True, encoding="utf-8", check=False
     )
     if answer.returncode:
-        raise ToolFailure("pg_restore", answer.returncode, answer.stderr.splitlines())
+        raise ToolError("pg_restore", answer.returncode, answer.stderr.splitlines())
     return [line for line in answer.stdout.splitlines() if line and not line.startswith(";")]
 
 
 def read_through(tools: Tools, source: Path) -> None:
-    """
-    Read a whole dump, every compressed byte of it, without a database.
+    """Read a whole dump, every compressed byte of it, without a database.
 
     Raises:
-        ToolFailure: a part of it cannot be read.
+        ToolError: a part of it cannot be read.
     """
     answer = subprocess.run(
-        [tools.pg_restore, "--file", os.devnull, str(source)], capture_output=True, text=True, errors="replace", check=False
+        [tools.pg_restore, "--file", os.devnull, str(source)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if answer.returncode:
-        raise ToolFailure("pg_restore", answer.returncode, answer.stderr.splitlines())
+        raise ToolError("pg_restore", answer.returncode, answer.stderr.splitlines())
 
 
-def problem_of(failure: ToolFailure, what: str, where: str, do: str) -> Problem:
+def problem_of(failure: ToolError, what: str, where: str, do: str) -> Problem:
     """The sentence for a failed program."""
     return Problem(f"{what}: {failure.reason}", where=where, do=do)
 
 
 class _Watch:
-    """Follows a dump or a restore: tables that are done from the program's messages, those under way from the server."""
+    """Follows a dump or a restore: finished tables by the program's messages, those under way by the server's."""
 
     def __init__(
         self,
@@ -193,7 +214,7 @@ class _Watch:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> _Watch:
+    def __enter__(self) -> Self:
         if self._progress:
             self._progress(self._step, 0, self._total)
             self._thread = threading.Thread(target=self._poll, daemon=True)
@@ -229,7 +250,6 @@ class _Watch:
                 self._tell(dict(session.execute(LIVE_COPIES).fetchall()))
 
     def _tell(self, under_way: Mapping[str, int]) -> None:
-        assert self._progress
         with self._lock:
             done = sum(self._tables[label].bytes for label in self._finished)
             for label, rows in under_way.items():
@@ -237,7 +257,8 @@ class _Watch:
                     done += int(self._tables[label].bytes * min(rows / max(self._tables[label].rows, 1), 1))
         # Between the end of a copy and the program's message about it, a table would seem undone again.
         self._most = max(self._most, min(done, self._total))
-        self._progress(self._step, self._most, self._total)
+        if self._progress:
+            self._progress(self._step, self._most, self._total)
 
 
 def _run(
@@ -247,7 +268,7 @@ def _run(
     stop: threading.Event | None = None,
 ) -> None:
     """Run a program to its end, in a process group of its own, which is ended with us."""
-    program = os.path.basename(arguments[0]).removesuffix(".exe")
+    program = Path(arguments[0]).name.removesuffix(".exe")
     kept: deque[str] = deque(maxlen=KEPT_LINES)
     child = subprocess.Popen(
         arguments,
@@ -284,7 +305,7 @@ def _run(
     finally:
         ended.set()
     if code:
-        raise ToolFailure(program, code, list(kept))
+        raise ToolError(program, code, list(kept))
 
 
 def end(child: subprocess.Popen[str]) -> None:

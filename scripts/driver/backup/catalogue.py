@@ -36,10 +36,9 @@ RESPELT = re.compile(r"::(text|character varying|character|bpchar|name)(\(\d+\))
 
 def read(session: psycopg.Connection[Any], audit_schema: str) -> Objects:
     """[kind, name, definition] of every object of the session's database, outside the audit schema."""
-    rows = session.execute(
-        "select object_kind::text, object_name::text, definition::text"
-        f" from ({render_macro('catalogue_objects', audit_schema=audit_schema)}) as o".encode()
-    ).fetchall()
+    objects = render_macro("catalogue_objects", audit_schema=audit_schema)
+    query = "select object_kind::text, object_name::text, definition::text from ({}) as o".replace("{}", objects)
+    rows = session.execute(query.encode()).fetchall()
     return sorted(
         [kind, name, "" if kind in BY_NAME else definition or ""]
         for kind, name, definition in rows
@@ -57,7 +56,11 @@ def differences(found: Objects, wanted: Objects) -> list[str]:
 
 
 def _is_apart(kind: str, name: str) -> bool:
-    return (kind, name) in OF_THE_DATABASE or kind == "database setting" or (kind == "grant" and name.startswith("on database to "))
+    return (
+        (kind, name) in OF_THE_DATABASE
+        or kind == "database setting"
+        or (kind == "grant" and name.startswith("on database to "))
+    )
 
 
 def _by_name(objects: Objects) -> dict[tuple[str, str], list[str]]:

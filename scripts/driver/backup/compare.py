@@ -26,8 +26,7 @@ def differences(
     left_out: Collection[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[str]:
-    """
-    What a database has other than the backup, in words; empty if nothing.
+    """What a database has other than the backup, in words; empty if nothing.
 
     Args:
         connection: the restored database, in which nobody else writes.
@@ -73,7 +72,9 @@ def table_differences(found: list[Table], wanted: list[Table]) -> list[str]:
     for label in sorted(there.keys() & here.keys()):
         is_, was = here[label], there[label]
         if is_.columns != was.columns:
-            lines.append(f"table {label} has the columns {', '.join(is_.columns)}, in the backup {', '.join(was.columns)}")
+            lines.append(
+                f"table {label} has the columns {', '.join(is_.columns)}, in the backup {', '.join(was.columns)}"
+            )
         elif is_.rows != was.rows:
             lines.append(f"table {label} has {is_.rows} rows, in the backup {was.rows}")
         elif (is_.fingerprint_a, is_.fingerprint_b) != (was.fingerprint_a, was.fingerprint_b):

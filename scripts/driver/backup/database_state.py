@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psycopg import errors, sql
+from psycopg.rows import dict_row
 
 if TYPE_CHECKING:
     import psycopg
 
     State = dict[str, Any]
+    Group = list[sql.SQL | sql.Composed]
 
 # A role whose privileges nobody ever changed has the default ones; spelt out, they compare.
 STATE_QUERY = """
@@ -49,6 +51,9 @@ select
 from pg_database as d
 where d.datname = %s
 """
+PROVIDERS_SINCE = 15
+RULES_SINCE = 16
+LOCALE_RENAMED_IN = 17
 LIST_SETTINGS = frozenset(
     {
         "search_path",
@@ -66,14 +71,20 @@ def read(session: psycopg.Connection[Any], name: str) -> State:
     """The state of a database of the session's server."""
     version = session.info.server_version // 10000
     query = sql.SQL(STATE_QUERY).format(  # type: ignore[arg-type,unused-ignore]
-        provider=sql.SQL("d.datlocprovider::text" if version >= 15 else "'c'"),
-        locale=sql.SQL("d.datlocale" if version >= 17 else "d.daticulocale" if version >= 15 else "null::text"),
-        rules=sql.SQL("d.daticurules" if version >= 16 else "null::text"),
+        provider=sql.SQL("d.datlocprovider::text" if version >= PROVIDERS_SINCE else "'c'"),
+        locale=sql.SQL(_locale_column(version)),
+        rules=sql.SQL("d.daticurules" if version >= RULES_SINCE else "null::text"),
     )
-    cursor = session.execute(query, [name])
-    row = cursor.fetchone()
-    assert row is not None and cursor.description is not None
-    return {column.name: value for column, value in zip(cursor.description, row, strict=True)}
+    row = session.cursor(row_factory=dict_row).execute(query, [name]).fetchone()
+    if row is None:
+        raise LookupError(name)
+    return dict(row)
+
+
+def _locale_column(major: int) -> str:
+    if major >= LOCALE_RENAMED_IN:
+        return "d.datlocale"
+    return "d.daticulocale" if major >= PROVIDERS_SINCE else "null::text"
 
 
 def extensions(session: psycopg.Connection[Any]) -> list[list[str]]:
@@ -83,7 +94,13 @@ def extensions(session: psycopg.Connection[Any]) -> list[list[str]]:
 
 
 def creation(state: State, name: str, major: int) -> sql.Composed:
-    """The statement that creates an empty database of the same kind under another name, on a server of this major version."""
+    """The statement that creates an empty database of the same kind under another name.
+
+    Args:
+        state: the state of the database it shall be like.
+        name: its name.
+        major: the server's major version.
+    """
     parts = [
         sql.SQL("create database {} template template0 owner {} encoding {} lc_collate {} lc_ctype {}").format(
             sql.Identifier(name),
@@ -92,10 +109,12 @@ def creation(state: State, name: str, major: int) -> sql.Composed:
         ),
     ]
     provider = {"i": "icu", "b": "builtin", "c": "libc"}[state["locale_provider"]]
-    if major >= 15:
+    if major >= PROVIDERS_SINCE:
         parts.append(sql.SQL("locale_provider {}").format(sql.Identifier(provider)))
     if state["locale"] and provider != "libc":
-        parts.append(sql.SQL("icu_locale {}" if provider == "icu" else "builtin_locale {}").format(sql.Literal(state["locale"])))
+        parts.append(
+            sql.SQL("icu_locale {}" if provider == "icu" else "builtin_locale {}").format(sql.Literal(state["locale"]))
+        )
     if state["icu_rules"]:
         parts.append(sql.SQL("icu_rules {}").format(sql.Literal(state["icu_rules"])))
     if state["tablespace"] != "pg_default":
@@ -103,7 +122,7 @@ def creation(state: State, name: str, major: int) -> sql.Composed:
     return sql.SQL(" ").join(parts)
 
 
-def changes(name: str, present: State, wanted: State) -> list[list[sql.Composable]]:
+def changes(name: str, present: State, wanted: State) -> list[Group]:
     """Groups of statements that give a database the recorded state; each group belongs together.
 
     Args:
@@ -112,7 +131,7 @@ def changes(name: str, present: State, wanted: State) -> list[list[sql.Composabl
         wanted: the state it shall have.
     """
     database = sql.Identifier(name)
-    groups: list[list[sql.Composable]] = []
+    groups: list[Group] = []
     if present["owner"] != wanted["owner"]:
         groups.append([sql.SQL("alter database {} owner to {}").format(database, sql.Identifier(wanted["owner"]))])
     if present["comment"] != wanted["comment"]:
@@ -137,8 +156,7 @@ def changes(name: str, present: State, wanted: State) -> list[list[sql.Composabl
 
 
 def apply(session: psycopg.Connection[Any], name: str, wanted: State) -> list[str]:
-    """
-    Give a database the recorded state, as far as the session's role may.
+    """Give a database the recorded state, as far as the session's role may.
 
     Returns:
         one line for each thing it may not do: the statement a superuser has to run, and the reason.
@@ -165,12 +183,12 @@ def differences(found: State, wanted: State) -> list[str]:
     ]
 
 
-def _privileges(database: sql.Identifier, present: list[Any], wanted: list[Any]) -> list[sql.Composable]:
+def _privileges(database: sql.Identifier, present: list[Any], wanted: list[Any]) -> Group:
     def role(item: list[Any]) -> sql.Composable:
         return sql.SQL("public") if item[1] else sql.Identifier(item[0])
 
     holders = {(item[0], item[1]): role(item) for item in present}
-    statements: list[sql.Composable] = [
+    statements: Group = [
         sql.SQL("revoke all on database {} from {} cascade").format(database, holder) for holder in holders.values()
     ]
     statements += [
@@ -182,14 +200,14 @@ def _privileges(database: sql.Identifier, present: list[Any], wanted: list[Any])
     return statements
 
 
-def _prepare_list(parameter: str, value: str) -> list[sql.Composable]:
+def _prepare_list(parameter: str, value: str) -> Group:
     if parameter not in LIST_SETTINGS:
         return []
     # Taken over from the session, the list is stored exactly as it was spelt.
     return [sql.SQL("select set_config({}, {}, true)").format(sql.Literal(parameter), sql.Literal(value))]
 
 
-def _setting(database: sql.Identifier, role: str | None, parameter: str, value: str | None) -> sql.Composable:
+def _setting(database: sql.Identifier, role: str | None, parameter: str, value: str | None) -> sql.Composed:
     subject = (
         sql.SQL("alter role {} in database {}").format(sql.Identifier(role), database)
         if role

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from driver.backup.manifest import Table
-from driver.backup.session import pinned
+from driver.backup.session import one_row, pinned
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
@@ -37,21 +37,20 @@ class Query:
 
 def queries(session: psycopg.Connection[Any]) -> list[Query]:
     """One query for every table there is, the largest first."""
-    rows = session.execute(
+    query = (
         "select schema_name, relation_name, column_names, fingerprint_query,"
-        " pg_catalog.pg_table_size(c.oid), greatest(c.reltuples, 0)::bigint"
-        f" from ({render_macro('fingerprint_queries')}) as q"
+        " pg_catalog.pg_table_size(c.oid), greatest(c.reltuples, 0)::bigint from ({}) as q"
         " inner join pg_catalog.pg_class as c on format('%I.%I', schema_name, relation_name)::regclass = c.oid"
-        " order by 5 desc, 1, 2".encode()
-    ).fetchall()
+        " order by 5 desc, 1, 2"
+    )
+    rows = session.execute(query.replace("{}", render_macro("fingerprint_queries")).encode()).fetchall()
     return [Query(*row) for row in rows]
 
 
 def of_all_tables(
     connection: Connection, *, snapshot: str | None = None, jobs: int = 1, progress: Progress | None = None
 ) -> list[Table]:
-    """
-    The fingerprint of every table.
+    """The fingerprint of every table.
 
     Args:
         connection: the database.
@@ -88,8 +87,7 @@ def of_all_tables(
 
 def read_one(session: psycopg.Connection[Any], query: Query) -> Table:
     """One table's fingerprint."""
-    row = session.execute(query.text.encode()).fetchone()
-    assert row is not None
+    row = one_row(session, query.text)
     return Table(query.schema, query.name, query.columns, row[0], str(row[1]), str(row[2]), query.bytes)
 
 
@@ -103,9 +101,9 @@ def _reader(connection: Connection, snapshot: str | None) -> psycopg.Connection[
 
 def of_large_objects(session: psycopg.Connection[Any]) -> dict[str, str]:
     """The number and the fingerprint of the large objects this session may read."""
-    row = session.execute(
+    number, fingerprint = one_row(
+        session,
         "select count(*), coalesce(sum(hash_record_extended(row(oid, pg_catalog.lo_get(oid)), 0)::numeric), 0)"
-        " from pg_catalog.pg_largeobject_metadata"
-    ).fetchone()
-    assert row is not None
-    return {"number": str(row[0]), "fingerprint": str(row[1])}
+        " from pg_catalog.pg_largeobject_metadata",
+    )
+    return {"number": str(number), "fingerprint": str(fingerprint)}

@@ -6,30 +6,37 @@ of what is replaced is taken first, since no database is left that holds it.
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from driver.backup import archive, catalogue, compare, database_state, fingerprints, journal, listing, pg_tools, store, verify
+from driver.backup import (
+    archive,
+    catalogue,
+    compare,
+    database_state,
+    fingerprints,
+    journal,
+    listing,
+    pg_tools,
+    store,
+    verify,
+)
+from driver.backup.outcome import Restored, count_students
+from driver.backup.script import ROLLED_BACK, Script
 from driver.backup.session import is_superuser, major_of, pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from driver.backup.archive import Progress
     from driver.backup.journal import Journal
-    from driver.backup.pg_tools import Tools
-    from driver.backup.restore import Restored
     from driver.backup.store import Backup
     from driver.profile import Connection
 
 LOCK_TIMEOUT = "30s"
-CHUNK = 1 << 18  # bytes
 EVENT = "restored in place"
 # Of the database as a whole, or a superuser's: dropping and making them again is more than this does.
 BEYOND = {
@@ -115,8 +122,7 @@ def restore_in_place(
     directory: Path | None,
     progress: Progress | None,
 ) -> Restored:
-    """
-    Replace what is in the database by what is in the backup; all of it or nothing.
+    """Replace what is in the database by what is in the backup; all of it or nothing.
 
     Raises:
         Problem: it cannot be done; the database is as it was.
@@ -190,10 +196,10 @@ def _replace(
 ) -> list[str]:
     """The transaction. Returns what this role may not set."""
     manifest = backup.manifest
-    tables = {table.label: archive.Extent(table.bytes, table.rows) for table in manifest.tables}
     with pinned(connection) as session, tempfile.TemporaryDirectory(prefix="cmsid-") as temporary:
+        leave_out = () if is_superuser(session) else (verify.EXTENSION_COMMENTS,)
         tools = pg_tools.find(major_of(session))
-        options = _contents(tools, backup, Path(temporary), is_superuser(session))
+        script = Script(session, tools, backup, archive.selection(tools, backup.dump, leave_out, Path(temporary)))
         with session.transaction():
             session.execute("set local client_min_messages = error")
             session.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'".encode())
@@ -201,9 +207,9 @@ def _replace(
                 session.execute(DROP_ALL)
             except psycopg.errors.LockNotAvailable as error:
                 raise _blocked(connection) from error
-            _run_section(session, tools, backup, "pre-data", options)
-            _load(session, tools, backup, options, tables, progress)
-            _run_section(session, tools, backup, "post-data", options)
+            script.run("pre-data")
+            script.load(progress)
+            script.run("post-data")
             session.execute("select set_config('search_path', '', true)")
             found = compare.table_differences(
                 [fingerprints.read_one(session, query) for query in fingerprints.queries(session)], manifest.tables
@@ -213,7 +219,7 @@ def _replace(
                 raise Problem(
                     f"The backup {manifest.backup_id} restored to something else: {compare.in_short(found)}",
                     where=str(backup.folder),
-                    do="everything was rolled back and the database is as it was",
+                    do=ROLLED_BACK,
                 )
             left = database_state.apply(session, connection.dbname, manifest.state)
             listing.record(session, connection.audit_schema, backup)
@@ -221,119 +227,6 @@ def _replace(
             # This row tells, after a lost connection, whether the transaction was committed.
             listing.log(session, connection.audit_schema, EVENT, _evidence(made))
     return left
-
-
-def _run_section(
-    session: psycopg.Connection[Any], tools: Tools, backup: Backup, section: str, options: Sequence[str]
-) -> None:
-    """Run the definitions of a part of the dump."""
-    answer = subprocess.run(
-        [tools.pg_restore, f"--section={section}", "--file=-", *options, str(backup.dump)], capture_output=True, check=False
-    )
-    if answer.returncode:
-        raise _unreadable(backup, answer.returncode, answer.stderr)
-    _execute(session, backup, _without_meta(answer.stdout))
-
-
-def _load(
-    session: psycopg.Connection[Any],
-    tools: Tools,
-    backup: Backup,
-    options: Sequence[str],
-    tables: dict[str, archive.Extent],
-    progress: Progress | None,
-) -> None:
-    """Load the rows. In this part of a dump no line but PostgreSQL's own begins a COPY."""
-    total, done = sum(extent.bytes for extent in tables.values()), 0
-    command = [tools.pg_restore, "--section=data", "--file=-", *options, str(backup.dump)]
-    with tempfile.TemporaryFile() as messages:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages)
-        assert child.stdout is not None
-        try:
-            pending: list[bytes] = []
-            for line in child.stdout:
-                if not (line.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n")):
-                    pending.append(line)
-                    continue
-                _execute(session, backup, _without_meta(b"".join(pending)))
-                pending = []
-                done += _copy(session, backup, line, child.stdout, tables)
-                if progress:
-                    progress("restore (bytes)", min(done, total), total)
-            if child.wait():
-                messages.seek(0)
-                raise _unreadable(backup, child.returncode, messages.read())
-            _execute(session, backup, _without_meta(b"".join(pending)))
-        finally:
-            child.kill()
-            child.wait()
-            child.stdout.close()
-    if progress:
-        progress("restore (bytes)", total, total)
-
-
-def _copy(
-    session: psycopg.Connection[Any],
-    backup: Backup,
-    statement: bytes,
-    lines: IO[bytes],
-    tables: dict[str, archive.Extent],
-) -> int:
-    """Load one table's rows. Returns the table's size in bytes, as far as it is known."""
-    try:
-        with session.cursor() as cursor, cursor.copy(statement) as copy:
-            piece, size = [], 0
-            for line in lines:
-                if line == b"\\.\n":
-                    break
-                piece.append(line)
-                size += len(line)
-                if size >= CHUNK:
-                    copy.write(b"".join(piece))
-                    piece, size = [], 0
-            else:
-                raise Problem(
-                    "The dump ends in the middle of a table",
-                    where=str(backup.dump),
-                    do="everything was rolled back and the database is as it was",
-                )
-            copy.write(b"".join(piece))
-    except psycopg.Error as error:
-        raise _failed(backup, error) from error
-    name = statement.split(b" ", 2)[1].decode(errors="replace")
-    return tables[name].bytes if name in tables else 0
-
-
-def _execute(session: psycopg.Connection[Any], backup: Backup, script: bytes) -> None:
-    if not script.strip():
-        return
-    try:
-        session.execute(script)
-    except psycopg.errors.LockNotAvailable:
-        raise
-    except psycopg.Error as error:
-        if isinstance(error, psycopg.OperationalError) and session.closed:
-            raise
-        raise _failed(backup, error) from error
-
-
-def _without_meta(script: bytes) -> bytes:
-    """A script without psql's own lines, which newer versions put around it."""
-    return b"".join(
-        line for line in script.splitlines(keepends=True) if not line.startswith((b"\\restrict ", b"\\unrestrict "))
-    )
-
-
-def _contents(tools: Tools, backup: Backup, temporary: Path, superuser: bool) -> list[str]:
-    """The options that leave out what only a superuser may do."""
-    if superuser:
-        return []
-    kept = [
-        line for line in archive.table_of_contents(tools, backup.dump) if f" {verify.EXTENSION_COMMENTS}" not in line
-    ]
-    use_list = temporary / "contents"
-    use_list.write_text("\n".join(kept) + "\n", encoding="utf-8")
-    return [f"--use-list={use_list}"]
 
 
 def _refuse_what_is_beyond(session: psycopg.Connection[Any], connection: Connection, backup: Backup) -> None:
@@ -356,8 +249,6 @@ def _refuse_what_is_beyond(session: psycopg.Connection[Any], connection: Connect
 
 
 def _complete(connection: Connection, folder: Path, made: Journal, left: list[str]) -> Restored:
-    from driver.backup.restore import Restored, count_students
-
     with pinned(connection) as session:
         session.execute("analyze")
         students = count_students(session)
@@ -390,8 +281,8 @@ def _end(connection: Connection, folder: Path, made: Journal, error: Exception) 
         return Problem(f"The restore failed and was rolled back: {reason}", do="the database is as it was")
     return Problem(
         f"The restore was interrupted: {reason}",
-        do=f"either all of it is done or nothing; once the server answers, `scripts/cmsid restore` finds out and goes on"
-        f" (what it replaces is also in the backup {made.safety_backup})",
+        do="either all of it is done or nothing; once the server answers, `scripts/cmsid restore` finds out and goes"
+        f" on (what it replaces is also in the backup {made.safety_backup})",
     )
 
 
@@ -400,25 +291,8 @@ def _blocked(connection: Connection) -> Problem:
 
     with pinned(connection) as session:
         present = [other for other in swap.sessions(session, connection.dbname) if other.state != "idle"]
+    users = ", ".join(session.describe() for session in present[:3]) or "by somebody who has gone"
     return Problem(
-        f"The tables are in use: {', '.join(session.describe() for session in present[:3]) or 'by somebody who has gone'}",
+        f"The tables are in use: {users}",
         do="everything was rolled back; end those sessions, then run this again",
-    )
-
-
-def _failed(backup: Backup, error: psycopg.Error) -> Problem:
-    reason = error.diag.message_primary or " ".join(str(error).split())
-    return Problem(
-        f"The backup {backup.backup_id} does not restore: {reason}",
-        where=str(backup.folder),
-        do="everything was rolled back and the database is as it was",
-    )
-
-
-def _unreadable(backup: Backup, code: int, messages: bytes) -> Problem:
-    failure = archive.ToolFailure("pg_restore", code, messages.decode(errors="replace").splitlines())
-    return Problem(
-        f"The dump cannot be read: {failure.reason}",
-        where=str(backup.dump),
-        do="everything was rolled back and the database is as it was",
     )

@@ -1,4 +1,4 @@
-"""The journal of a restore: a private file beside the backups that says what was done, so that a crash leaves no riddle.
+"""The journal of a restore: a private file beside the backups that says what is done, so that no crash leaves a riddle.
 
 A step is written once it is done. What the server says (which database has which name) decides; the journal says which
 names and numbers to look for.
@@ -83,8 +83,7 @@ def begin(folder: Path, journal: Journal) -> Journal:
 
 
 def record(folder: Path, journal: Journal, step: str, side_oid: int | None = None) -> Journal:
-    """
-    Write down that a step is done.
+    """Write down that a step is done.
 
     Args:
         folder: the folder of the database's backups.
@@ -113,8 +112,7 @@ def finish(folder: Path, journal: Journal, step: str) -> Journal:
 
 
 def unfinished(folder: Path) -> Journal | None:
-    """
-    The restore that was begun and not finished; None if there is none.
+    """The restore that was begun and not finished; None if there is none.
 
     Raises:
         Problem: its journal is damaged.

@@ -44,7 +44,8 @@ def record(session: psycopg.Connection[Any], audit_schema: str, backup: Backup) 
         with session.cursor() as cursor:
             cursor.executemany(
                 _in_schema(
-                    audit_schema, "insert into {backup_tables} values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing"
+                    audit_schema,
+                    "insert into {backup_tables} values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
                 ),
                 [
                     (backup.backup_id, t.schema, t.name, t.columns, t.rows, t.fingerprint_a, t.fingerprint_b)
@@ -67,7 +68,9 @@ def listed(session: psycopg.Connection[Any], audit_schema: str) -> dict[str, boo
     """The backups that are listed in the database, by name, and whether each was pruned."""
     if not _is_there(session, audit_schema, "backups"):
         return {}
-    rows = session.execute(_in_schema(audit_schema, "select backup_id, pruned_at is not null from {backups}")).fetchall()
+    rows = session.execute(
+        _in_schema(audit_schema, "select backup_id, pruned_at is not null from {backups}")
+    ).fetchall()
     return dict(rows)
 
 
@@ -78,8 +81,8 @@ def uses(session: psycopg.Connection[Any], audit_schema: str) -> dict[str, str]:
     rows = session.execute(
         _in_schema(
             audit_schema,
-            "select distinct on (backup_id) backup_id, migration_id, state from {migrations} where backup_id is not null"
-            " order by backup_id, state = any(%s) desc, migration_id desc",
+            "select distinct on (backup_id) backup_id, migration_id, state from {migrations}"
+            " where backup_id is not null order by backup_id, state = any(%s) desc, migration_id desc",
         ),
         [list(OPEN_STATES)],
     ).fetchall()
@@ -93,7 +96,8 @@ def mark_pruned(session: psycopg.Connection[Any], audit_schema: str, backup_ids:
     """Say of backups that they are gone."""
     if _is_there(session, audit_schema, "backups"):
         session.execute(
-            _in_schema(audit_schema, "update {backups} set pruned_at = now() where backup_id = any(%s)"), [list(backup_ids)]
+            _in_schema(audit_schema, "update {backups} set pruned_at = now() where backup_id = any(%s)"),
+            [list(backup_ids)],
         )
 
 
@@ -108,7 +112,8 @@ def has_event(session: psycopg.Connection[Any], audit_schema: str, event: str, d
     if not _is_there(session, audit_schema, "events"):
         return False
     row = session.execute(
-        _in_schema(audit_schema, "select exists (select from {events} where event = %s and detail = %s)"), [event, detail]
+        _in_schema(audit_schema, "select exists (select from {events} where event = %s and detail = %s)"),
+        [event, detail],
     ).fetchone()
     return bool(row and row[0])
 

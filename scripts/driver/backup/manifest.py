@@ -143,15 +143,16 @@ class Verification:
 
 
 def read(folder: Path) -> Manifest:
-    """
-    The manifest of a backup, checked against its own checksum and its folder's name.
+    """The manifest of a backup, checked against its own checksum and its folder's name.
 
     Raises:
         Problem: it is missing, cannot be read, was changed, or belongs to another backup.
     """
     path = folder / NAME
     if not path.exists() and _can_search(folder):
-        raise Problem("The backup has no manifest: it was never finished, or the file is lost", where=str(folder), do=REFUSAL)
+        raise Problem(
+            "The backup has no manifest: it was never finished, or the file is lost", where=str(folder), do=REFUSAL
+        )
     content = read_checked(path, "The manifest")
     if content.pop("format", None) != FORMAT:
         raise Problem("The manifest is of a format this version does not know", where=str(path), do=REFUSAL)
@@ -166,15 +167,12 @@ def read(folder: Path) -> Manifest:
     except (KeyError, TypeError) as error:
         raise Problem("The manifest lacks something or holds too much", where=str(path), do=REFUSAL) from error
     if manifest.backup_id != folder.name:
-        raise Problem(
-            f"The manifest is that of another backup, {manifest.backup_id}", where=str(path), do=REFUSAL
-        )
+        raise Problem(f"The manifest is that of another backup, {manifest.backup_id}", where=str(path), do=REFUSAL)
     return manifest
 
 
 def read_verification(folder: Path, manifest: Manifest) -> Verification | None:
-    """
-    The record of the backup's test restore; None if there was none.
+    """The record of the backup's test restore; None if there was none.
 
     Raises:
         Problem: the record was changed or belongs to another backup.
@@ -192,32 +190,17 @@ def read_verification(folder: Path, manifest: Manifest) -> Verification | None:
 
 
 def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int], None] | None = None) -> None:
-    """
-    Compare every file of a backup with its manifest: none missing, none too many, each byte as it was.
+    """Compare every file of a backup with its manifest: none missing, none too many, each byte as it was.
 
     Args:
         folder: the backup's folder.
         manifest: its manifest.
         progress: called with the bytes done and the total.
+
     Raises:
         Problem: the first difference found.
     """
-    expected = {file.path: file for file in manifest.files}
-    found = {path.relative_to(folder).as_posix(): path for path in _walk(folder) if path.is_symlink() or not path.is_dir()}
-    for name in found.keys() - expected.keys() - {NAME, VERIFIED}:
-        raise Problem("The backup holds a file that is not its own", where=str(found[name]), do=REFUSAL)
-    for name in sorted(expected.keys() - found.keys()):
-        raise Problem("A file of the backup is missing", where=str(folder / name), do=REFUSAL)
-    for name, path in found.items():
-        if path.is_symlink() or not path.is_file():
-            raise Problem("A file of the backup was replaced by a link", where=str(folder / name), do=REFUSAL)
-    # Sizes first: they cost nothing.
-    for name, file in expected.items():
-        size = found[name].stat().st_size
-        if size != file.bytes:
-            raise Problem(
-                f"A file of the backup has {size} bytes instead of {file.bytes}", where=str(found[name]), do=REFUSAL
-            )
+    found = _own_files(folder, manifest)
     total, done = manifest.bytes, 0
 
     def read_piece(count: int) -> None:
@@ -226,17 +209,37 @@ def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int],
         if progress:
             progress(done, total)
 
-    for name, file in expected.items():
+    for file in manifest.files:
+        path = found[file.path]
         try:
-            digest = files.sha256_of(found[name], read_piece)
+            digest = files.sha256_of(path, read_piece)
         except OSError as error:
-            raise _unreadable(found[name], error) from error
+            raise _unreadable(path, error) from error
         if digest != file.sha256:
             raise Problem(
-                "A file of the backup was changed: its sha256 is not that of the manifest",
-                where=str(found[name]),
-                do=REFUSAL,
+                "A file of the backup was changed: its sha256 is not that of the manifest", where=str(path), do=REFUSAL
             )
+
+
+def _own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
+    """The files the manifest names: all there, none besides, each of its size; they are not read here."""
+    expected = {file.path: file for file in manifest.files}
+    entries = [path for path in _walk(folder) if path.is_symlink() or not path.is_dir()]
+    found = {path.relative_to(folder).as_posix(): path for path in entries}
+    for name in found.keys() - expected.keys() - {NAME, VERIFIED}:
+        raise Problem("The backup holds a file that is not its own", where=str(found[name]), do=REFUSAL)
+    for name in sorted(expected.keys() - found.keys()):
+        raise Problem("A file of the backup is missing", where=str(folder / name), do=REFUSAL)
+    for path in entries:
+        if path.is_symlink() or not path.is_file():
+            raise Problem("A file of the backup was replaced by a link", where=str(path), do=REFUSAL)
+    for name, file in expected.items():
+        size = found[name].stat().st_size
+        if size != file.bytes:
+            raise Problem(
+                f"A file of the backup has {size} bytes instead of {file.bytes}", where=str(found[name]), do=REFUSAL
+            )
+    return found
 
 
 def _walk(folder: Path) -> list[Path]:
@@ -272,12 +275,12 @@ def _unreadable(path: Path, error: OSError) -> Problem:
 
 
 def read_checked(path: Path, what: str) -> dict[str, Any]:
-    """
-    A JSON file with a checksum of itself, without that checksum.
+    """A JSON file with a checksum of itself, without that checksum.
 
     Args:
         path: the file.
         what: what it is, for the message.
+
     Raises:
         Problem: it cannot be read or was changed.
     """

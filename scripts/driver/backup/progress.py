@@ -20,6 +20,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from rich.progress import Task, TaskID
+    from typing_extensions import Self
 
 BYTES = " (bytes)"
 
@@ -36,10 +37,11 @@ class _Amount(ProgressColumn):
 
 
 class Bars:
-    """A bar for each step, used as `with Bars() as progress: work(progress=progress)`."""
+    """A bar for each step; itself what a step is given to call with its progress."""
 
     def __init__(self, console: Console | None = None) -> None:
-        """
+        """Prepare the bars.
+
         Args:
             console: where to; default standard error, which leaves standard output to results.
         """
@@ -58,7 +60,7 @@ class Bars:
         self._told: set[str] = set()
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._bars.start()
         return self

@@ -1,4 +1,4 @@
-"""Removes backups nobody needs any more, and databases that restores replaced. Never by itself: it is a command of its own."""
+"""Removes old backups and databases that restores replaced. Never by itself: it is a command of its own."""
 
 from __future__ import annotations
 
@@ -38,8 +38,7 @@ class Plan:
 
 
 def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | None = None) -> Plan:
-    """
-    Decide which backups may go: those older than the newest `keep` that are verified and whole.
+    """Decide which backups may go: those older than the newest `keep` that are verified and whole.
 
     Only backups that were restored on trial count, and their files are read again: one that was damaged since does not
     stand in for a good one. The backup behind an open migration stays, and so does that of an interrupted restore.
@@ -48,6 +47,7 @@ def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | No
         connection: the database.
         keep: how many verified backups stay, at least one.
         directory: the folder of all backups.
+
     Raises:
         Problem: the database cannot be asked which backups are in use.
     """
@@ -94,8 +94,7 @@ def replaced_databases(connection: Connection) -> list[tuple[str, int]]:
 
 
 def drop_replaced(connection: Connection, names: Sequence[str], directory: Path | None = None) -> None:
-    """
-    Drop databases that restores replaced.
+    """Drop databases that restores replaced.
 
     Raises:
         Problem: one is in use, or a restore is not finished.
@@ -115,7 +114,9 @@ def drop_replaced(connection: Connection, names: Sequence[str], directory: Path 
             try:
                 control.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
             except (psycopg.errors.ObjectInUse, psycopg.errors.InsufficientPrivilege) as error:
-                raise Problem(f"{name} cannot be dropped: {error.diag.message_primary}", do="correct that first") from error
+                raise Problem(
+                    f"{name} cannot be dropped: {error.diag.message_primary}", do="correct that first"
+                ) from error
 
 
 def _in_use(connection: Connection, folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Scratch databases: made for one test restore, dropped whatever happens, and swept up by the next one if even that failed."""
+"""Scratch databases: made for one test restore, dropped whatever happens, swept up by the next one if that failed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from driver.backup import database_state, store
-from driver.backup.session import is_superuser, major_of, pinned
+from driver.backup.session import is_superuser, major_of, one_row, pinned
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def may_create(session: psycopg.Connection[Any]) -> bool:
 
 @contextlib.contextmanager
 def scratch_database(connection: Connection, state: State) -> Iterator[Connection]:
-    """
-    An empty database of the same kind as another one, dropped at the end.
+    """An empty database of the same kind as another one, dropped at the end.
 
     Args:
         connection: the database it is like; the session that guards the scratch database is connected to it.
         state: that database's state.
+
     Raises:
         Problem: the role may not create databases.
     """
@@ -55,9 +55,8 @@ def scratch_database(connection: Connection, state: State) -> Iterator[Connectio
         # Whoever sweeps asks for this lock first; it is free as soon as this session ends, however it ends.
         guard.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [name])
         comment = sql.SQL("comment on database {} is {}")
-        owner = guard.execute("select current_user::text").fetchone()
-        assert owner is not None
-        wanted = {**state, "owner": state["owner"] if is_superuser(guard) else owner[0]}
+        (role,) = one_row(guard, "select current_user::text")
+        wanted = {**state, "owner": state["owner"] if is_superuser(guard) else role}
         try:
             guard.execute(database_state.creation(wanted, name, major_of(guard)))
             guard.execute(comment.format(sql.Identifier(name), sql.Literal(COMMENT.format(connection.dbname))))
@@ -68,12 +67,12 @@ def scratch_database(connection: Connection, state: State) -> Iterator[Connectio
 
 
 def sweep(session: psycopg.Connection[Any], dbname: str) -> list[str]:
-    """
-    Drop scratch databases that nobody guards any more.
+    """Drop scratch databases that nobody guards any more.
 
     Args:
         session: connected to the database they are copies of.
         dbname: that database.
+
     Returns:
         the names of those dropped.
     """

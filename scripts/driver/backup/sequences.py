@@ -1,4 +1,4 @@
-"""Where sequences stand. They are outside every snapshot, so a restored one may be further than at the backup, never less."""
+"""Where sequences stand. They are outside every snapshot: a restored one may be further than at the backup."""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import psycopg
 
     from driver.profile import Connection
@@ -24,15 +26,17 @@ PINS = {
     "quote_all_identifiers": "off",
     "xmloption": "content",
 }
-# A backup may take hours in which a session only waits; a database may forbid writing by default.
+# A backup may take hours in which a session only waits; a database may forbid writing by default. Only for a lock that
+# somebody else holds nobody should wait for ever.
 LIMITS = {
     "statement_timeout": "0",
-    "lock_timeout": "0",
+    "lock_timeout": "60s",
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
     "default_transaction_read_only": "off",
     "default_transaction_isolation": "read committed",
     "row_security": "off",
+    "synchronous_commit": "on",
 }
 TOO_NEW_FOR_SOME = {"transaction_timeout": "0"}
 MAINTENANCE_DATABASES = ("postgres", "template1")
@@ -44,6 +48,7 @@ def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
     Args:
         connection: where to.
         options: for psycopg.connect.
+
     Raises:
         Problem: it cannot be reached.
     """
@@ -63,6 +68,18 @@ def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
     return session
 
 
+def one_row(session: psycopg.Connection[Any], query: str, parameters: Sequence[Any] | None = None) -> tuple[Any, ...]:
+    """The row of a query that always has one.
+
+    Raises:
+        LookupError: it had none.
+    """
+    row = session.execute(query.encode(), parameters).fetchone()
+    if row is None:
+        raise LookupError(query)
+    return tuple(row)
+
+
 def major_of(session: psycopg.Connection[Any]) -> int:
     """The server's major version."""
     return session.info.server_version // 10000
@@ -80,6 +97,7 @@ def elsewhere(connection: Connection, *avoid: str) -> psycopg.Connection[Any]:
     Args:
         connection: the server and role.
         avoid: databases not to be connected to.
+
     Raises:
         Problem: no other database accepts this role.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driver.backup import journal, store, swap
-from driver.backup.restore import is_swapped
+from driver.backup.beside import is_swapped
 from driver.backup.session import elsewhere
 from driver.errors import Problem
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def describe(connection: Connection, directory: Path | None = None) -> list[str]:
-    """
-    Lines for `status`: an interrupted restore with what to do about it, and databases that restores replaced.
+    """Lines for `status`: an interrupted restore with what to do about it, and databases that restores replaced.
 
     Args:
         connection: the live database.
         directory: the folder of all backups.
+
     Returns:
         no line if there is nothing to tell.
     """
@@ -35,11 +35,13 @@ def describe(connection: Connection, directory: Path | None = None) -> list[str]
     try:
         with elsewhere(connection, connection.dbname) as control:
             if unfinished:
-                lines += _interrupted(unfinished, swap.databases(control, _names(unfinished)), is_swapped(control, unfinished))
+                found = swap.databases(control, _names(unfinished))
+                lines += _interrupted(unfinished, found, swapped=is_swapped(control, unfinished))
             for name, size in swap.derived_databases(control, connection.dbname, swap.REPLACED):
                 lines.append(
-                    f"{name} ({size / 1e6:,.0f} MB) was replaced by a restore: `scripts/cmsid restore --put-back {name}` puts"
-                    " it back, `scripts/cmsid prune --replaced` drops it."
+                    f"{name} ({size / 1e6:,.0f} MB) was replaced by a restore:"
+                    f" `scripts/cmsid restore --put-back {name}` puts it back,"
+                    " `scripts/cmsid prune --replaced` drops it."
                 )
             for name, _ in swap.derived_databases(control, connection.dbname, swap.RESTORING):
                 if not unfinished or name != unfinished.side_name:
@@ -55,13 +57,15 @@ def _names(made: Journal) -> list[str]:
     return [made.database, made.side_name, made.replaced_name]
 
 
-def _interrupted(made: Journal, found: dict[str, swap.Database], swapped: bool) -> list[str]:
-    lines = [f"A restore of {made.backup_id} was interrupted after the step `{made.last_step}` (process {made.process})."]
+def _interrupted(made: Journal, found: dict[str, swap.Database], *, swapped: bool) -> list[str]:
+    lines = [
+        f"A restore of {made.backup_id} was interrupted after the step `{made.last_step}` (process {made.process})."
+    ]
     live = found.get(made.database)
     if made.mode == journal.IN_PLACE:
         lines.append(
-            f"It works within {made.database}, in one transaction: either all of it is done or none. What it replaces is also"
-            f" in the backup {made.safety_backup}."
+            f"It works within {made.database}, in one transaction: either all of it is done or none. What it"
+            f" replaces is also in the backup {made.safety_backup}."
         )
         lines.append("`scripts/cmsid restore` finds out which, and goes on if it is not done.")
         return lines
@@ -77,5 +81,7 @@ def _interrupted(made: Journal, found: dict[str, swap.Database], swapped: bool) 
         lines.append(f"{made.database} holds the original data, unchanged, but is closed to connections.")
     if made.side_name in found and made.mode == journal.BESIDE:
         lines.append(f"{made.side_name} is the restored copy, not in use.")
-    lines.append("`scripts/cmsid restore` goes on; `scripts/cmsid restore --abandon` goes back to the original, open again.")
+    lines.append(
+        "`scripts/cmsid restore` goes on; `scripts/cmsid restore --abandon` goes back to the original, open again."
+    )
     return lines

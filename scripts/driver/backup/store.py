@@ -1,4 +1,4 @@
-"""The folder of backups: backup_db/<database>/<backup_id>/, each with its dump, its manifest, and the record of its test restore."""
+"""The folder of backups: backup_db/<database>/<backup_id>/, each a dump, a manifest and a test restore's record."""
 
 from __future__ import annotations
 
@@ -114,8 +114,7 @@ def new_id(connection: Connection, folder: Path, moment: datetime) -> str:
 
 
 def read(folder: Path) -> Backup:
-    """
-    A backup, its manifest and verification checked (not its files).
+    """A backup, its manifest and verification checked (not its files).
 
     Raises:
         Problem: it is not in order.
@@ -157,13 +156,13 @@ def lock_of(partial: Path) -> Path:
 
 
 def find(connection: Connection, name: str | None, directory: Path | None = None) -> Backup:
-    """
-    The backup a user means.
+    """The backup a user means.
 
     Args:
         connection: the database.
         name: a backup's name, or the path of its folder; default the newest.
         directory: the folder of all backups.
+
     Raises:
         Problem: there is none, or it is damaged.
     """
@@ -175,7 +174,9 @@ def find(connection: Connection, name: str | None, directory: Path | None = None
         raise Problem(f"There is no backup {name}", where=str(folder), do="`scripts/cmsid backups` lists what there is")
     found = all_backups(folder)
     if not found:
-        raise Problem("There is no backup of this database", where=str(folder), do="take one with `scripts/cmsid backup`")
+        raise Problem(
+            "There is no backup of this database", where=str(folder), do="take one with `scripts/cmsid backup`"
+        )
     newest = found[0]
     if isinstance(newest, Damaged):
         raise Problem(

@@ -1,4 +1,4 @@
-"""Puts one database in another's place: by two renames in one transaction, so that there is never none and never half of one."""
+"""Puts one database in another's place: by two renames in one transaction, so there is always a whole one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Session:
     def describe(self) -> str:
         """In words."""
         application = self.application or "no application name"
-        return f"{self.role or 'unknown'} ({application}, from {self.address or 'a local socket'}, {self.state or 'unknown state'})"
+        address = self.address or "a local socket"
+        return f"{self.role or 'unknown'} ({application}, from {address}, {self.state or 'unknown state'})"
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,14 @@ def derived_name(database: str, suffix: str, stamp: str) -> str:
 def databases(control: psycopg.Connection[Any], names: Sequence[str]) -> dict[str, Database]:
     """Those of these databases that exist, by name."""
     rows = control.execute(
-        "select oid::bigint, datname::text, datallowconn from pg_catalog.pg_database where datname = any(%s)", [list(names)]
+        "select oid::bigint, datname::text, datallowconn from pg_catalog.pg_database where datname = any(%s)",
+        [list(names)],
     ).fetchall()
     return {name: Database(oid, name, is_open) for oid, name, is_open in rows}
 
 
 def derived_databases(control: psycopg.Connection[Any], database: str, suffix: str) -> list[tuple[str, int]]:
-    """Databases whose names are derived from this one's, oldest first, with their sizes in bytes (0 if not to be known)."""
+    """Databases with names derived from this one's, oldest first, with their sizes in bytes (0 if not to be known)."""
     stamp = "00000000T000000Z"
     prefix = derived_name(database, suffix, stamp).removesuffix(stamp)
     rows = control.execute(
@@ -77,15 +79,18 @@ def sessions(control: psycopg.Connection[Any], database: str) -> list[Session]:
     """Who is connected to a database, us left out."""
     rows = control.execute(
         "select pid, usename::text, application_name, client_addr::text, state from pg_catalog.pg_stat_activity"
-        " where datname = %s and pid <> pg_backend_pid() and coalesce(backend_type, '') <> 'autovacuum worker' order by pid",
+        " where datname = %s and pid <> pg_backend_pid() and coalesce(backend_type, '') <> 'autovacuum worker'"
+        " order by pid",
         [database],
     ).fetchall()
-    return [Session(pid, role or "", application or "", address or "", state or "") for pid, role, application, address, state in rows]
+    return [
+        Session(pid, role or "", application or "", address or "", state or "")
+        for pid, role, application, address, state in rows
+    ]
 
 
 def refuse_unless_possible(control: psycopg.Connection[Any], database: str) -> None:
-    """
-    Refuse early what would fail late.
+    """Refuse early what would fail late.
 
     Raises:
         Problem: the role may not rename the database, or something in it forbids that.
@@ -114,7 +119,7 @@ def refuse_unless_possible(control: psycopg.Connection[Any], database: str) -> N
         )
 
 
-def set_open(control: psycopg.Connection[Any], database: str, is_open: bool) -> None:
+def set_open(control: psycopg.Connection[Any], database: str, *, is_open: bool) -> None:
     """Let everyone connect to a database, or nobody, superusers included."""
     control.execute(
         sql.SQL("alter database {} with allow_connections {}").format(
@@ -124,13 +129,13 @@ def set_open(control: psycopg.Connection[Any], database: str, is_open: bool) -> 
 
 
 def clear(control: psycopg.Connection[Any], database: str, seconds: float = CLEAR_SECONDS) -> None:
-    """
-    End every session of a database that is closed to new ones.
+    """End every session of a database that is closed to new ones.
 
     Args:
         control: a session in another database.
         database: the closed one.
         seconds: how long those may take that do not end at once.
+
     Raises:
         Problem: some are still there.
     """
@@ -152,8 +157,7 @@ def clear(control: psycopg.Connection[Any], database: str, seconds: float = CLEA
 def swap(
     control: psycopg.Connection[Any], live: str, side: str, replaced: str | None, seconds: float = CLEAR_SECONDS
 ) -> None:
-    """
-    Rename both databases in one transaction, and open both.
+    """Rename both databases in one transaction, and open both.
 
     Args:
         control: a session in a third database.
@@ -161,6 +165,7 @@ def swap(
         side: the database that takes its place.
         replaced: the name the live one gets; None if there is no live one.
         seconds: for how long to try again while somebody is still connected.
+
     Raises:
         Problem: somebody stays connected.
     """
@@ -174,9 +179,8 @@ def swap(
                     _rename(control, live, replaced)
                 _rename(control, side, live)
                 if replaced:
-                    set_open(control, replaced, True)
-                set_open(control, live, True)
-            return
+                    set_open(control, replaced, is_open=True)
+                set_open(control, live, is_open=True)
         except psycopg.errors.ObjectInUse as error:
             # A session that had begun before the database was closed, or autovacuum.
             if time.monotonic() > deadline:
@@ -185,6 +189,8 @@ def swap(
                     do="end the sessions that use them, then run this again",
                 ) from error
             clear(control, side, seconds)
+        else:
+            return
 
 
 def _rename(control: psycopg.Connection[Any], old: str, new: str) -> None:

@@ -15,7 +15,7 @@ import psycopg
 from driver import __version__
 from driver.backup import archive, catalogue, database_state, files, fingerprints, listing, pg_tools, sequences, store
 from driver.backup.manifest import DUMP, File, Manifest, Table
-from driver.backup.session import LIMITS, PINS, major_of, pinned
+from driver.backup.session import LIMITS, PINS, major_of, one_row, pinned
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def take_backup(
     purpose: str = "",
     progress: Progress | None = None,
 ) -> Backup:
-    """
-    Back up a database, list the backup in its audit schema, and, if asked, prove that it restores.
+    """Back up a database, list the backup in its audit schema, and, if asked, prove that it restores.
 
     Args:
         connection: the database.
@@ -57,6 +56,7 @@ def take_backup(
         verify: restore it into a scratch database and compare.
         purpose: what it is for, in words.
         progress: called with a step's name, how much of it is done, how much there is.
+
     Raises:
         Problem: it could not be taken; nothing that looks like a backup is left.
     """
@@ -67,8 +67,9 @@ def take_backup(
         files.make_private_folder(folder)
         moment = store.now()
         backup_id = store.new_id(connection, folder, moment)
+        order = _Order(connection, tools, backup_id, moment, purpose, jobs, progress)
         with _partial_folder(folder, backup_id) as partial:
-            manifest = _dump(connection, session, tools, partial, backup_id, moment, purpose, jobs, progress)
+            manifest = _dump(order, session, partial)
             _finish(partial, folder / backup_id, manifest)
         backup = store.read(folder / backup_id)
         try:
@@ -102,22 +103,26 @@ def _partial_folder(folder: Path, backup_id: str) -> Iterator[Path]:
             lock.unlink(missing_ok=True)
 
 
-def _dump(
-    connection: Connection,
-    session: psycopg.Connection[Any],
-    tools: Tools,
-    partial: Path,
-    backup_id: str,
-    moment: datetime,
-    purpose: str,
-    jobs: int,
-    progress: Progress | None,
-) -> Manifest:
+@dataclass(frozen=True)
+class _Order:
+    """What is to be backed up, and how."""
+
+    connection: Connection
+    tools: Tools
+    backup_id: str
+    moment: datetime
+    purpose: str
+    jobs: int
+    progress: Progress | None
+
+
+def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Manifest:
     """Dump and fingerprint one snapshot, side by side. Returns the manifest, but for the files."""
+    connection, tools, progress = order.connection, order.tools, order.progress
     session.execute("begin isolation level repeatable read read only")
     # Before the snapshot, because sequences move on: so the dump can only be further.
     positions = sequences.read(session)
-    snapshot = _value(session, "select pg_export_snapshot()")
+    snapshot = one_row(session, "select pg_export_snapshot()")[0]
     extents = {
         f"{query.schema}.{query.name}": archive.Extent(query.bytes, query.about_rows)
         for query in fingerprints.queries(session)
@@ -128,7 +133,7 @@ def _dump(
         return fingerprints.of_all_tables(
             connection,
             snapshot=snapshot,
-            jobs=jobs,
+            jobs=order.jobs,
             progress=(lambda done, total: progress("fingerprints (bytes)", done, total)) if progress else None,
         )
 
@@ -140,22 +145,22 @@ def _dump(
                 tools,
                 partial / DUMP,
                 snapshot=snapshot,
-                jobs=jobs,
+                jobs=order.jobs,
                 tables=extents,
                 progress=progress,
                 stop=stop,
             )
             reading = pool.submit(fingerprint)
             tables = _both(dumping, reading, stop)
-    except archive.ToolFailure as failure:
+    except archive.ToolError as failure:
         raise archive.problem_of(failure, "The dump failed", connection.describe(), HINT) from failure
     manifest = Manifest(
-        backup_id=backup_id,
-        purpose=purpose,
-        taken_at=moment.isoformat(),
+        backup_id=order.backup_id,
+        purpose=order.purpose,
+        taken_at=order.moment.isoformat(),
         database=connection.dbname,
         system_identifier=system_identifier(session),
-        server_version=_value(session, "show server_version"),
+        server_version=one_row(session, "show server_version")[0],
         server_major=major_of(session),
         tools=tools.describe(),
         tool_version=__version__,
@@ -171,7 +176,7 @@ def _dump(
     session.execute("commit")
     try:
         archive.read_through(tools, partial / DUMP)
-    except archive.ToolFailure as failure:
+    except archive.ToolError as failure:
         raise archive.problem_of(failure, "The dump cannot be read back", str(partial), HINT) from failure
     return manifest
 
@@ -194,22 +199,15 @@ def _finish(partial: Path, folder: Path, manifest: Manifest) -> None:
 
 def _both(dumping: Future[None], reading: Future[list[Table]], stop: threading.Event) -> list[Table]:
     """Wait for both; the first that fails stops the other."""
-    reading.add_done_callback(lambda future: stop.set() if future.exception() else None)
-    tables: list[Table] | None = None
-    problem: BaseException | None = None
     try:
         tables = reading.result()
-    except BaseException as error:  # noqa: BLE001  raised again below, once the dump has ended too
-        problem = error
+    except BaseException:
         stop.set()
-    try:
-        dumping.result()
-    except archive.ToolFailure:
-        if problem is None:
-            raise
-    if problem is not None:
-        raise problem
-    assert tables is not None
+        # Its own end, by our hand, is not the reason.
+        with contextlib.suppress(archive.ToolError):
+            dumping.result()
+        raise
+    dumping.result()
     return tables
 
 
@@ -227,12 +225,6 @@ def system_identifier(session: psycopg.Connection[Any]) -> str:
     """The number that tells this server's data directory from any other; empty where the role may not read it."""
     try:
         with session.transaction():
-            return str(_value(session, "select system_identifier from pg_control_system()"))
+            return str(one_row(session, "select system_identifier from pg_control_system()")[0])
     except psycopg.errors.InsufficientPrivilege:
         return ""
-
-
-def _value(session: psycopg.Connection[Any], query: str) -> Any:
-    row = session.execute(query.encode()).fetchone()
-    assert row is not None
-    return row[0]

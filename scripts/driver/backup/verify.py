@@ -28,16 +28,17 @@ EXTENSION_COMMENTS = "COMMENT - EXTENSION "
 def verify_backup(
     connection: Connection, backup: Backup, *, jobs: int | None = None, progress: Progress | None = None
 ) -> Backup:
-    """
-    Restore a backup into a scratch database, compare it with the manifest, and record that it was identical.
+    """Restore a backup into a scratch database, compare it with the manifest, and record that it was identical.
 
     Args:
         connection: the database it is a backup of.
         backup: the backup.
         jobs: parallel workers.
         progress: called with a step's name, how much of it is done, how much there is.
+
     Returns:
         the backup, verified.
+
     Raises:
         Problem: it is damaged, does not restore, or restores to something else.
     """
@@ -67,7 +68,7 @@ def verify_backup(
                 step="test restore (bytes)",
                 progress=progress,
             )
-        except archive.ToolFailure as failure:
+        except archive.ToolError as failure:
             raise archive.problem_of(
                 failure,
                 f"The backup {backup.backup_id} does not restore",
@@ -96,8 +97,7 @@ def verify_backup(
 
 
 def check(backup: Backup, progress: Progress | None = None) -> None:
-    """
-    Compare every file of a backup with its manifest.
+    """Compare every file of a backup with its manifest.
 
     Raises:
         Problem: one is not as it was.
@@ -107,8 +107,7 @@ def check(backup: Backup, progress: Progress | None = None) -> None:
 
 
 def require_major(content: manifest.Manifest, major: int) -> None:
-    """
-    Refuse a server of another major version than the backup's.
+    """Refuse a server of another major version than the backup's.
 
     Raises:
         Problem: it is of another.

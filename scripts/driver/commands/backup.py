@@ -8,7 +8,9 @@ import click
 
 
 @click.command()
-@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most."
+)
 @click.option("--verify", is_flag=True, help="Restore the backup into a scratch database and compare every table.")
 @click.option("--purpose", default="", metavar="TEXT", help="What the backup is for; `backups` shows it.")
 @click.option(
@@ -17,7 +19,7 @@ import click
     metavar="DIR",
     help="The folder of all backups; default backup_db in the project.",
 )
-def backup(jobs: int | None, verify: bool, purpose: str, directory: Path | None) -> None:
+def backup(*, jobs: int | None, verify: bool, purpose: str, directory: Path | None) -> None:
     """Back up the database: dump, row counts and fingerprints of every table, all of one moment.
 
     The application may go on meanwhile. With --verify the backup is restored into a scratch database, compared with
@@ -38,7 +40,8 @@ def backup(jobs: int | None, verify: bool, purpose: str, directory: Path | None)
             profile.load(), directory=directory, jobs=jobs, verify=verify, purpose=purpose, progress=bars
         )
     manifest = taken.manifest
-    click.echo(f"Backup {taken.backup_id}: {len(manifest.tables)} tables, {manifest.rows:,} rows, {manifest.bytes / 1e6:,.1f} MB")
+    size = f"{len(manifest.tables)} tables, {manifest.rows:,} rows, {manifest.bytes / 1e6:,.1f} MB"
+    click.echo(f"Backup {taken.backup_id}: {size}")
     click.echo(f"in {taken.folder}, by {manifest.tools}.")
     if taken.verification:
         click.echo(f"Verified: restored and compared, {taken.verification.tables} tables identical.")

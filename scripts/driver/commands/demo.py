@@ -17,7 +17,9 @@ import click
     help="Size of the sample registry; 1 is the live registry's size.",
 )
 @click.option("--keep", is_flag=True, help="Leave the server running, and say how to use and to stop it.")
-@click.option("--major", type=click.Choice(["16", "18"]), default="18", show_default=True, help="PostgreSQL's major version.")
+@click.option(
+    "--major", type=click.Choice(["16", "18"]), default="18", show_default=True, help="PostgreSQL's major version."
+)
 @click.option("--mode", type=click.Choice(["window", "online"]), help="As in `cmsid run`.")
 def demo(scale: float, major: str, mode: Literal["window", "online"] | None, *, keep: bool) -> int:
     """See the whole job done, on a PostgreSQL server and a sample registry of its own.

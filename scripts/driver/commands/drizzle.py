@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--name-constraints", is_flag=True, help="Give the constraints the project's names in the schema files.")
 @click.option("--sql", is_flag=True, help="Print the migration's SQL, and change nothing.")
 def drizzle(
+    *,
     src: tuple[Path, ...],
     write: bool,
     marker: bool | None,
@@ -46,8 +47,8 @@ def drizzle(
     """Bring an application's Drizzle schema in line with cms_id.
 
     Adds cmsId to the core tables declared in the TypeScript files of SRC (folders or files), and, once drizzle-kit has
-    generated the migration for that, fills its SQL in. Shows a diff; with --write writes all files or, if anything is in
-    the way, none. A second run changes nothing.
+    generated the migration for that, fills its SQL in. Shows a diff; with --write writes all files or, if anything is
+    in the way, none. A second run changes nothing.
 
     \b
     Examples:
@@ -58,13 +59,14 @@ def drizzle(
     """
     from driver.dbt_project import DbtProject
     from driver.drizzle.files import write_all
-    from driver.drizzle.migration_sql import Form
+    from driver.drizzle.migration_content import Form
     from driver.drizzle.plan import make_plan
+    from driver.profile import find_profiles_dir
 
     if sql and write:
         raise click.UsageError("--sql changes nothing: leave out either --sql or --write.")
     form = None if marker is None else Form.MARKER if marker else Form.WHOLE
-    project = DbtProject()
+    project = DbtProject(profiles_dir=find_profiles_dir())
     plan = make_plan(
         src,
         project.core_tables(),

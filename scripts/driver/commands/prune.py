@@ -8,8 +8,12 @@ import click
 
 
 @click.command()
-@click.option("--keep", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="How many verified backups stay.")
-@click.option("--replaced", is_flag=True, help="Drop the databases that restores replaced, instead of removing backups.")
+@click.option(
+    "--keep", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="How many verified backups stay."
+)
+@click.option(
+    "--replaced", is_flag=True, help="Drop the databases that restores replaced, instead of removing backups."
+)
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 @click.option(
     "--directory",
@@ -17,7 +21,7 @@ import click
     metavar="DIR",
     help="The folder of all backups; default backup_db in the project.",
 )
-def prune(keep: int, replaced: bool, yes: bool, directory: Path | None) -> None:
+def prune(*, keep: int, replaced: bool, yes: bool, directory: Path | None) -> None:
     """Remove old backups, or the databases that restores replaced.
 
     Only verified backups count, and their files are read again first. The newest N of them stay, with everything newer,

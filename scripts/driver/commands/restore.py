@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from driver.backup.outcome import Restored
+    from driver.backup.restore import Plan
 
 
 @click.command()
 @click.argument("backup", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
-@click.option("--in-place", is_flag=True, help="Within the database, in one transaction: for roles that may not create databases.")
-@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most.")
-@click.option("--from-elsewhere", is_flag=True, help="Accept a backup of another server or of a database of another name.")
+@click.option(
+    "--in-place", is_flag=True, help="Within the database, in one transaction: for roles that may not create databases."
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most."
+)
+@click.option(
+    "--from-elsewhere", is_flag=True, help="Accept a backup of another server or of a database of another name."
+)
 @click.option("--abandon", is_flag=True, help="Give up an interrupted restore: back to the original, open again.")
 @click.option("--put-back", metavar="DATABASE", help="Put a database that a restore replaced back in its place.")
 @click.option(
@@ -22,6 +33,7 @@ import click
     help="The folder of all backups; default backup_db in the project.",
 )
 def restore(
+    *,
     backup: str | None,
     yes: bool,
     in_place: bool,
@@ -61,17 +73,19 @@ def restore(
         if backup not in (None, unfinished.backup_id) or put_back:
             raise work.unfinished_problem(unfinished)
         click.echo("\n".join(describe(connection, directory)))
-        _ask("Go on?", yes)
+        _ask("Go on?", yes=yes)
         with Bars() as bars:
             restored = work.resume(connection, jobs=jobs, directory=directory, progress=bars)
     elif put_back:
-        click.echo(f"{put_back} takes the place of {connection.dbname}, which is kept. Who is connected is disconnected.")
-        _ask("Put it back?", yes)
+        click.echo(
+            f"{put_back} takes the place of {connection.dbname}, which is kept. Who is connected is disconnected."
+        )
+        _ask("Put it back?", yes=yes)
         restored = work.put_back(connection, put_back, directory=directory)
     else:
         chosen = store.find(connection, backup, directory)
-        _show(work.plan(connection, chosen, in_place=in_place, from_elsewhere=from_elsewhere), in_place)
-        _ask("Restore?", yes)
+        _show(work.plan(connection, chosen, in_place=in_place, from_elsewhere=from_elsewhere), in_place=in_place)
+        _ask("Restore?", yes=yes)
         with Bars() as bars:
             restored = work.restore(
                 connection,
@@ -85,13 +99,11 @@ def restore(
     _tell(restored)
 
 
-def _show(plan: object, in_place: bool) -> None:
-    from driver.backup.restore import Plan
-
-    assert isinstance(plan, Plan)
+def _show(plan: Plan, *, in_place: bool) -> None:
     manifest = plan.backup.manifest
     state = "verified" if plan.backup.verification else "not verified"
-    click.echo(f"Backup {manifest.backup_id}: {len(manifest.tables)} tables, {manifest.rows:,} rows, {state}, its files in order.")
+    size = f"{len(manifest.tables)} tables, {manifest.rows:,} rows"
+    click.echo(f"Backup {manifest.backup_id}: {size}, {state}, its files in order.")
     if in_place:
         click.echo(f"It replaces what is in {plan.database}, in one transaction; a backup of that is taken first.")
     elif plan.replaces:
@@ -106,18 +118,18 @@ def _show(plan: object, in_place: bool) -> None:
             click.echo(f"    {session.describe()}")
 
 
-def _ask(question: str, yes: bool) -> None:
+def _ask(question: str, *, yes: bool) -> None:
     if not yes:
         click.confirm(question, abort=True)
 
 
-def _tell(restored: object) -> None:
-    from driver.backup.restore import Restored
-
-    assert isinstance(restored, Restored)
-    click.echo(f"{restored.database} is {restored.backup_id} now" + (f", {restored.tables} tables identical." if restored.tables else "."))
+def _tell(restored: Restored) -> None:
+    click.echo(
+        f"{restored.database} is {restored.backup_id} now"
+        + (f", {restored.tables} tables identical." if restored.tables else ".")
+    )
     if restored.students is not None:
-        click.echo(f"SELECT COUNT(*) FROM students: {restored.students}")
+        click.echo(f"SELECT COUNT(*) FROM students: {restored.students}")  # noqa: S608 - words, not a query
     if restored.replaced:
         click.echo(f"What it replaced is the database {restored.replaced}:")
         click.echo(f"    back to it:  scripts/cmsid restore --put-back {restored.replaced}")

@@ -8,7 +8,11 @@ import click
 
 
 @click.command()
-@click.option("--mode", type=click.Choice(["window", "online"]), help="window: one transaction under lock. online: short locks only.")
+@click.option(
+    "--mode",
+    type=click.Choice(["window", "online"]),
+    help="window: one transaction under lock. online: short locks only.",
+)
 @click.option(
     "--on-failure",
     type=click.Choice(["stop", "restore"]),
@@ -19,9 +23,11 @@ import click
 @click.option(
     "--validation",
     type=click.Choice(["cutover", "ongoing"]),
-    help="cutover: nothing may differ. ongoing: later rows may come and go. Default: ongoing once there are local rows.",
+    help="cutover: nothing may differ. ongoing: later rows may come and go. Default: ongoing if there are local rows.",
 )
-@click.option("--with-values", is_flag=True, help="Let the report show the values of failing rows, names and marks included.")
+@click.option(
+    "--with-values", is_flag=True, help="Let the report show values of failing rows, names and marks included."
+)
 def run(
     mode: Literal["window", "online"] | None,
     on_failure: Literal["stop", "restore"],

@@ -17,7 +17,8 @@ class Casing(Enum):
     UNKNOWN = "unknown"
 
     def column_name(self, key: str) -> str | None:
-        """
+        """Applies the casing.
+
         Args:
             key: a column's key in the schema file, `cmsId` say.
 

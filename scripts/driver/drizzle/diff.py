@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from driver.drizzle.files import Change
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from driver.drizzle.files import Change
 
 
 def unified(changes: Sequence[Change], folder: Path) -> Iterator[str]:
-    """
+    """Compares each file as it is with what it is to be.
+
     Args:
         changes: what would be written.
         folder: the folder the paths are shown from.

@@ -6,11 +6,14 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ def obstacles(changes: Sequence[Change]) -> list[str]:
 
 
 def write_all(changes: Sequence[Change]) -> None:
-    """
-    Replaces every file at once, or none: each is written beside its place first, then all are renamed into place; if a
-    rename fails, those before it are taken back.
+    """Replaces every file, or none.
+
+    Each is written beside its place first, then all are renamed into place; if that fails, they are taken back.
 
     Args:
         changes: what to write; every file exists.
@@ -72,12 +75,12 @@ def write_all(changes: Sequence[Change]) -> None:
             _write_beside(current, new[current])
             _keep(current.path, old[current])
         for current in changes:
-            os.replace(new[current], current.path)
+            new[current].replace(current.path)
     except BaseException as error:
         for change in changes:
             # What is no longer beside its place has been put into it.
             if old[change].exists() and not new[change].exists():
-                os.replace(old[change], change.path)
+                old[change].replace(change.path)
         _remove([*new.values(), *old.values()])
         if isinstance(error, OSError) and current is not None:
             raise Problem(nothing_written([f"{current.path} cannot be written: {error.strerror}"])) from error

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from driver.drizzle.casing import Casing
-from driver.drizzle.typescript import parse, string_value, unwrap, walk
+from driver.drizzle.typescript import parse, string_value, text_of, walk
 from driver.errors import Problem
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tree_sitter import Node
+
+    from driver.drizzle.typescript import TypeScript
+
 _NAMES = [f"drizzle.config.{suffix}" for suffix in ("ts", "mts", "cts", "js", "mjs", "cjs", "json")]
-_KEYS = {"dialect", "schema", "out"}
 
 
 @dataclass(frozen=True)
@@ -31,15 +36,15 @@ class Kit:
 
     @property
     def names_by_table(self) -> bool:
-        """
-        Whether it is of the kind that came with version 1: casing is set table by table in the schema files, and a unique
-        constraint without a name of its own ends in `_key`.
+        """Whether it is of the kind that came with version 1.
+
+        There, casing is set table by table in the schema files, and a unique constraint without a name of its own gets
+        the one that PostgreSQL would give it.
         """
         return re.match(r"\D*[1-9]|beta|rc", self.version) is not None
 
     def constraint_name(self, table: str, key: str, column: str | None) -> str:
-        """
-        The name drizzle-kit gives a unique constraint that is not given one.
+        """The name drizzle-kit gives a unique constraint that is not given one.
 
         Args:
             table: the table's name.
@@ -53,10 +58,11 @@ class Kit:
 
 
 def read_kit(source: Path, config: Path | None) -> Kit:
-    """
+    """Finds out how drizzle-kit is set up.
+
     Args:
         source: a file or folder of the application.
-        config: drizzle-kit's configuration file, where it is none of the usual; else it is looked for from the source up.
+        config: drizzle-kit's configuration file; None looks for one of the usual names from the source up.
 
     Raises:
         Problem: the configuration file cannot be read.
@@ -89,40 +95,39 @@ def _settings(config: Path) -> dict[str, str]:
     try:
         content = config.read_bytes()
     except OSError as error:
-        raise Problem(
-            f"the configuration of drizzle-kit cannot be read: {error.strerror}", where=str(config)
-        ) from error
+        raise _problem(config, f"cannot be read: {error.strerror}", "make it readable") from error
     if config.suffix == ".json":
         found = _json(content)
         if found is None:
-            raise Problem("the configuration of drizzle-kit is not valid JSON", where=str(config), do="mend it first")
+            raise _problem(config, "is not valid JSON", "mend it first")
         return {key: value if isinstance(value, str) else "" for key, value in found.items()}
     file = parse(config, content)
     if file.syntax_error:
         line, column = file.syntax_error
-        raise Problem(
-            f"the configuration of drizzle-kit is not valid TypeScript at line {line}, column {column}",
-            where=str(config),
-            do="mend it first",
-        )
+        raise _problem(config, f"is not valid TypeScript at line {line}, column {column}", "mend it first")
     for node in walk(file.root):
-        if node.type != "object":
-            continue
-        settings: dict[str, str] = {}
-        for pair in node.named_children:
-            key, value = pair.child_by_field_name("key"), pair.child_by_field_name("value")
-            if pair.type == "pair" and key is not None and value is not None and key.text is not None:
-                name = string_value(key) or key.text.decode()
-                settings[name] = string_value(unwrap(value)) or ""
-            elif pair.type == "shorthand_property_identifier" and pair.text is not None:
-                settings[pair.text.decode()] = file.strings.get(pair.text.decode(), "")
-        if len(_KEYS & settings.keys()) >= 2:
+        settings = _properties(file, node) if node.type == "object" else {}
+        if "dialect" in settings and {"schema", "out"} & settings.keys():
             return settings
-    raise Problem(
-        "the configuration of drizzle-kit holds no plain object with dialect and schema",
-        where=str(config),
-        do="name another configuration file with --config",
-    )
+    raise _problem(config, "holds no plain object with dialect and schema", "name another one with --config")
+
+
+def _properties(file: TypeScript, node: Node) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for child in node.named_children:
+        key, value = child.child_by_field_name("key"), child.child_by_field_name("value")
+        if child.type == "pair" and key is not None and value is not None:
+            found[string_value(key) or text_of(key)] = string_value(value) or ""
+        elif child.type == "shorthand_property_identifier":
+            found[text_of(child)] = file.strings.get(text_of(child), "")
+        elif child.type == "spread_element":
+            # What is spread out here may hold a casing, too.
+            found.setdefault("casing", "")
+    return found
+
+
+def _problem(config: Path, what: str, do: str) -> Problem:
+    return Problem(f"the configuration of drizzle-kit {what}", where=str(config), do=do)
 
 
 def _version(folder: Path) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING
 
 from driver.drizzle.files import Change
-from driver.drizzle.migration_sql import BREAKPOINT, Content, Form, HalfDone, Target, content, marker, whole
+from driver.drizzle.migration_content import Content, Form, HalfDoneError, content
+from driver.drizzle.migration_sql import BREAKPOINT, Target, marker, whole
 from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class Migration:
 
 
 def read_migrations(folder: Path, tables: Sequence[str]) -> tuple[list[Migration], list[str]]:
-    """
+    """Looks for the migrations that concern cms_id.
+
     Args:
         folder: drizzle-kit's `out`, with either a journal or a folder for each migration.
         tables: names of the core tables.
@@ -44,7 +50,7 @@ def read_migrations(folder: Path, tables: Sequence[str]) -> tuple[list[Migration
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"the migration {path} cannot be read: {error}")
             continue
-        except HalfDone as error:
+        except HalfDoneError as error:
             problems.append(f"the migration {path} {error}: complete it by hand, or take it out and generate it again")
             continue
         if found is not None and any(target.table in tables for target in found.targets):
@@ -55,14 +61,13 @@ def read_migrations(folder: Path, tables: Sequence[str]) -> tuple[list[Migration
 def fill(
     migrations: Sequence[Migration], identifiers: Mapping[str, str], form: Form | None
 ) -> tuple[list[Change], list[str]]:
-    """
-    Puts the backfill into the migrations that drizzle-kit generated.
+    """Puts the backfill into the migrations that drizzle-kit generated.
 
     Args:
         migrations: those that concern core tables, oldest first.
         identifiers: for each core table, the column its cms_id is taken from.
-        form: WHOLE or MARKER; then the newest of those filled before is brought into that form too. None means WHOLE for
-            those not filled yet.
+        form: WHOLE or MARKER; then the newest of those filled before is brought into that form too. None fills in what
+            is not filled yet, as WHOLE.
 
     Returns:
         What to write, and what is in the way.
@@ -118,4 +123,4 @@ def _listed(folder: Path) -> list[tuple[Path, bool]]:
 
 
 def _short(statement: str) -> str:
-    return statement if len(statement) <= 60 else statement[:57] + "..."
+    return shorten(statement, width=60, placeholder=" ...")

@@ -1,23 +1,30 @@
-"""Reads table declarations out of TypeScript files, with a real parser."""
+"""Reads TypeScript with a real parser, and tells what its imports, calls and literals say."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser
 
-from driver.drizzle.casing import Casing
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _BOM = b"\xef\xbb\xbf"
 _SUFFIXES = {".ts", ".mts", ".cts", ".tsx"}
 _SKIPPED_FOLDERS = {"node_modules", "dist", "build", "out", "coverage"}
-_DRIZZLE = re.compile(rb"pgTable|pgSchema|\.\s*table\s*\(")
 _PG_CORE = "drizzle-orm/pg-core"
+_BINDERS = {
+    "variable_declarator",
+    "function_declaration",
+    "class_declaration",
+    "required_parameter",
+    "enum_declaration",
+}
 
 _TYPESCRIPT = Language(tree_sitter_typescript.language_typescript())
 _TSX = Language(tree_sitter_typescript.language_tsx())
@@ -44,18 +51,12 @@ class Import:
 
 
 @dataclass(frozen=True)
-class Factory:
-    """Something that declares a table when called."""
+class Method:
+    """One call in a chain of them."""
 
-    schema: str | None = None
-    """The pgSchema its tables are in; None for the connection's own."""
-    schema_known: bool = True
-    prefix: str = ""
-    suffix: str = ""
-    name_known: bool = True
-    """False where the name of its tables is worked out in a way that cannot be read here."""
-    casing: Casing | None = None
-    """Set where the factory brings a casing of its own."""
+    node: Node
+    name: str
+    arguments: tuple[Node, ...]
 
 
 @dataclass(frozen=True)
@@ -64,49 +65,7 @@ class Call:
 
     callee: Node
     arguments: tuple[Node, ...]
-    methods: tuple[tuple[str, tuple[Node, ...]], ...]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a declaration."""
-
-    node: Node
-    key: str
-    quote: str
-    """The quote its key stands in; empty for none."""
-    call: Call | None
-    name: str | None
-    """The column name it gives itself."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """A declaration's columns, where they are written out in it."""
-
-    node: Node
-    columns: tuple[Column, ...]
-    parameter: str | None = None
-    """Name of the callback's parameter."""
-    pattern: Node | None = None
-    """The callback's parameter where it is taken apart in braces."""
-    specifiers: tuple[Specifier, ...] = ()
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """A table declaration."""
-
-    file: TypeScript
-    node: Node
-    table: str
-    factory: Factory
-    columns: Columns | None
-
-    @property
-    def line(self) -> int:
-        """Line it begins on, from 1."""
-        return self.node.start_point.row + 1
+    methods: tuple[Method, ...]
 
 
 @dataclass
@@ -136,30 +95,13 @@ class TypeScript:
     @property
     def names(self) -> set[str]:
         """Every name the file binds by itself, wherever."""
-        kinds = {
-            "variable_declarator",
-            "function_declaration",
-            "class_declaration",
-            "required_parameter",
-            "enum_declaration",
-        }
         bound = set()
         for node in walk(self.root):
-            if node.type in kinds:
+            if node.type in _BINDERS:
                 name = node.child_by_field_name("name") or node.child_by_field_name("pattern")
                 if name is not None:
-                    bound |= {_text(leaf) for leaf in walk(name) if leaf.child_count == 0}
+                    bound |= {text_of(leaf) for leaf in walk(name) if leaf.child_count == 0}
         return bound
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What reading a set of files gave."""
-
-    files: tuple[TypeScript, ...]
-    declarations: tuple[Declaration, ...]
-    unnamed: tuple[tuple[Path, int], ...]
-    """Where tables are declared under a name only known at run time: file and line."""
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -172,7 +114,8 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def parse(path: Path, content: bytes) -> TypeScript:
-    """
+    """Parses a file, whatever it holds: `syntax_error` of the result says whether it is TypeScript.
+
     Args:
         path: where the content is from; its suffix says which dialect it is.
         content: the file as it is on disk.
@@ -189,21 +132,22 @@ def parse(path: Path, content: bytes) -> TypeScript:
         for declarator in _constants(statement):
             name, value = declarator.child_by_field_name("name"), declarator.child_by_field_name("value")
             if name is not None and value is not None and name.type == "identifier":
-                file.values[_text(name)] = value
+                file.values[text_of(name)] = value
                 string = string_value(value)
                 if string is not None:
-                    file.strings[_text(name)] = string
+                    file.strings[text_of(name)] = string
     return file
 
 
 def source_files(sources: Sequence[Path]) -> list[Path]:
-    """
+    """Looks for TypeScript files.
+
     Args:
         sources: files, or folders to look through.
 
     Returns:
-        The TypeScript files among them, each once, links resolved. Declaration files (.d.ts), hidden folders and folders
-        of installed or built code are left out.
+        The files, each once, links resolved. Declaration files (.d.ts), hidden folders and folders of installed or
+        built code are left out.
     """
     found: dict[Path, None] = {}
     for source in sources:
@@ -219,43 +163,9 @@ def source_files(sources: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def read(contents: Mapping[Path, bytes]) -> Reading:
-    """
-    Finds every table declaration in the files.
-
-    Args:
-        contents: TypeScript files and what they hold.
-    """
-    parsed = {path: parse(path, content) for path, content in contents.items() if _DRIZZLE.search(content)}
-    factories, schemas = _exports(parsed.values())
-    if factories or schemas:
-        # Their users need not mention Drizzle at all.
-        named = re.compile(rb"\b(?:" + b"|".join(re.escape(n.encode()) for n in [*factories, *schemas]) + rb")\b")
-        parsed |= {p: parse(p, c) for p, c in contents.items() if p not in parsed and named.search(c)}
-    files = tuple(parsed[path] for path in contents if path in parsed)
-    declarations: list[Declaration] = []
-    unnamed: list[tuple[Path, int]] = []
-    for file in files:
-        resolver = _Resolver(file, factories, schemas)
-        for node in walk(file.root):
-            callee = node.child_by_field_name("function") if node.type == "call_expression" else None
-            factory = resolver.factory(callee) if callee is not None else None
-            if factory is None:
-                continue
-            arguments = _arguments(node)
-            name = resolver.string(arguments[0]) if arguments else None
-            if name is None or not factory.name_known:
-                unnamed.append((file.path, node.start_point.row + 1))
-                continue
-            columns = _columns(resolver, arguments[1]) if len(arguments) > 1 else None
-            table = factory.prefix + name + factory.suffix
-            declarations.append(Declaration(file, node, table, factory, columns))
-    return Reading(files, tuple(declarations), tuple(unnamed))
-
-
 def call_of(node: Node) -> Call | None:
     """Takes a chain of calls apart; None for anything else."""
-    methods: list[tuple[str, tuple[Node, ...]]] = []
+    methods: list[Method] = []
     node = unwrap(node)
     while node.type == "call_expression":
         callee = node.child_by_field_name("function")
@@ -263,10 +173,10 @@ def call_of(node: Node) -> Call | None:
             return None
         inner = callee.child_by_field_name("object") if callee.type == "member_expression" else None
         if inner is not None and unwrap(inner).type == "call_expression":
-            methods.append((_text(callee.child_by_field_name("property")), _arguments(node)))
+            methods.append(Method(node, text_of(callee.child_by_field_name("property")), arguments_of(node)))
             node = unwrap(inner)
             continue
-        return Call(callee, _arguments(node), tuple(reversed(methods)))
+        return Call(callee, arguments_of(node), tuple(reversed(methods)))
     return None
 
 
@@ -278,7 +188,7 @@ def string_value(node: Node) -> str | None:
     if any(child.type == "template_substitution" for child in node.children):
         return None
     return "".join(
-        _escape(_text(child)) if child.type == "escape_sequence" else _text(child) for child in node.children[1:-1]
+        _escape(text_of(child)) if child.type == "escape_sequence" else text_of(child) for child in node.children[1:-1]
     )
 
 
@@ -290,230 +200,6 @@ def unwrap(node: Node) -> Node:
             break
         node = inner
     return node
-
-
-class _Resolver:
-    """Says what the names in a file stand for."""
-
-    def __init__(self, file: TypeScript, factories: dict[str, Factory], schemas: dict[str, Factory]) -> None:
-        self.file = file
-        self.factories = factories
-        self.schemas = schemas
-        self.imported = {s.local: s.imported for i in file.imports for s in i.specifiers}
-        self.modules = {s.local: i.module for i in file.imports for s in i.specifiers}
-        self.open: set[str] = set()
-        self.namespaces = {i.namespace: i.module for i in file.imports if i.namespace}
-
-    def string(self, node: Node) -> str | None:
-        node = unwrap(node)
-        if node.type == "identifier":
-            return self.file.strings.get(_text(node))
-        return string_value(node)
-
-    def factory(self, node: Node) -> Factory | None:
-        node = unwrap(node)
-        if node.type == "identifier":
-            name = _text(node)
-            if name in self.file.values:
-                return self.made(name)
-            imported = self.imported.get(name)
-            if imported is None:
-                return None
-            if imported in self.factories and not is_pg_core(self.modules[name]):
-                return self.factories[imported]
-            return Factory() if imported == "pgTable" else None
-        if node.type != "member_expression":
-            return None
-        owner, name = node.child_by_field_name("object"), _text(node.child_by_field_name("property"))
-        if owner is None:
-            return None
-        owner = unwrap(owner)
-        if name == "table":
-            return self.schema(owner)
-        if name == "withRLS":
-            return self.factory(owner)
-        if owner.type == "identifier" and _text(owner) in self.namespaces:
-            return Factory() if name == "pgTable" else self.factories.get(name)
-        return None
-
-    def schema(self, node: Node) -> Factory | None:
-        """What `.table` of this expression makes."""
-        node = unwrap(node)
-        if node.type == "identifier":
-            name = _text(node)
-            if name in self.file.values:
-                value = unwrap(self.file.values[name])
-                return self.schema(value) if value.type == "call_expression" else None
-            imported = self.imported.get(name)
-            if imported is None:
-                return None
-            cased = _CASED.get(imported)
-            return Factory(casing=cased) if cased else self.schemas.get(imported, Factory(schema_known=False))
-        if node.type == "member_expression":
-            owner, name = node.child_by_field_name("object"), _text(node.child_by_field_name("property"))
-            if owner is not None and _text(owner) in self.namespaces:
-                cased = _CASED.get(name)
-                return Factory(casing=cased) if cased else self.schemas.get(name)
-            return None
-        if node.type != "call_expression":
-            return None
-        callee = node.child_by_field_name("function")
-        if callee is None:
-            return None
-        casing = None
-        if self._function(callee) != "pgSchema":
-            owner = callee.child_by_field_name("object") if callee.type == "member_expression" else None
-            if owner is None or _text(callee.child_by_field_name("property")) != "schema":
-                return None
-            casing = _CASED.get(self._function(owner) or "")
-            if casing is None:
-                return None
-        arguments = _arguments(node)
-        name_of = self.string(arguments[0]) if arguments else None
-        if name_of == "public":
-            return Factory(casing=casing)
-        return Factory(schema=name_of, schema_known=name_of is not None, casing=casing)
-
-    def made(self, name: str) -> Factory | None:
-        """The factory a top-level constant is set to."""
-        if name in self.open:
-            return None
-        self.open.add(name)
-        try:
-            node = unwrap(self.file.values[name])
-            if node.type in ("identifier", "member_expression"):
-                return self.factory(node)
-            callee = node.child_by_field_name("function") if node.type == "call_expression" else None
-            if callee is None or self._function(callee) != "pgTableCreator":
-                return None
-            arguments = _arguments(node)
-            return _creator(arguments[0]) if arguments else None
-        finally:
-            self.open.discard(name)
-
-    def _function(self, node: Node) -> str | None:
-        """The name a function was exported under by the module it is from."""
-        if node.type == "identifier":
-            return self.imported.get(_text(node))
-        if node.type == "member_expression":
-            owner = node.child_by_field_name("object")
-            if owner is not None and _text(owner) in self.namespaces:
-                return _text(node.child_by_field_name("property"))
-        return None
-
-
-_CASED = {"snakeCase": Casing.SNAKE, "camelCase": Casing.CAMEL}
-
-
-def _creator(function: Node) -> Factory:
-    """What a pgTableCreator puts around a table's name."""
-    parameter, body = _parameter(function), function.child_by_field_name("body")
-    if parameter is None or body is None:
-        return Factory(name_known=False)
-    body = unwrap(body)
-    pieces = [body]
-    if body.type == "template_string":
-        pieces = body.children[1:-1]
-    elif body.type == "binary_expression" and _text(body.child_by_field_name("operator")) == "+":
-        pieces = body.named_children
-    around = [""]
-    for piece in pieces:
-        inner = piece.named_children[0] if piece.type == "template_substitution" else piece
-        literal = _text(inner) if inner.type == "string_fragment" else string_value(inner)
-        if literal is not None:
-            around[-1] += literal
-        elif _text(inner) == _text(parameter):
-            around.append("")
-        else:
-            return Factory(name_known=False)
-    return Factory(prefix=around[0], suffix=around[1]) if len(around) == 2 else Factory(name_known=False)
-
-
-def _exports(files: Iterable[TypeScript]) -> tuple[dict[str, Factory], dict[str, Factory]]:
-    """The factories and pgSchemas that files make, by name; what two files make differently counts as not known."""
-    factories: dict[str, Factory] = {}
-    schemas: dict[str, Factory] = {}
-    for file in files:
-        resolver = _Resolver(file, {}, {})
-        for name, value in file.values.items():
-            schema = resolver.schema(value) if unwrap(value).type == "call_expression" else None
-            if schema is not None:
-                known = schemas.setdefault(name, schema)
-                if known != schema:
-                    schemas[name] = Factory(schema_known=False)
-                continue
-            factory = resolver.made(name)
-            if factory is not None and factories.setdefault(name, factory) != factory:
-                factories[name] = Factory(name_known=False)
-    return factories, schemas
-
-
-def _columns(resolver: _Resolver, node: Node) -> Columns | None:
-    node = unwrap(node)
-    if node.type == "object":
-        return Columns(node, _properties(resolver, node))
-    if node.type not in ("arrow_function", "function_expression"):
-        return None
-    body = node.child_by_field_name("body")
-    if body is None:
-        return None
-    body = unwrap(body)
-    if body.type == "statement_block":
-        returns = [child for child in body.named_children if child.type == "return_statement"]
-        values = [child for r in returns for child in r.named_children if child.type != "comment"]
-        if len(values) != 1:
-            return None
-        body = unwrap(values[0])
-    if body.type != "object":
-        return None
-    properties = _properties(resolver, body)
-    parameter = _parameter(node)
-    if parameter is None:
-        return Columns(body, properties)
-    if parameter.type == "object_pattern":
-        return Columns(body, properties, pattern=parameter, specifiers=_pattern(parameter))
-    return Columns(body, properties, parameter=_text(parameter))
-
-
-def _properties(resolver: _Resolver, node: Node) -> tuple[Column, ...]:
-    columns = []
-    for child in node.named_children:
-        if child.type == "shorthand_property_identifier":
-            columns.append(Column(child, _text(child), "", None, None))
-            continue
-        key, value = child.child_by_field_name("key"), child.child_by_field_name("value")
-        if child.type != "pair" or key is None or value is None:
-            continue
-        name = string_value(key) if key.type == "string" else _text(key)
-        if name is None or key.type == "computed_property_name":
-            continue
-        call = call_of(value)
-        given = resolver.string(call.arguments[0]) if call is not None and call.arguments else None
-        columns.append(Column(child, name, _text(key)[0] if key.type == "string" else "", call, given))
-    return tuple(columns)
-
-
-def _parameter(function: Node) -> Node | None:
-    """The pattern of a function's first parameter."""
-    single = function.child_by_field_name("parameter")
-    if single is not None:
-        return single
-    parameters = function.child_by_field_name("parameters")
-    if parameters is None:
-        return None
-    first = next((child for child in parameters.named_children if child.type == "required_parameter"), None)
-    return first.child_by_field_name("pattern") if first is not None else None
-
-
-def _pattern(node: Node) -> tuple[Specifier, ...]:
-    found = []
-    for child in node.named_children:
-        if child.type == "shorthand_property_identifier_pattern":
-            found.append(Specifier(child, _text(child), _text(child)))
-        elif child.type == "pair_pattern":
-            key, value = child.child_by_field_name("key"), child.child_by_field_name("value")
-            found.append(Specifier(child, _text(key), _text(value)))
-    return tuple(found)
 
 
 def _import(statement: Node) -> Import | None:
@@ -528,8 +214,8 @@ def _import(statement: Node) -> Import | None:
     for node in braces.named_children if braces is not None else ():
         name, alias = node.child_by_field_name("name"), node.child_by_field_name("alias")
         if node.type == "import_specifier" and not any(child.type == "type" for child in node.children):
-            specifiers.append(Specifier(node, _text(name), _text(alias or name)))
-    return Import(statement, module, braces, tuple(specifiers), _text(star.named_children[0]) if star else None)
+            specifiers.append(Specifier(node, text_of(name), text_of(alias or name)))
+    return Import(statement, module, braces, tuple(specifiers), text_of(star.named_children[0]) if star else None)
 
 
 def is_pg_core(module: str) -> bool:
@@ -548,7 +234,8 @@ def _constants(statement: Node) -> list[Node]:
     return [child for child in statement.named_children if child.type == "variable_declarator"]
 
 
-def _arguments(call: Node) -> tuple[Node, ...]:
+def arguments_of(call: Node) -> tuple[Node, ...]:
+    """The arguments of a call."""
     arguments = call.child_by_field_name("arguments")
     if arguments is None:
         return ()
@@ -567,5 +254,6 @@ def _escape(sequence: str) -> str:
     )
 
 
-def _text(node: Node | None) -> str:
+def text_of(node: Node | None) -> str:
+    """The source text of a node; empty for none."""
     return "" if node is None or node.text is None else node.text.decode("utf-8", "replace")

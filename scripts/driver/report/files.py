@@ -23,8 +23,10 @@ def write(result: Result, reports: Path = REPORTS) -> Path:
     Args:
         result: what to write.
         reports: the folder that gets a folder of its own for this run.
+
     Returns:
         the folder written.
+
     Raises:
         OSError: it could not be written.
     """
@@ -70,6 +72,6 @@ def newest(address: str, reports: Path = REPORTS, *, validated: bool = False) ->
             result = Result.from_json(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue  # of an older version, or damaged: it can tell nothing
-        if result.database.address == address and (result.checklist or not validated):
+        if result.database.address == address and (not validated or result.validated):
             return result
     return None

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from driver.report.terminal import row_sentence
 
 if TYPE_CHECKING:
-    from driver.result import Result, Stage, TestOutcome
+    from driver.result import Outcome, Result, Stage
 
 
 def render_junit(result: Result) -> str:
     """The XML text."""
-    root = ElementTree.Element("testsuites", name=f"cmsid {result.command}", time=f"{result.seconds:.3f}")
+    root = ET.Element("testsuites", name=f"cmsid {result.command}", time=f"{result.seconds:.3f}")
     _suite(root, result, "stages", [_stage(stage) for stage in result.stages])
     for number, line in enumerate(result.checklist, 1):
         _suite(root, result, f"{number:02d} {line.text}", [_test(line.key, test) for test in line.tests])
@@ -22,17 +22,17 @@ def render_junit(result: Result) -> str:
     for name in ("tests", "failures", "errors", "skipped"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     if result.next_command and result.verdict != "passed":
-        output = ElementTree.SubElement(root[0], "system-out")
+        output = ET.SubElement(root[0], "system-out")
         output.text = _legal(f"{result.state} {result.next_step} {result.next_command}")
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(root: ElementTree.Element, result: Result, name: str, cases: list[ElementTree.Element]) -> None:
+def _suite(root: ET.Element, result: Result, name: str, cases: list[ET.Element]) -> None:
     def count(kind: str) -> str:
         return str(sum(case.find(kind) is not None for case in cases))
 
-    suite = ElementTree.SubElement(
+    suite = ET.SubElement(
         root,
         "testsuite",
         name=name,
@@ -47,31 +47,33 @@ def _suite(root: ElementTree.Element, result: Result, name: str, cases: list[Ele
     suite.extend(cases)
 
 
-def _stage(stage: Stage) -> ElementTree.Element:
-    case = ElementTree.Element("testcase", classname="cmsid.stages", name=stage.key, time=f"{stage.seconds:.3f}")
+def _stage(stage: Stage) -> ET.Element:
+    case = ET.Element("testcase", classname="cmsid.stages", name=stage.key, time=f"{stage.seconds:.3f}")
     if stage.status in ("failed", "interrupted"):
-        ElementTree.SubElement(case, "error", message=_legal(stage.detail), type=stage.status)
+        ET.SubElement(case, "error", message=_legal(stage.detail), type=stage.status)
     elif stage.status != "done":
-        ElementTree.SubElement(case, "skipped", message=_legal(stage.detail or stage.status))
+        ET.SubElement(case, "skipped", message=_legal(stage.detail or stage.status))
     return case
 
 
-def _test(suite: str, test: TestOutcome) -> ElementTree.Element:
+def _test(suite: str, test: Outcome) -> ET.Element:
     name = f"{test.spec} {test.name}".strip() if test.spec not in test.name else test.name
-    case = ElementTree.Element("testcase", classname=f"cmsid.{suite}", name=_legal(name), time=f"{test.seconds:.3f}")
+    case = ET.Element("testcase", classname=f"cmsid.{suite}", name=_legal(name), time=f"{test.seconds:.3f}")
     if test.status == "failed":
         summary = f"{test.failures} failing" + (f" in {', '.join(test.tables)}" if test.tables else "")
-        failure = ElementTree.SubElement(case, "failure", message=_legal(summary), type="difference")
+        failure = ET.SubElement(case, "failure", message=_legal(summary), type="difference")
         failure.text = _legal("\n".join(row_sentence(row) for row in test.rows))
     elif test.status != "passed":
         # A test that gave no verdict is no pass for whoever counts these, so it is not told as skipped.
-        ElementTree.SubElement(case, "error", message=_legal(test.message or test.status), type=test.status)
+        ET.SubElement(case, "error", message=_legal(test.message or test.status), type=test.status)
     return case
 
 
 def _legal(text: str) -> str:
     """The text without the control characters that XML has no way to write."""
     return "".join(
-        sign if sign in "\t\n\r" or " " <= sign <= "\ud7ff" or "\ue000" <= sign <= "\ufffd" or sign >= "\U00010000" else "�"
+        sign
+        if sign in "\t\n\r" or " " <= sign <= "\ud7ff" or "\ue000" <= sign <= "\ufffd" or sign >= "\U00010000"
+        else "�"
         for sign in text
     )

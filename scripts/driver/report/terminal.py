@@ -9,7 +9,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from driver.result import ChecklistLine, FailingRow, Result, TestOutcome
+    from driver.result import ChecklistLine, FailingRow, Outcome, Result
 
 WORDS = {
     "passed": ("PASS", "bold green"),
@@ -60,7 +60,7 @@ def verdict_sentence(result: Result) -> str:
     where = f" in stage {stage.key}" if stage else ""
     if result.verdict == "interrupted":
         return f"INTERRUPTED{where}."
-    return f"FAILED{where}: {count}." if result.checklist else f"FAILED{where}."
+    return f"FAILED{where}: {count}." if result.validated else f"FAILED{where}."
 
 
 def _print_line(console: Console, line: ChecklistLine) -> None:
@@ -74,7 +74,7 @@ def _print_line(console: Console, line: ChecklistLine) -> None:
             _print_test(console, test)
 
 
-def _print_test(console: Console, test: TestOutcome) -> None:
+def _print_test(console: Console, test: Outcome) -> None:
     number = f"{test.spec} " if test.spec and test.spec not in test.name else ""
     count = f"{test.failures:,} failing" if test.status == "failed" else f"{test.status}: {test.message}"
     _wrapped(console, f"test {number}{test.name}: {count}", INDENT, style="red")

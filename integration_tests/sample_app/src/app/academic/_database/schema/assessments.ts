@@ -47,3 +47,11 @@ export const assessmentMarks = pg.pgTable(
     pg.index('fk_assessment_marks_student_module_id').on(table.studentModuleId),
   ],
 );
+
+export const schoolEnrolment = pg.pgView('school_enrolment', {
+  id: pg.integer(),
+  code: pg.text(),
+  name: pg.text(),
+  students: pg.bigint({ mode: 'number' }),
+  activeStudents: pg.bigint({ mode: 'number' }),
+}).existing();

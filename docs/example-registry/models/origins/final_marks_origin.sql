@@ -1,0 +1,5 @@
+select
+    "user" as id,
+    cms_id,
+    {{ origin() }} as origin
+from {{ core_table('final_marks') }}

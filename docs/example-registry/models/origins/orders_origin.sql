@@ -1,0 +1,5 @@
+select
+    "ID" as id,
+    cms_id,
+    {{ origin() }} as origin
+from {{ core_table('orders') }}

@@ -1,0 +1,97 @@
+"""Runs of the whole procedure in the tests' own process, with what they print and what can go wrong on the way."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from driver import profile, run_in_terminal
+from driver.report.files import NAMES, newest
+from driver.run import Options, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
+
+    from driver.progress import StageProgress
+    from driver.result import Result
+    from support.registry import Registry
+
+
+@dataclass
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        code: the exit code.
+        text: everything it printed.
+        result: what it wrote down; None if there is no report.
+        folder: the folder of its report.
+    """
+
+    code: int
+    text: str
+    result: Result | None
+    folder: Path | None
+
+    def file(self, kind: str) -> str:
+        """The report in a format."""
+        assert self.folder
+        return (self.folder / NAMES[kind]).read_text(encoding="utf-8")
+
+    def stage(self, key: str) -> str:
+        """What became of a stage."""
+        assert self.result
+        return next(stage.status for stage in self.result.stages if stage.key == key)
+
+
+@dataclass
+class Runner:
+    """Runs against one registry.
+
+    Attributes:
+        registry: the registry.
+        reports: where its reports go.
+        monkeypatch: sets the environment, and puts faults in.
+    """
+
+    registry: Registry
+    reports: Path
+    monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def go(self, after: str = "", fault: Callable[[], object] | None = None, **options: Any) -> Outcome:
+        """Run the procedure.
+
+        Args:
+            after: a stage.
+            fault: what happens right behind that stage.
+            options: as of `driver.run.Options`.
+        """
+        for name, value in self.registry.environment.items():
+            self.monkeypatch.setenv(name, value)
+        self.monkeypatch.setenv("DBT_PROFILES_DIR", str(self.registry.profiles_dir))
+        self.monkeypatch.setenv("DBT_TARGET_PATH", str(self.registry.runner.folder / "target-of-runs"))
+        if fault is not None:
+            self._put_in(after, fault)
+        console = Console(file=io.StringIO(), highlight=False)
+        connection = profile.load()
+        code = run_in_terminal.run_in_terminal(connection, Options(**{"reports": self.reports, **options}), console)
+        assert isinstance(console.file, io.StringIO)
+        result = newest(connection.describe(), self.reports)
+        return Outcome(code, console.file.getvalue(), result, self.reports / result.run_id if result else None)
+
+    def _put_in(self, after: str, fault: Callable[[], object]) -> None:
+        original = getattr(Run, f"_{after}")
+
+        def stage(run: Run, progress: StageProgress) -> str:
+            told: str = original(run, progress)
+            fault()
+            return told
+
+        self.monkeypatch.setattr(Run, f"_{after}", stage)

@@ -1,0 +1,87 @@
+"""Results of runs that never were, with everything in them that a report has to get right."""
+
+from __future__ import annotations
+
+from driver.checklist import CHECKLIST, Facts, checklist_lines
+from driver.conclusion import verdict
+from driver.result import (
+    BackupFacts,
+    ChainFacts,
+    Comparison,
+    Database,
+    FailingRow,
+    Outcome,
+    Result,
+    Stage,
+    TableFacts,
+)
+
+TABLES = ("modules", "programs", "schools", "student_modules")
+AWKWARD = '<script>alert(1)</script> & "Mokhèlé" 学生 | \x07'
+
+
+def passed_tests() -> dict[str, list[Outcome]]:
+    """For every line of the checklist the tests that it needs, all passed."""
+    return {
+        line.key: [Outcome(f"test_of_{line.key}", "It holds.", number, "passed", seconds=0.2) for number in line.needs]
+        for line in CHECKLIST
+    }
+
+
+def facts() -> Facts:
+    """Counts of a small registry."""
+    return Facts(
+        tables=[
+            TableFacts(name, rows, rows, rows, 0, rows, 0, 0.01 * position)
+            for position, (name, rows) in enumerate(zip(TABLES, (4_059, 102, 15, 673_913), strict=True))
+        ],
+        chains={name: ChainFacts(name, 9, 100, 100, 0) for name in ("student_school_chain", "student_modules_chain")},
+        mode="window",
+        cut_over_at="2026-01-31T08:00:00Z",
+        aggregates={"marks": {"total_marks": "32,234,716.75"}, "students_per_school": {"FA": "12"}},
+    )
+
+
+def result_of(tests: dict[str, list[Outcome]], beyond: list[Outcome] | None = None) -> Result:
+    """A result with these tests' outcomes."""
+    counted = facts()
+    result = Result(
+        run_id="20260131T080000-000-run",
+        command="run",
+        verdict="failed",
+        started_at="2026-01-31T07:59:00Z",
+        finished_at="2026-01-31T08:01:00Z",
+        seconds=120.5,
+        database=Database("registry", "dev@localhost:5432/registry", "18.1"),
+        mode="window",
+        cut_over_at=counted.cut_over_at,
+        state="The migration is done.",
+        versions={"cmsid": "1.0"},
+        stages=[Stage("backup", "done", "2026-01-31T07:59:00Z", 60.0, "30 MB"), Stage("validate", "done", "x", 60.0)],
+        checklist=checklist_lines(counted, tests, ()),
+        beyond=beyond or [],
+        tables=counted.tables,
+        chains=list(counted.chains.values()),
+        compared=[Comparison("Rows", "by value")],
+        not_compared=[Comparison("Sequences", "they move")],
+        backup=BackupFacts("b-1", "/backups/b-1", "2026-01-31T07:59:00Z", 30_000_000, "", "scripts/cmsid restore b-1"),
+    )
+    result.verdict = verdict(result, interrupted=False)
+    return result
+
+
+def failed_result() -> Result:
+    """A run whose validation found a null, and a name that it does not tell."""
+    tests = passed_tests()
+    null = FailingRow("schools", "5", "cms_id", "5", "NULL")
+    tests["cms_id_equals_id"] = [
+        Outcome("cms_id_equals_id", "Equal.", "3.1", "failed", 21, 0.5, "", ["schools"], [null] * 20)
+    ]
+    tests["uniqueness"] = [Outcome("cms_ids_unique", "", "7.1", "error", message=AWKWARD)]
+    hidden = FailingRow("next_of_kins", "7", "name", hidden=True)
+    shown = FailingRow("modules", "9", "remark", "old", AWKWARD)
+    beyond = [Outcome("core_rows_unchanged", "Rows.", "9.1", "failed", 2, 1.0, "", ["next_of_kins"], [hidden, shown])]
+    result = result_of(tests, beyond)
+    result.stages[-1] = Stage("validate", "failed", "2026-01-31T08:00:00Z", 60.0, f"90 of 92 tests passed {AWKWARD}")
+    result.next_step, result.next_command = "Go back to the backup:", "scripts/cmsid restore b-1"
+    return result

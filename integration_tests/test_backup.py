@@ -1,0 +1,554 @@
+"""A backup holds one moment, proves that it restores, and is refused once anything of it is not as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from driver.backup import archive, manifest, overview, prune, restore, store, verify
+from driver.backup.take import take_backup
+from driver.errors import Problem
+from support.backups import SCRIPTS, cmsid, connection_of, databases, drop_all
+from support.registry import AUDIT_SCHEMA, OWNER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from driver.backup.store import Backup
+    from driver.embedded_server import EmbeddedServer
+    from driver.profile import Connection
+    from support.registry import Registry
+
+
+@pytest.fixture
+def connection(registry: Registry) -> Connection:
+    return connection_of(registry.server)
+
+
+def test_a_backup_is_verified_private_and_listed(registry: Registry, connection: Connection, tmp_path: Path) -> None:
+    backup = take_backup(connection, directory=tmp_path / "backups", verify=True, purpose="the test")
+
+    assert backup.verified_at
+    assert backup.manifest.server_major == registry.server.major
+    counts = {table.name: table.rows for table in backup.manifest.tables if table.schema == "public"}
+    assert counts == registry.counts
+    for path in [tmp_path / "backups", *(tmp_path / "backups").rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    listed = registry.dicts("select * from cms_id_audit.backups")
+    assert [row["backup_id"] for row in listed] == [backup.backup_id]
+    assert listed[0]["verified_at"] == backup.verified_at
+    assert listed[0]["purpose"] == "the test"
+    listed_tables = registry.rows("select relation_name, row_count from cms_id_audit.backup_tables")
+    assert dict(listed_tables) == registry.counts
+    assert databases(registry.server, "cmsid_scratch") == []
+
+
+@pytest.mark.one_major
+def test_the_migration_accepts_a_backup_of_the_same_rows_only(baselined_registry: Registry, tmp_path: Path) -> None:
+    registry = baselined_registry
+    take_backup(connection_of(registry.server), directory=tmp_path)
+    registry.execute("update schools set name = name || '.'")
+    refused = registry.dbt("run-operation", "add_cms_id")
+    assert not refused.success
+    assert "in backup" in refused.output
+    registry.execute("update schools set name = left(name, -1)")
+    registry.dbt_ok("run-operation", "add_cms_id")
+
+
+@pytest.mark.one_major
+def test_the_application_goes_on_and_the_backup_is_still_of_one_moment(
+    registry: Registry, connection: Connection, tmp_path: Path
+) -> None:
+    over = threading.Event()
+
+    def write() -> None:
+        with registry.connect() as session:
+            while not over.is_set():
+                session.execute(
+                    "insert into schools (code, name) select 'busy ' || n, 'x' from nextval('schools_id_seq') as n"
+                )
+                session.execute(
+                    "update students set name = name || '.' where std_no = (select min(std_no) from students)"
+                )
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        backup = take_backup(connection, directory=tmp_path, verify=True)
+    finally:
+        over.set()
+        writer.join()
+    assert backup.verified_at
+
+
+@pytest.mark.one_major
+def test_awkward_names_and_every_kind_of_object(server: EmbeddedServer, tmp_path: Path) -> None:
+    name = "Reg \"is\" 'try' = ü/../x"
+    text = (Path(__file__).parent / "support" / "every_kind_of_object.sql").read_text()
+    server.drop_database(name)
+    server.create_database(name)
+    try:
+        with server.connect(name) as session:
+            session.execute(text.encode())
+            session.execute("select lo_from_bytea(0, '\\x0001ff')")
+            session.execute('create table odd ("a b" integer, "C""d" json, t timestamptz, f real)')
+            session.execute("insert into odd select i, '{\"a\": 1}', now(), 0.1 from generate_series(1, 5) as i")
+            session.execute("create table checked (code varchar(3) check (code in ('a', 'b')))")
+        connection = connection_of(server, name, "postgres")
+        backup = take_backup(connection, directory=tmp_path, verify=True)
+        assert backup.verified_at
+        restored = restore.restore(connection, backup, directory=tmp_path)
+        assert restored.left == []
+        with server.connect(name) as session:
+            row = session.execute("select count(*) from pg_largeobject_metadata").fetchone()
+            assert row == (1,)
+    finally:
+        drop_all(server, name[:20])
+
+
+# ---- damage
+
+
+def _dump_file(backup: Backup) -> Path:
+    """The largest file of the dump, which holds rows."""
+    return max(backup.dump.iterdir(), key=lambda path: path.stat().st_size)
+
+
+def _append(backup: Backup) -> None:
+    with _dump_file(backup).open("ab") as file:
+        file.write(b"\0")
+
+
+def _truncate(backup: Backup) -> None:
+    path = _dump_file(backup)
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def _empty(backup: Backup) -> None:
+    os.truncate(_dump_file(backup), 0)
+
+
+def _flip(backup: Backup) -> None:
+    path = _dump_file(backup)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _lose_table_of_contents(backup: Backup) -> None:
+    (backup.dump / "toc.dat").unlink()
+
+
+def _lose_file(backup: Backup) -> None:
+    _dump_file(backup).unlink()
+
+
+def _add_file(backup: Backup) -> None:
+    (backup.dump / "9999.dat.gz").write_bytes(b"")
+
+
+def _add_file_beside(backup: Backup) -> None:
+    (backup.folder / "notes.txt").write_text("not part of it")
+
+
+def _replace_by_link(backup: Backup) -> None:
+    path = _dump_file(backup)
+    other = backup.folder.parent / "elsewhere"
+    path.rename(other)
+    path.symlink_to(other)
+
+
+def _edit_manifest(backup: Backup) -> None:
+    path = backup.folder / manifest.NAME
+    content = json.loads(path.read_text())
+    content["tables"][0]["rows"] += 1
+    path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def _reformat_manifest(backup: Backup) -> None:
+    path = backup.folder / manifest.NAME
+    path.write_text(path.read_text() + " ")
+
+
+def _truncate_manifest(backup: Backup) -> None:
+    os.truncate(backup.folder / manifest.NAME, 1000)
+
+
+def _lose_manifest(backup: Backup) -> None:
+    (backup.folder / manifest.NAME).unlink()
+
+
+def _edit_verification(backup: Backup) -> None:
+    path = backup.folder / manifest.VERIFIED
+    path.write_text(path.read_text().replace('"tables": ', '"tables": 1'))
+
+
+DAMAGE: dict[str, tuple[Callable[[Backup], None], str]] = {
+    "byte appended": (_append, "bytes instead of"),
+    "truncated": (_truncate, "bytes instead of"),
+    "emptied": (_empty, "bytes instead of"),
+    "bit flipped": (_flip, "sha256"),
+    "table of contents missing": (_lose_table_of_contents, "missing"),
+    "file missing": (_lose_file, "missing"),
+    "file too many": (_add_file, "not its own"),
+    "file beside": (_add_file_beside, "not its own"),
+    "replaced by a link": (_replace_by_link, "link"),
+    "manifest edited": (_edit_manifest, "checksum"),
+    "manifest reformatted": (_reformat_manifest, "checksum"),
+    "manifest truncated": (_truncate_manifest, "damaged"),
+    "manifest missing": (_lose_manifest, "no manifest"),
+    "verification edited": (_edit_verification, "checksum"),
+}
+
+
+@pytest.fixture(scope="module", params=["compressed", "not compressed"])
+def whole_backup(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, servers: Any
+) -> Iterator[tuple[Connection, Backup, Path]]:
+    """A verified backup of a small database, compressed or not, and a folder for damaged copies."""
+    from conftest import majors
+
+    server = servers.server(majors()[-1])
+    server.drop_database("damaged")
+    server.create_database("damaged", OWNER)
+    with server.connect("damaged", OWNER) as session:
+        session.execute("create table letters (id serial primary key, body text)")
+        session.execute("insert into letters (body) select repeat('text ' || i, 20) from generate_series(1, 2000) as i")
+    connection = connection_of(server, "damaged")
+    folder = tmp_path_factory.mktemp("whole")
+    patch = pytest.MonkeyPatch()
+    if request.param == "not compressed":
+        patch.setattr(archive, "COMPRESSION", "0")
+    backup = take_backup(connection, directory=folder, verify=True)
+    patch.undo()
+    yield connection, backup, folder
+    drop_all(server, "damaged")
+
+
+def _copy(backup: Backup, directory: Path, connection: Connection) -> Backup:
+    target = store.folder_of(connection, directory) / backup.backup_id
+    shutil.copytree(backup.folder, target)
+    return store.read(target)
+
+
+def _untouched(connection: Connection) -> tuple[Any, ...]:
+    with connection.connect(autocommit=True) as session:
+        row = session.execute(
+            "select count(*), min(xmin::text), (select oid from pg_database where datname = current_database()),"
+            " (select string_agg(datname, ' ' order by 1) from pg_database) from letters"
+        ).fetchone()
+    assert row is not None
+    return tuple(row)
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_damage_is_refused_before_the_live_database_is_touched(
+    kind: str, whole_backup: tuple[Connection, Backup, Path], tmp_path: Path
+) -> None:
+    connection, whole, _ = whole_backup
+    damaged = _copy(whole, tmp_path, connection)
+    before = _untouched(connection)
+    damage, reason = DAMAGE[kind]
+    damage(damaged)
+    for name in (None, damaged.backup_id, str(damaged.folder)):
+        with pytest.raises(Problem, match=reason) as refused:
+            restore.plan(connection, store.find(connection, name, tmp_path))
+        assert "nothing was touched" in refused.value.format_message() or name is None
+    with pytest.raises(Problem, match=reason):
+        restore.restore(connection, store.read(damaged.folder), directory=tmp_path)
+    assert _untouched(connection) == before
+    assert not list(store.folder_of(connection, tmp_path).glob("restore.journal"))
+
+
+def test_a_manifest_of_another_backup_is_refused(whole_backup: tuple[Connection, Backup, Path], tmp_path: Path) -> None:
+    connection, whole, folder = whole_backup
+    other = take_backup(connection, directory=folder)
+    copied = _copy(whole, tmp_path, connection)
+    shutil.copy(other.folder / manifest.NAME, copied.folder / manifest.NAME)
+    with pytest.raises(Problem, match="another backup"):
+        store.read(copied.folder)
+    shutil.rmtree(other.folder)
+    # A whole backup under another one's name is not the one that was listed.
+    forged = tmp_path / "forged"
+    changed = _copy(whole, forged, connection)
+    content = json.loads((changed.folder / manifest.NAME).read_text())
+    content.pop("checksum")
+    content["tables"][0]["rows"] += 1
+    manifest.write_checked(changed.folder / manifest.NAME, content)
+    (changed.folder / manifest.VERIFIED).unlink()
+    with pytest.raises(Problem, match="not the one that was listed"):
+        restore.restore(connection, store.read(changed.folder), directory=forged)
+
+
+def test_a_backup_that_may_not_be_read_is_refused(
+    whole_backup: tuple[Connection, Backup, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, whole, _ = whole_backup
+    copied = _copy(whole, tmp_path, connection)
+    if os.geteuid() == 0:
+        # Root may read everything: stand in for the system's refusal.
+        locked = _dump_file(copied)
+        real = Path.open
+
+        def refusing(path: Path, *arguments: Any, **options: Any) -> Any:
+            if path == locked:
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path, *arguments, **options)
+
+        monkeypatch.setattr(Path, "open", refusing)
+    else:
+        _dump_file(copied).chmod(0)
+    with pytest.raises(Problem, match="Permission denied"):
+        restore.restore(connection, copied, directory=tmp_path)
+
+
+def test_a_dump_of_another_database_is_refused(whole_backup: tuple[Connection, Backup, Path], tmp_path: Path) -> None:
+    connection, whole, _ = whole_backup
+    copied = _copy(whole, tmp_path, connection)
+    with pytest.raises(Problem, match="of the database damaged, not of postgres"):
+        restore.plan(connection.to_database("postgres"), copied)
+    # Another one's dump under this one's manifest.
+    shutil.rmtree(copied.dump)
+    with connection.connect(autocommit=True) as session:
+        session.execute("insert into letters (body) values ('more')")
+    other = take_backup(connection, directory=tmp_path / "other")
+    shutil.copytree(other.dump, copied.dump)
+    with pytest.raises(Problem, match=r"instead of|sha256|not its own|missing"):
+        restore.restore(connection, copied, directory=tmp_path)
+
+
+def test_a_server_of_another_major_or_another_server_is_refused(
+    whole_backup: tuple[Connection, Backup, Path], servers: Any
+) -> None:
+    from conftest import majors
+
+    _, whole, _ = whole_backup
+    for major in majors()[:-1]:
+        server = servers.server(major)
+        server.drop_database("damaged")
+        server.create_database("damaged", OWNER)
+        older = connection_of(server, "damaged")
+        with pytest.raises(Problem, match="of another server"):
+            restore.plan(older, whole)
+        with pytest.raises(Problem, match=f"of PostgreSQL {majors()[-1]}, the server is PostgreSQL {major}"):
+            restore.restore(older, whole, from_elsewhere=True)
+        server.drop_database("damaged")
+
+
+def _wrapped_tools(registry: Registry, folder: Path, script: str) -> dict[str, str]:
+    """A PATH on which pg_dump is a script; $REAL is the program itself."""
+    real = registry.server.programs
+    folder.mkdir()
+    (folder / "pg_dump").write_text(
+        f'#!/bin/sh\nREAL={real}/pg_dump\n[ "$1" = --version ] && exec "$REAL" --version\n{script}\n'
+    )
+    (folder / "pg_dump").chmod(0o755)
+    for program in ("pg_restore", "psql"):
+        (folder / program).symlink_to(real / program)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.one_major
+def test_a_dump_killed_half_way_leaves_nothing(
+    registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _wrapped_tools(registry, tmp_path / "tools", '"$REAL" "$@" & sleep 0.2; kill -9 $!; kill -9 $$')
+    monkeypatch.setenv("PATH", path["PATH"])
+    with pytest.raises(Problem, match=r"ended by signal 9|terminated"):
+        take_backup(connection, directory=tmp_path)
+    assert list(store.folder_of(connection, tmp_path).iterdir()) == []
+    assert overview.lines(connection, tmp_path) == []
+
+
+@pytest.mark.one_major
+def test_a_driver_killed_half_way_leaves_no_backup(registry: Registry, connection: Connection, tmp_path: Path) -> None:
+    whole = take_backup(connection, directory=tmp_path)
+    path = _wrapped_tools(registry, tmp_path / "tools", '"$REAL" "$@"; exec sleep 60')
+    child = subprocess.Popen(
+        [sys.executable, str(SCRIPTS / "cmsid"), "backup", "--directory", str(tmp_path)],
+        env={**_environment(registry), **path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    folder = store.folder_of(connection, tmp_path)
+    _until(lambda: any(folder.glob(".partial-*/dump/toc.dat")))
+    assert store.partial_folders(folder) == []  # it is being written
+    workers = psutil.Process(child.pid).children(recursive=True)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    for worker in workers:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.kill()
+    assert store.find(connection, None, tmp_path).backup_id == whole.backup_id
+    left = store.partial_folders(folder)
+    assert len(left) == 1
+    prune.carry_out(connection, prune.plan(connection, directory=tmp_path))
+    assert not left[0].exists()
+    assert whole.folder.exists()
+
+
+@pytest.mark.one_major
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk_leaves_no_backup(registry: Registry, connection: Connection, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)], check=True)
+    try:
+        with pytest.raises(Problem, match=r"[Nn]o space left|disk is full"):
+            take_backup(connection, directory=disk)
+        assert list(store.folder_of(connection, disk).iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    assert registry.value("select to_regclass('cms_id_audit.backups') is null")
+
+
+# ---- roles, leftovers, secrets
+
+
+@pytest.mark.one_major
+def test_without_createdb_no_test_restore_but_a_backup(registry: Registry, tmp_path: Path) -> None:
+    with registry.server.connect() as session:
+        session.execute(f"alter role {OWNER} nocreatedb")
+    try:
+        connection = connection_of(registry.server)
+        with pytest.raises(Problem, match="may not create databases"):
+            take_backup(connection, directory=tmp_path, verify=True)
+        backup = store.find(connection, None, tmp_path)
+        assert backup.verified_at is None
+        with pytest.raises(Problem, match="--in-place"):
+            restore.restore(connection, backup, directory=tmp_path)
+    finally:
+        with registry.server.connect() as session:
+            session.execute(f"alter role {OWNER} createdb")
+
+
+@pytest.mark.one_major
+def test_scratch_databases_of_a_crash_are_swept(
+    registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from driver.backup import scratch
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scratch, "drop", lambda *_: None)
+        backup = take_backup(connection, directory=tmp_path, verify=True)
+    left = databases(registry.server, "cmsid_scratch")
+    assert len(left) == 1
+    verify.verify_backup(connection, backup)
+    assert databases(registry.server, "cmsid_scratch") == []
+
+
+@pytest.mark.one_major
+def test_a_backup_that_does_not_restore_is_not_verified(
+    registry: Registry, connection: Connection, tmp_path: Path
+) -> None:
+    # It relies on the search path: it works here, and fails on the empty one of a restore.
+    registry.execute(
+        "create function checks(text) returns boolean language plpgsql immutable"
+        " as 'begin return exists (select from schools) or true; end'"
+    )
+    registry.execute("alter table terms add check (checks(code))")
+    with pytest.raises(Problem, match="does not restore"):
+        take_backup(connection, directory=tmp_path, verify=True)
+    assert store.find(connection, None, tmp_path).verified_at is None
+    assert databases(registry.server, "cmsid_scratch") == []
+
+
+@pytest.mark.one_major
+def test_no_password_in_arguments_files_or_messages(registry: Registry, tmp_path: Path) -> None:
+    password = registry.server.passwords[OWNER]
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            for process in psutil.process_iter(["cmdline"]):
+                seen.update(process.info["cmdline"] or ())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    environment = _environment(registry)
+    try:
+        taken = cmsid("backup", "--verify", "--directory", str(tmp_path), environment=environment)
+        restored = cmsid("restore", "--yes", "--directory", str(tmp_path), environment=environment)
+    finally:
+        over.set()
+        watcher.join()
+        drop_all(registry.server, "registry__")
+    assert taken.returncode == 0, taken.stderr
+    assert restored.returncode == 0, restored.stderr
+    assert f"SELECT COUNT(*) FROM students: {registry.counts['students']}" in restored.stdout
+    assert any("pg_dump" in argument for argument in seen)
+    assert any("pg_restore" in argument for argument in seen)
+    texts = [
+        *seen,
+        taken.stdout,
+        taken.stderr,
+        restored.stdout,
+        restored.stderr,
+        registry.server.log.read_text(errors="replace"),
+    ]
+    texts += [path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [text for text in texts if password in text]
+
+
+# ---- prune
+
+
+@pytest.mark.one_major
+def test_prune_counts_whole_verified_backups_only_and_keeps_what_is_in_use(
+    registry: Registry, connection: Connection, tmp_path: Path
+) -> None:
+    oldest = take_backup(connection, directory=tmp_path, verify=True)
+    second = take_backup(connection, directory=tmp_path, verify=True)
+    unverified = take_backup(connection, directory=tmp_path)
+    newest = take_backup(connection, directory=tmp_path, verify=True)
+
+    def gone(keep: int) -> list[str]:
+        return [path.name for path in prune.plan(connection, keep=keep, directory=tmp_path).removed]
+
+    assert gone(3) == []
+    assert gone(2) == [oldest.backup_id]
+    assert gone(1) == [unverified.backup_id, second.backup_id, oldest.backup_id]
+    registry.execute(
+        "insert into cms_id_audit.migrations (migration_id, table_name, schema_name, relation_name, mode, state,"
+        " constraint_name, backup_id) values (1, 'schools', 'public', 'schools', 'online', 'marked', 'x', %s)",
+        [oldest.backup_id],
+    )
+    assert gone(1) == [unverified.backup_id, second.backup_id]
+    registry.execute("update cms_id_audit.migrations set state = 'done'")
+    _flip(newest)
+    assert gone(1) == [oldest.backup_id]
+    prune.carry_out(connection, prune.plan(connection, keep=1, directory=tmp_path))
+    assert not oldest.folder.exists()
+    assert registry.value(
+        f"select pruned_at is not null from {AUDIT_SCHEMA}.backups where backup_id = %s", [oldest.backup_id]
+    )
+    assert registry.value(f"select count(*) from {AUDIT_SCHEMA}.backups where pruned_at is null") == 3
+    shown = cmsid("backups", "--directory", str(tmp_path), environment=_environment(registry))
+    assert shown.returncode == 0, shown.stderr
+    assert f"{second.backup_id}  verified" in shown.stdout
+    assert f"{unverified.backup_id}  not verified" in shown.stdout
+
+
+def _environment(registry: Registry) -> dict[str, str]:
+    return {**os.environ, **registry.environment, "DBT_PROFILES_DIR": str(registry.profiles_dir), "CMSID_NO_VENV": "1"}
+
+
+def _until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)

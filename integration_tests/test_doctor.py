@@ -1,0 +1,494 @@
+"""The doctor: it names what stands in the way, `add_cms_id` refuses it in the same words, and neither changes anything."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from rich.console import Console
+
+from driver import doctor_in_terminal, profile
+from driver.dbt_project import CoreTable, DbtProject
+from driver.doctor import CHECKS, Diagnosis, examine
+from driver.errors import Problem
+from driver.run import Options, Run
+from support.local_rows import CORE_TABLES
+from support.picture import differences, picture
+from support.registry import AUDIT_SCHEMA, OWNER, Registry
+
+ROOT = Path(__file__).resolve().parents[1]
+SUPERUSER = "postgres"
+# What a role without more rights cannot know anywhere.
+USUAL = {"disk_unknown"}
+
+pytestmark = pytest.mark.one_major
+
+
+class SampleProject(DbtProject):
+    """The project, whose core tables are known without asking dbt."""
+
+    def core_tables(self) -> list[CoreTable]:
+        return [CoreTable(name, "public", name, "id", f"{name}_cms_id_unique") for name in CORE_TABLES]
+
+
+def connection_of(registry: Registry, user: str = OWNER) -> profile.Connection:
+    """The connection that a profile for this role would give."""
+    server = registry.server
+    return profile.Connection(
+        host=server.host,
+        port=server.port,
+        user=user,
+        password=server.passwords[user],
+        dbname=registry.dbname,
+        sslmode="disable",
+        target="registry",
+        profiles_dir=registry.profiles_dir,
+    )
+
+
+def diagnose(registry: Registry, user: str = OWNER, **variables: object) -> Diagnosis:
+    """What the doctor says, having changed nothing."""
+    with registry.connect(SUPERUSER) as connection:
+        before = picture(connection)
+        diagnosis = examine(connection_of(registry, user), SampleProject(variables=variables))
+        assert differences(before, picture(connection)) == {}
+    return diagnosis
+
+
+def codes(diagnosis: Diagnosis) -> set[str]:
+    """What kinds of things were found, but for what is found everywhere."""
+    return {finding.code for finding in diagnosis.findings} - USUAL
+
+
+def assert_refused(registry: Registry, mode: str = "window", **variables: object) -> Diagnosis:
+    """Doctor and `add_cms_id` name the same reasons, and nothing is changed."""
+    with registry.connect(SUPERUSER) as connection:
+        before = picture(connection)
+        diagnosis = examine(connection_of(registry), SampleProject(variables=variables))
+        run = registry.dbt(
+            "run-operation", "add_cms_id", "--args", f"{{mode: {mode}}}", variables={"require_backup": False, **variables}
+        )
+        assert run.code == 1, run.output
+        assert "Nothing was changed" in run.output
+        said = set(re.findall(r"add_cms_id: (.*)\. Nothing was changed", run.output)[0].split("; "))
+        for finding in diagnosis.against(mode):
+            assert f"{finding.detail} ({finding.remedy})" in run.output, (finding, run.output)
+            said -= set(f"{finding.detail} ({finding.remedy})".split("; "))
+        assert said == set(), "add_cms_id has reasons that the doctor did not name"
+        assert differences(before, picture(connection)) == {}
+    return diagnosis
+
+
+# ---- nothing wrong
+
+
+def test_a_sound_registry_is_ready(registry: Registry) -> None:
+    diagnosis = diagnose(registry)
+    assert codes(diagnosis) == set()
+    assert diagnosis.refusal("window") == diagnosis.refusal("online") == ""
+    assert set(diagnosis.found) == set(CHECKS)
+    assert set(diagnosis.estimates) == {"window", "online"}
+    rows = sum(registry.counts[table] for table in CORE_TABLES)
+    assert rows / 1.2 < diagnosis.estimates["window"].rows < rows * 1.2
+
+
+def test_a_migrated_registry_has_nothing_left_to_do(migrated_registry: Registry) -> None:
+    diagnosis = diagnose(migrated_registry)
+    assert codes(diagnosis) == set()
+    assert diagnosis.estimates == {}
+    assert "migrated" in diagnosis.found["core tables"]
+
+
+def test_every_finding_belongs_to_a_check() -> None:
+    named = {code for of_check in CHECKS.values() for code in of_check}
+    texts = [path.read_text("utf-8") for path in (ROOT / "macros/preflight").glob("preflight_*.sql")]
+    in_sql = {code for text in texts for code in re.findall(r"select(?: distinct)?\n\s+'(\w+)'(?: as finding)?,", text)}
+    in_python = set(re.findall(r'_add\(\s*"(\w+)"', (ROOT / "scripts/driver/doctor.py").read_text("utf-8")))
+    assert len(in_sql) > 30
+    assert in_sql | in_python == named
+
+
+def test_it_looks_without_any_right_but_to_read(registry: Registry) -> None:
+    """In a read-only transaction, as a role that may connect and select, or not even that."""
+    registry.execute("create role reader login password 'reader'", user=SUPERUSER)
+    registry.server.passwords["reader"] = "reader"
+    try:
+        registry.execute("revoke temporary on database registry from public", user=SUPERUSER)
+        blind = diagnose(registry, "reader")
+        assert {"not_owner", "unread", "no_createdb", "audit_schema", "no_temporary_tables"} <= codes(blind)
+        registry.execute("grant select on all tables in schema public to reader", user=SUPERUSER)
+        registry.execute("alter role reader set default_transaction_read_only = on", user=SUPERUSER)
+        seeing = diagnose(registry, "reader")
+        assert "unread" not in codes(seeing)
+        assert {"not_owner", "read_only"} <= codes(seeing)
+        assert set(seeing.estimates) == {"window", "online"}
+    finally:
+        registry.execute("drop owned by reader; drop role reader", user=SUPERUSER)
+
+
+def test_the_transaction_itself_refuses_to_write(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    from driver import doctor
+
+    monkeypatch.setattr(doctor, "render_macro", lambda *_, **__: "delete from public.schools")
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        examine(connection_of(registry), SampleProject())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"port": 1}, "start the server, or correct host and port in the dbt profile"),
+        ({"password": "wrong"}, "correct PGPASSWORD, ~/.pgpass or the dbt profile"),
+        ({"dbname": "nowhere"}, 'database "nowhere" does not exist'),
+        ({"host": "no.such.host.invalid"}, "correct the host in the dbt profile"),
+    ],
+)
+def test_a_server_out_of_reach_is_one_sentence(registry: Registry, change: dict[str, object], said: str) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(Problem) as raised:
+        examine(replace(connection_of(registry), **change), SampleProject())  # type: ignore[arg-type]
+    message = raised.value.format_message()
+    assert said in message and "\n" not in message and "wrong" not in message
+
+
+# ---- what is no table, or no table of this role
+
+
+def another_in_its_place(table: str, definition: str) -> str:
+    """SQL that puts something else under a table's name."""
+    return f"alter table {table} rename to old_{table}; {definition}; alter table if exists {table} owner to {OWNER};"
+
+
+NO_TABLES = {
+    "missing_table": ("next_of_kins", "alter table next_of_kins rename to gone"),
+    "not_a_table": (
+        "student_education",
+        another_in_its_place(
+            "student_education", "create table student_education (like old_student_education) partition by range (id)"
+        ),
+    ),
+    "not_a_table 2": (
+        "module_prerequisites",
+        another_in_its_place("module_prerequisites", "create view module_prerequisites as select * from old_module_prerequisites"),
+    ),
+    "not_a_table 3": (
+        "programs",
+        another_in_its_place(
+            "programs",
+            "create foreign data wrapper elsewhere; create server far foreign data wrapper elsewhere;"
+            "create foreign table programs (id integer not null) server far",
+        ),
+    ),
+    "not_a_table 4": (
+        "modules",
+        another_in_its_place("modules", "create materialized view modules as select * from old_modules"),
+    ),
+    "inherited": ("semester_modules", "create table special_modules () inherits (semester_modules)"),
+    "typed_table": (
+        "structures",
+        another_in_its_place(
+            "structures",
+            "create type structure as (id integer); create table structures of structure (id with options primary key)",
+        ),
+    ),
+    "row_type_used": ("student_programs", "create table notes (about student_programs)"),
+    "not_owner": ("student_semesters", "alter table student_semesters owner to postgres"),
+}
+
+
+def test_what_is_no_table_of_ours_is_refused(registry: Registry) -> None:
+    for _, statement in NO_TABLES.values():
+        registry.execute(statement, user=SUPERUSER)
+    diagnosis = assert_refused(registry)
+    found = {(finding.code, finding.table) for finding in diagnosis.findings if finding.blocks == "both"}
+    assert found == {(code.split()[0], table) for code, (table, _) in NO_TABLES.items()}
+    kinds = {re.sub(".* is (.*), not .*", r"\1", f.detail) for f in diagnosis.findings if f.code == "not_a_table"}
+    assert kinds == {"a partitioned table", "a view", "a foreign table", "a materialized view"}
+
+
+# ---- ids, names and what hangs on the tables
+
+STRUCTURE = {
+    "id_type": ("next_of_kins", "alter table next_of_kins alter id drop default, alter id type text"),
+    "id_null": (
+        "student_education",
+        "alter table student_education drop constraint student_education_pkey, alter id drop not null",
+    ),
+    "id_not_unique": ("module_prerequisites", "alter table module_prerequisites drop constraint module_prerequisites_pkey"),
+    "id_missing": ("programs", "alter table programs rename id to program_id"),
+    "constraint_name_taken": ("modules", "create index modules_cms_id_unique on modules (code)"),
+    "row_security": (
+        "structures",
+        "alter table structures enable row level security, force row level security;"
+        "create policy few on structures using (id < 30)",
+    ),
+    "published": ("structure_semesters", "create publication everything_there for table structure_semesters"),
+    "constraint_name_taken 2": ("schools", "alter table schools add constraint schools_cms_id_unique check (id > 0)"),
+}
+
+
+def test_what_the_catalogue_says_is_refused(registry: Registry) -> None:
+    for _, statement in STRUCTURE.values():
+        registry.execute(statement, user=SUPERUSER)
+    diagnosis = assert_refused(registry)
+    found = {(finding.code, finding.table) for finding in diagnosis.findings if finding.blocks == "both"}
+    wanted = {(code.split()[0], table) for code, (table, _) in STRUCTURE.items()}
+    assert found == wanted | {("id_not_unique", "student_education")}
+
+
+def test_an_invalid_index_would_become_valid(registry: Registry) -> None:
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        registry.execute("create unique index concurrently leftover on semester_modules (module_id)")
+    diagnosis = assert_refused(registry)
+    assert [(f.code, f.table, f.blocks) for f in diagnosis.against("window")] == [("invalid_index", "semester_modules", "window")]
+    assert diagnosis.against("online") == []
+
+
+def test_names_too_long_or_for_two(registry: Registry) -> None:
+    pattern = "cms_id_of_the_table" * 4
+
+    class Project(SampleProject):
+        def core_tables(self) -> list[CoreTable]:
+            return [CoreTable(name, "public", name, "id", pattern) for name in CORE_TABLES]
+
+    blocking = examine(connection_of(registry), Project()).against("window")
+    assert {finding.code for finding in blocking} == {"constraint_name_long", "constraint_name_shared"}
+    run = registry.dbt("run-operation", "add_cms_id", variables={"cms_id_constraint": pattern})
+    assert run.code == 1
+    assert all(f"{finding.detail} ({finding.remedy})" in run.output for finding in blocking)
+
+
+OTHER_COLUMNS = {
+    "schools": "add column cms_id text",
+    "modules": "add column cms_id bigint unique",
+    "programs": "add column cms_id integer",
+}
+
+
+def test_a_cms_id_that_is_there_is_refused(registry: Registry) -> None:
+    for table, change in OTHER_COLUMNS.items():
+        registry.execute(f"alter table {table} {change}")
+    diagnosis = assert_refused(registry)
+    assert {(f.code, f.table) for f in diagnosis.against("online")} == {("cms_id_exists", table) for table in OTHER_COLUMNS}
+
+
+# ---- values
+
+
+def test_what_the_rows_say_is_refused(registry: Registry) -> None:
+    registry.execute("alter table next_of_kins alter id type bigint")
+    registry.execute("update next_of_kins set id = 2147483648 where id = (select max(id) from next_of_kins)")
+    registry.execute("select setval('student_education_id_seq', 1)")
+    registry.execute("alter table schools add column cms_id integer unique")
+    registry.execute("update schools set cms_id = 1000 - id")
+    diagnosis = assert_refused(registry)
+    found = {(f.code, f.table) for f in diagnosis.findings if f.blocks == "both"}
+    assert found == {
+        ("id_too_large", "next_of_kins"),
+        ("sequence_behind", "next_of_kins"),
+        ("sequence_behind", "student_education"),
+        ("cms_id_values", "schools"),
+    }
+    assert "id_wider" in codes(diagnosis)
+    wider = diagnose(registry, cms_id_type="bigint", allow_sequences_behind=True)
+    assert {f.code for f in wider.against("window")} == {"cms_id_exists"}
+
+
+def test_the_lowest_id_is_the_mark_of_online_mode(registry: Registry) -> None:
+    registry.execute("update next_of_kins set id = -2147483648 where id = (select min(id) from next_of_kins)")
+    diagnosis = assert_refused(registry, "online")
+    assert [(f.code, f.table) for f in diagnosis.against("online")] == [("id_is_mark", "next_of_kins")]
+    assert diagnosis.against("window") == []
+
+
+# ---- triggers and rules
+
+TOUCH = """
+create function touch() returns trigger language plpgsql as $$ begin new.created_at := now(); return new; end $$;
+create trigger touched before update on schools for each row execute function touch();
+create trigger of_a_column before update of name on modules for each row execute function touch();
+create trigger switched_off before update on programs for each row execute function touch();
+alter table programs disable trigger switched_off;
+create rule quietly as on update to structures do also nothing;
+"""
+
+
+def test_what_would_fire_blocks_online_mode_only(registry: Registry) -> None:
+    registry.execute(TOUCH)
+    diagnosis = assert_refused(registry, "online")
+    assert {(f.code, f.table) for f in diagnosis.against("online")} == {("update_trigger", "schools"), ("update_rule", "structures")}
+    assert diagnosis.against("window") == []
+    allowed = diagnose(registry, allow_update_triggers=True)
+    assert [(f.code, f.blocks) for f in allowed.findings if f.table == "schools"] == [("update_trigger", "none")]
+
+
+# ---- the server and other sessions
+
+
+def test_an_older_snapshot_blocks_window_mode(registry: Registry) -> None:
+    """A transaction that began to read before would see the rewritten tables empty, without an error."""
+    with registry.connect(autocommit=False, application_name="long report") as reader:
+        reader.execute("set transaction isolation level repeatable read")
+        reader.execute("select count(*) from terms")
+        time.sleep(1.1)
+        diagnosis = assert_refused(registry)
+        (finding,) = diagnosis.against("window")
+        assert finding.code == "old_snapshot"
+        assert f"session {reader.info.backend_pid} of {OWNER} (long report" in finding.detail
+        assert diagnosis.against("online") == []
+    assert codes(diagnose(registry)) == set()
+
+
+def test_an_older_snapshot_that_comes_later_meets_the_gate(baselined_registry: Registry) -> None:
+    from support.plan import script_of, steps_of
+
+    registry = baselined_registry
+    dry_run = ("--quiet", "run-operation", "add_cms_id", "--args", "{dry_run: true}")
+    plan = steps_of(script_of(registry.dbt_ok(*dry_run, variables={"require_backup": False}).output))
+    with registry.connect(autocommit=False) as reader, registry.connect() as migration:
+        reader.execute("set transaction isolation level repeatable read")
+        reader.execute("select count(*) from terms")
+        time.sleep(1.1)
+        with pytest.raises(psycopg.errors.RaiseException, match="would be empty to the snapshot of session"):
+            for step in plan:
+                migration.execute(step.sql.encode())
+
+
+@contextmanager
+def undone(registry: Registry, change: str, back: str) -> Iterator[None]:
+    """A change of what all databases of the server share, for the block."""
+    registry.execute(change, user=SUPERUSER)
+    try:
+        yield
+    finally:
+        registry.execute(back, user=SUPERUSER)
+
+
+def test_a_role_or_database_that_may_not_is_refused(registry: Registry) -> None:
+    registry.execute("revoke temporary on database registry from public", user=SUPERUSER)
+    with undone(
+        registry,
+        f"alter role {OWNER} set default_transaction_read_only = on",
+        f"alter role {OWNER} reset default_transaction_read_only",
+    ):
+        registry.execute("alter database registry owner to postgres", user=SUPERUSER)
+        diagnosis = assert_refused(registry)
+    wanted = {"read_only", "no_temporary_tables", "audit_schema", "no_create_in_schema"}
+    assert {f.code for f in diagnosis.against("window")} == wanted
+
+
+def test_autocommit_is_refused(registry: Registry) -> None:
+    from dataclasses import replace
+
+    file = registry.profiles_dir / "profiles.yml"
+    usual = file.read_text()
+    diagnosis = examine(replace(connection_of(registry), autocommit=True), SampleProject())
+    (finding,) = diagnosis.against("window")
+    assert finding.code == "autocommit"
+    file.write_text(usual + "      autocommit: true\n")
+    try:
+        # other vars: dbt keeps what it has parsed for them, and the others' stays as it is
+        run = registry.dbt("run-operation", "add_cms_id", variables={"lock_attempts": 1})
+    finally:
+        file.write_text(usual)
+    assert run.code == 1
+    assert f"{finding.detail} ({finding.remedy})" in run.output
+
+
+def test_too_little_disk_is_refused_where_it_is_known(registry: Registry) -> None:
+    diagnosis = assert_refused(registry, server_disk_free="100 kB")
+    assert [(f.code, f.blocks) for f in diagnosis.findings] == [("disk", "both")]
+    assert codes(diagnose(registry, server_disk_free="100 GB")) == set()
+    # whoever may know where the server's files are, and is on its machine, needs not say it
+    known = diagnose(registry, SUPERUSER)
+    assert "disk_unknown" not in {f.code for f in known.findings}
+    assert "free on the server's disk" in known.found["disk"]
+
+
+def test_the_same_schema_for_ours_and_theirs_is_refused(registry: Registry) -> None:
+    from dataclasses import replace
+
+    diagnosis = examine(replace(connection_of(registry), audit_schema="public"), SampleProject())
+    assert [f.code for f in diagnosis.against("online")] == ["audit_schema_is_registry"]
+
+
+def test_what_is_worth_knowing_blocks_nothing(registry: Registry) -> None:
+    registry.execute(
+        "create function nothing() returns event_trigger language plpgsql as $$ begin end $$;"
+        "create event trigger watcher on ddl_command_end execute function nothing()",
+        user=SUPERUSER,
+    )
+    with (
+        undone(registry, f"alter role {OWNER} nocreatedb connection limit 4", f"alter role {OWNER} createdb connection limit -1"),
+        registry.connect(autocommit=False) as other,
+    ):
+        other.execute("select 1")
+        diagnosis = diagnose(registry, lock_timeout="5s")
+    assert codes(diagnosis) == {"event_trigger", "no_createdb", "connections", "lock_timeout"}
+    assert diagnosis.refusal("window") == diagnosis.refusal("online") == ""
+
+
+def test_without_the_servers_client_programs_there_is_no_run(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    from driver.backup import pg_tools
+
+    monkeypatch.setattr(pg_tools, "_folders", lambda _major: iter(()))
+    diagnosis = diagnose(registry)
+    assert [f.code for f in diagnosis.against("window")] == ["no_tools"]
+    assert "no pg_dump of that version" in diagnosis.refusal("window")
+
+
+def test_a_locked_table_does_not_keep_the_doctor(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    from driver import doctor
+
+    monkeypatch.setattr(doctor, "LONGEST_WAIT", "100ms")
+    with registry.connect(autocommit=False) as other:
+        other.execute("lock table schools")
+        diagnosis = examine(connection_of(registry), SampleProject())
+    assert {(f.code, f.table) for f in diagnosis.findings} >= {("locked", "schools")}
+
+
+def test_a_half_done_online_migration_is_told(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    registry.execute(f"update {AUDIT_SCHEMA}.migrations set mode = 'online', state = 'indexed' where table_name = 'schools'")
+    diagnosis = diagnose(registry)
+    assert [(f.code, f.blocks) for f in diagnosis.findings if f.code == "half_way"] == [("half_way", "window")]
+
+
+# ---- as a user sees it
+
+
+def test_the_table_tells_what_and_what_to_do(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_in_terminal, "DbtProject", SampleProject)
+    console = Console(width=80, record=True, force_terminal=False)
+    assert doctor_in_terminal.doctor_in_terminal(connection_of(registry), console=console) == 0
+    text = console.export_text()
+    assert "READY: nothing stands in the way of window mode" in text
+    assert "Estimate for" in text and "online mode" in text
+    registry.execute(TOUCH)
+    assert doctor_in_terminal.doctor_in_terminal(connection_of(registry), "online", console) == 1
+    text = console.export_text()
+    assert "BLOCKED: 2 findings stand in the way of online mode" in text
+    assert "Nothing stands in the way of window mode" in text
+    assert "which would fire for every row" in " ".join(text.split())
+
+
+def test_a_run_stops_at_the_doctor(registry: Registry) -> None:
+    run = Run.__new__(Run)
+    run.connection = connection_of(registry)
+    run.options = Options()
+    run._project = SampleProject()
+
+    class Result:
+        mode = "window"
+
+    run.result = Result()  # type: ignore[assignment]
+    assert "nothing stands in the way" in run._doctor(None)  # type: ignore[arg-type]
+    registry.execute("alter table schools add column cms_id text")
+    with pytest.raises(Problem, match="schools has a column cms_id"):
+        run._doctor(None)  # type: ignore[arg-type]

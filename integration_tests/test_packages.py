@@ -1,0 +1,226 @@
+"""Where the dbt packages come from, with a hub, without one, and with one that fails."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from driver import bootstrap, packages
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAME = "dbt_expectations"
+OFFLINE = packages.OFFLINE
+UNREACHABLE = "http://127.0.0.1:9/"
+
+
+class Project:
+    """A project of its own, whose packages are installed in this process."""
+
+    def __init__(self, root: Path) -> None:
+        """Copy what an installation reads."""
+        self.root = root
+        self.told: list[str] = []
+        shutil.copytree(OFFLINE, root / "offline_packages")
+        (root / "packages.yml").write_text("packages:\n  - package: metaplane/dbt_expectations\n    version: 0.10.9\n")
+        lock = {"packages": [{"name": NAME, "package": f"metaplane/{NAME}", "version": "0.10.9"}], "sha1_hash": ""}
+        (root / "package-lock.yml").write_text(yaml.safe_dump(lock))
+
+    def install(self, folder: Path | None = None, *, refresh: bool = False) -> str:
+        """Install, and remember what was told."""
+        self.told.clear()
+        return packages.install(folder, refresh=refresh, tell=self.told.append)
+
+    @property
+    def installed(self) -> set[str]:
+        """The projects in dbt_packages/."""
+        return set(packages.projects_in(packages.INSTALLED))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project without packages, on a machine without a hub."""
+    root = tmp_path / "project"
+    for module in (packages, bootstrap):
+        monkeypatch.setattr(module, "ROOT", root)
+        monkeypatch.setattr(module, "CACHE", root / ".cache")
+    monkeypatch.setattr(packages, "INSTALLED", root / "dbt_packages")
+    monkeypatch.setattr(packages, "OFFLINE", root / "offline_packages")
+    monkeypatch.setattr(packages, "SPECIFIED", root / "packages.yml")
+    monkeypatch.setattr(packages, "LOCKED", root / "package-lock.yml")
+    monkeypatch.setenv("DBT_PACKAGE_HUB_URL", UNREACHABLE)
+    return Project(root)
+
+
+def package(folder: Path, name: str, requires: str = "") -> Path:
+    """Write a dbt package as a checkout has it."""
+    folder.mkdir(parents=True)
+    (folder / "dbt_project.yml").write_text(f"name: {name}\nversion: 1.0.0\nconfig-version: 2\n")
+    (folder / ".git").mkdir()
+    if requires:
+        (folder / "packages.yml").write_text(f"packages:\n  - package: {requires}\n    version: 1.0.0\n")
+    return folder
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package hub with one package, and the folder that it serves."""
+    site = tmp_path / "site"
+    handler = partial(QuietHandler, directory=str(site))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    url = f"http://127.0.0.1:{server.server_port}/"
+    download = {"tarball": url + "package.tar.gz", "format": "tgz", "sha1": ""}
+    version = {
+        "id": f"metaplane/{NAME}/0.10.9",
+        "name": NAME,
+        "version": "0.10.9",
+        "packages": [],
+        "downloads": download,
+    }
+    version |= {"require_dbt_version": [">=1.7.0", "<2.0.0"], "works_with": [], "_source": {}}
+    answer = {"name": NAME, "namespace": "metaplane", "latest": "0.10.9", "versions": {"0.10.9": version}}
+    answers = {f"metaplane/{NAME}.json": answer, f"metaplane/{NAME}/0.10.9.json": version}
+    for path, content in (answers | {"index.json": [f"metaplane/{NAME}"]}).items():
+        file = site / "api" / "v1" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content))
+    with tarfile.open(site / "package.tar.gz", "w:gz") as archive:
+        for name in ("dbt_project.yml", "README.md"):
+            text = f"name: {NAME}\nversion: 0.10.9\nconfig-version: 2\n".encode()
+            member = tarfile.TarInfo(f"dbt-expectations-0.10.9/{name}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text))
+    monkeypatch.setenv("DBT_PACKAGE_HUB_URL", url)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield site
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Log nothing."""
+
+
+def test_without_a_hub(project: Project) -> None:
+    assert project.install() == packages.OFFLINE_SOURCE
+    assert len(project.told) == 1
+    assert "cannot be reached" in project.told[0]
+    assert project.installed == {NAME}
+    assert project.install() == packages.OFFLINE_SOURCE
+    assert project.told == []
+
+
+def test_what_is_out_of_date_is_installed_anew(project: Project) -> None:
+    project.install()
+    (project.root / "offline_packages" / NAME / "macros" / "new.sql").write_text("")
+    project.install()
+    assert (packages.INSTALLED / NAME / "macros" / "new.sql").exists()
+    assert len(project.told) == 1
+
+    (packages.INSTALLED / NAME / "dbt_project.yml").unlink()
+    project.install()
+    assert project.installed == {NAME}
+
+    (packages.INSTALLED / packages.RECORD).write_text("{")
+    project.install()
+    assert len(project.told) == 1
+
+
+def test_leftovers_of_an_interruption_do_no_harm(project: Project) -> None:
+    package(bootstrap.CACHE / "packages-new" / "half", "half")
+    package(bootstrap.CACHE / "packages-old" / "half", "half")
+    project.install()
+    assert project.installed == {NAME}
+    assert not (bootstrap.CACHE / "packages-old").exists()
+
+
+def test_packages_that_somebody_installed_with_dbt_are_kept(project: Project) -> None:
+    package(packages.INSTALLED / NAME, NAME)
+    assert project.install() == packages.OWN
+    shutil.rmtree(packages.INSTALLED / NAME)
+    assert project.install() == packages.OFFLINE_SOURCE
+
+
+def test_missing_offline_package(project: Project) -> None:
+    shutil.rmtree(project.root / "offline_packages" / NAME)
+    with pytest.raises(Problem, match=f"The dbt package {NAME} is missing .*: restore that folder"):
+        project.install()
+
+
+def test_from_a_folder(project: Project, tmp_path: Path) -> None:
+    checkouts = tmp_path / "checkouts"
+    package(checkouts / "one", NAME, requires="godatadriven/dbt_date")
+    with pytest.raises(Problem, match="The dbt package dbt_date is missing"):
+        project.install(checkouts)
+    assert not packages.INSTALLED.exists()
+
+    package(checkouts / "two", "dbt_date")
+    package(checkouts / "unrelated", "something_else")
+    assert project.install(checkouts) == str(checkouts)
+    assert project.installed == {NAME, "dbt_date"}
+    assert not (packages.INSTALLED / NAME / ".git").exists()
+
+    # They stay, also where the hub would be tried again.
+    assert project.install(refresh=True) == str(checkouts)
+    assert project.told == []
+
+    with pytest.raises(Problem, match="There is no such folder"):
+        project.install(tmp_path / "nowhere")
+    (checkouts / "two" / "dbt_project.yml").write_text("[")
+    with pytest.raises(Problem, match="cannot be read"):
+        project.install(checkouts)
+
+
+def test_from_the_hub(project: Project, hub: Path) -> None:
+    assert hub.is_dir()
+    assert project.install() == packages.HUB
+    assert project.told == ["dbt packages: installed from the package hub."]
+    assert project.installed == {NAME}
+    assert (packages.INSTALLED / NAME / "dbt_project.yml").read_text().startswith(f"name: {NAME}\nversion: 0.10.9")
+    assert project.install(refresh=True) == packages.HUB
+    assert project.told == []
+
+
+def test_hub_is_tried_again_when_asked(project: Project, hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hub.is_dir()
+    with monkeypatch.context() as without_hub:
+        without_hub.setenv("DBT_PACKAGE_HUB_URL", UNREACHABLE)
+        project.install()
+        assert project.install(refresh=True) == packages.OFFLINE_SOURCE
+        assert len(project.told) == 1
+    assert project.install() == packages.OFFLINE_SOURCE
+    assert project.install(refresh=True) == packages.HUB
+
+
+@pytest.mark.slow
+def test_hub_whose_downloads_fail(project: Project, hub: Path) -> None:
+    (hub / "package.tar.gz").write_bytes(b"no archive")
+    assert project.install() == packages.OFFLINE_SOURCE
+    assert "could not be downloaded" in project.told[0]
+    assert project.installed == {NAME}
+
+
+def test_lock_file_is_of_the_packages_that_are_asked_for() -> None:
+    from dbt.config.project import package_config_from_data
+    from dbt.task.deps import _create_sha1_hash
+
+    specified = yaml.safe_load((bootstrap.ROOT / "packages.yml").read_text())
+    locked = yaml.safe_load((bootstrap.ROOT / "package-lock.yml").read_text())
+    assert locked["sha1_hash"] == _create_sha1_hash(package_config_from_data(specified, specified).packages)

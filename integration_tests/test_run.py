@@ -1,0 +1,198 @@
+"""One command does the whole procedure, stops at the first doubt, and says truly what the database holds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from driver.backup import store
+from support.backups import SCRIPTS, cmsid, databases
+from support.runs import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.registry import Registry
+
+STAGES = ["prepare", "doctor", "backup", "baseline", "migrate", "origins", "validate"]
+
+
+@pytest.fixture
+def runner(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
+    """Runs on a fresh registry; the backups they take in the project's folder are removed again."""
+    folder = store.DEFAULT_FOLDER
+    before = set(folder.glob("*/*"))
+    yield Runner(registry, tmp_path / "reports", monkeypatch)
+    for path in set(folder.glob("*/*")) - before:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name in databases(registry.server, "registry"):
+        registry.server.drop_database(name)
+
+
+def corrupt(registry: Registry) -> None:
+    """What a careless hand may do between migration and validation."""
+    registry.execute("update schools set cms_id = null where id = (select min(id) from schools)")
+    registry.execute("update next_of_kins set name = 'Somebody Else' where id = (select min(id) from next_of_kins)")
+
+
+def test_a_run_does_all_of_it_and_a_second_one_only_validates(runner: Runner) -> None:
+    first = runner.go()
+    assert first.code == 0, first.text
+    assert first.result
+    assert first.result.verdict == "passed"
+    assert first.result.lines_passed == 13
+    assert [(stage.key, stage.status) for stage in first.result.stages] == [(key, "done") for key in STAGES]
+    rows = sum(table.rows_before or 0 for table in first.result.tables)
+    assert f"{rows:,} of {rows:,} rows equal, 0 NULL, 0 different" in first.text
+    assert first.result.backup
+    assert first.result.backup.verified_at
+    assert max(map(len, first.text.splitlines()[:-1])) <= 80
+
+    second = runner.go()
+    assert second.code == 0, second.text
+    assert [second.stage(key) for key in STAGES] == ["done", *["skipped"] * 5, "done"]
+    assert second.result
+    assert second.result.validation == "cutover"
+
+    runner.registry.execute("insert into schools (code, name) values ('NEW', 'New')")
+    later = runner.go()
+    assert later.code == 0, later.text
+    assert later.result
+    assert later.result.validation == "ongoing"
+    assert "not applicable" in {line.status for line in later.result.checklist}
+
+
+@pytest.mark.one_major
+def test_a_corruption_is_named_in_every_format_and_the_restore_command_works_as_printed(runner: Runner) -> None:
+    registry = runner.registry
+    school, kin = registry.value("select min(id) from schools"), registry.value("select min(id) from next_of_kins")
+    name = registry.value("select name from next_of_kins where id = %s", [kin])
+    outcome = runner.go("origins", lambda: corrupt(registry))
+
+    assert outcome.code == 1
+    assert outcome.stage("validate") == "failed"
+    assert outcome.result
+    command = outcome.result.next_command
+    assert command.startswith("scripts/cmsid restore ")
+    for text in (outcome.text, outcome.file("json"), outcome.file("html"), outcome.file("junit")):
+        for part in ("All records have cms_id = id", "cms_id_equals_id", "core_rows_unchanged", "schools", command):
+            assert part in text
+        assert "Somebody Else" not in text
+        assert name not in text
+    rows = {(row.table, row.key, row.column) for test in outcome.result.failing_tests for row in test.rows}
+    assert rows == {("schools", str(school), "cms_id"), ("next_of_kins", str(kin), "name")}
+
+    restored = cmsid(
+        *command.split()[1:],
+        environment={**registry.environment, "DBT_PROFILES_DIR": str(registry.profiles_dir)},
+        input="y\n",
+    )
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert registry.value("select name from next_of_kins where id = %s", [kin]) == name
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        registry.value("select cms_id from schools")
+
+
+@pytest.mark.one_major
+def test_values_are_shown_if_asked_for(runner: Runner) -> None:
+    outcome = runner.go("origins", lambda: corrupt(runner.registry), with_values=True)
+    assert "Somebody Else" in outcome.text
+    assert "Somebody Else" in outcome.file("html")
+
+
+@pytest.mark.one_major
+def test_the_backup_is_restored_if_asked_for(runner: Runner) -> None:
+    outcome = runner.go("origins", lambda: corrupt(runner.registry), on_failure="restore")
+    assert outcome.code == 1
+    assert outcome.stage("restore") == "done"
+    assert "The backup was restored" in outcome.text
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        runner.registry.value("select cms_id from schools")
+
+
+@pytest.mark.one_major
+def test_a_write_behind_the_backup_stops_the_migration_and_nothing_is_changed(runner: Runner) -> None:
+    registry = runner.registry
+    outcome = runner.go("baseline", lambda: registry.execute("update schools set name = name || '!'"))
+    assert outcome.code == 1
+    assert outcome.stage("migrate") == "failed"
+    assert outcome.stage("validate") == "not reached"
+    assert "Nothing was changed in the registry" in outcome.text
+    assert "schools" in outcome.text
+    assert "Traceback" not in outcome.text
+    assert registry.rows("select 1 from information_schema.columns where column_name = 'cms_id'") == []
+
+
+@pytest.mark.one_major
+def test_a_report_that_cannot_be_written_does_not_change_the_verdict(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    outcome = runner.go(reports=tmp_path / "a file")
+    assert outcome.code == 0
+    assert "PASSED: 13 of 13" in outcome.text
+    assert "The report could not be written" in outcome.text
+
+
+@pytest.mark.one_major
+def test_a_server_that_goes_away_is_told_and_nothing_is_claimed(runner: Runner) -> None:
+    def vanish() -> None:
+        runner.monkeypatch.setattr("driver.run.read_state", _gone)
+
+    outcome = runner.go("baseline", vanish)
+    assert outcome.code == 1
+    assert "could not be asked" in outcome.text
+    assert "scripts/cmsid status" in outcome.text
+
+
+def _gone(*_: Any) -> None:
+    raise psycopg.OperationalError("the server closed the connection unexpectedly")
+
+
+@pytest.mark.one_major
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["doctor", "backup", "baseline", "migrate", "validate"])
+def test_an_interrupted_run_ends_clean_says_so_and_goes_on(runner: Runner, stage: str) -> None:
+    registry = runner.registry
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
+    environment |= {**registry.environment, "DBT_PROFILES_DIR": str(registry.profiles_dir), "CMSID_NO_VENV": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-u", str(SCRIPTS / "cmsid"), "run"],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    before = STAGES[STAGES.index(stage) - 1]
+    lines = []
+    assert process.stdout
+    for line in process.stdout:
+        lines.append(line)
+        if line.split()[1:2] == [before]:
+            time.sleep(0.4)
+            process.send_signal(signal.SIGINT)
+            break
+    rest, _ = process.communicate(timeout=60)
+    text = "".join(lines) + rest
+    assert process.returncode == 130, text
+    assert "INTERRUPTED" in text
+    assert "Traceback" not in text
+    migrated = bool(registry.rows("select 1 from information_schema.columns where column_name = 'cms_id'"))
+    assert ("The migration is done" in text) == migrated
+    assert ("Nothing was changed in the registry" in text) == (not migrated)
+    deadline = time.monotonic() + 10
+    while left := registry.rows(
+        "select query from pg_stat_activity where datname = 'registry' and pid <> pg_backend_pid()"
+    ):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.2)
+
+    again = runner.go()
+    assert again.code == 0, again.text

@@ -1,0 +1,218 @@
+"""Undo: what it takes away, what it keeps, what it refuses; and that cms_id can be added again afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from driver.dbt_project import DbtProject
+from support.local_rows import CORE_TABLES, insert_local_row
+from support.picture import Picture, differences, picture
+from support.plan import script_of, steps_of
+from support.registry import AUDIT_SCHEMA
+
+if TYPE_CHECKING:
+    from support.dbt_runner import DbtRun
+    from support.registry import Registry
+
+SUPERUSER = "postgres"
+NO_BACKUP = {"require_backup": False}
+COLUMNS = "select count(*) from information_schema.columns where table_schema = 'public' and column_name = 'cms_id'"
+
+
+def picture_of(registry: Registry) -> Picture:
+    """Everything but what is ours."""
+    with registry.connect(SUPERUSER) as connection:
+        return picture(connection, (AUDIT_SCHEMA,))
+
+
+def drop(registry: Registry, **arguments: bool) -> DbtRun:
+    """Run drop_cms_id, whatever comes of it."""
+    words = ", ".join(f"{name}: {str(value).lower()}" for name, value in arguments.items())
+    return registry.dbt("run-operation", "drop_cms_id", "--args", f"{{{words}}}", variables=NO_BACKUP)
+
+
+def columns_of(registry: Registry, table: str) -> list[str]:
+    """A core table's columns."""
+    query = (
+        "select attname::text from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
+        " order by attnum"
+    )
+    return [name for (name,) in registry.rows(query, [table])]
+
+
+def insert_into_each(registry: Registry, tables: tuple[str, ...] = CORE_TABLES) -> None:
+    """A local row in each table, at the end of those there are."""
+    for table in tables:
+        registry.execute(insert_local_row(table, columns_of(registry, table)))
+
+
+def test_an_undo_leaves_the_database_as_it_was_before(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    before = picture_of(registry)
+    registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
+    registry.dbt_ok("run", variables=NO_BACKUP)
+    assert registry.value(f"select count(*) from {AUDIT_SCHEMA}.origin_summary") == len(CORE_TABLES)
+    run = drop(registry)
+    assert run.success, run.output
+    assert differences(before, picture_of(registry)) == {}
+    assert registry.value(COLUMNS) == 0
+    assert registry.rows(f"select distinct state, undone_at is not null from {AUDIT_SCHEMA}.migrations") == [
+        ("undone", True)
+    ]
+    assert registry.value(f"select detail from {AUDIT_SCHEMA}.events where event = 'undone'").startswith("12 tables")
+    again = drop(registry)
+    assert again.success
+    assert "nothing to do" in again.output
+
+
+@pytest.mark.one_major
+def test_add_undo_and_add_again_with_rows_written_in_between(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    total = {table: registry.value(f"select count(*) from {table}") for table in CORE_TABLES}
+    insert_into_each(registry)
+    refused = drop(registry)
+    assert not refused.success
+    assert "schools: rows created locally (cms_id NULL): 1, id" in refused.output
+    assert "force: true" in refused.output
+    assert registry.value(COLUMNS) == len(CORE_TABLES)
+
+    assert drop(registry, force=True).success
+    for table in CORE_TABLES:
+        assert registry.value(f"select count(*) from {table}") == total[table] + 1, table
+    run = registry.dbt("test", "--select", "path:tests", variables=NO_BACKUP)
+    assert {"cms_id_columns_exist", "cms_id_constraints_exist", "cms_id_equals_id"} <= run.failed_names
+    assert not [result for result in run.results if result.status == "error"]
+
+    # without a new baseline nothing is added: rows were written since
+    stale = registry.dbt("run-operation", "add_cms_id", variables=NO_BACKUP)
+    assert not stale.success
+    assert registry.value(COLUMNS) == 0
+
+    registry.execute("delete from schools where code = 'local school'")
+    registry.execute("delete from module_prerequisites where id = (select max(id) from module_prerequisites)")
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
+    registry.dbt_ok("test", variables=NO_BACKUP)
+    for table in CORE_TABLES:
+        assert registry.value(f"select count(*) from {table} where cms_id is distinct from id") == 0, table
+    assert registry.value(f"select count(distinct migration_id) from {AUDIT_SCHEMA}.migrations") == 2
+
+    # rows of the second migration's time are local in turn, and a second undo knows it
+    insert_into_each(registry, ("schools",))
+    assert "schools: rows created locally (cms_id NULL): 1" in drop(registry).output
+    registry.execute("delete from schools where cms_id is null")
+    assert drop(registry).success
+
+
+@pytest.mark.one_major
+def test_a_cms_id_of_its_own_is_not_forgotten(migrated_registry: Registry) -> None:
+    migrated_registry.execute("insert into modules (code, name, cms_id) values ('NEW', 'imported', 99999)")
+    run = drop(migrated_registry)
+    assert not run.success
+    assert "modules: rows with a CMS id of their own: 1, id" in run.output
+    assert migrated_registry.value("select count(*) from modules where cms_id = 99999") == 1
+
+
+@pytest.mark.one_major
+def test_what_others_built_on_the_column_is_named_and_kept(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    registry.dbt_ok("run", variables=NO_BACKUP)
+    registry.execute(
+        f"""
+        create view imported as select id from schools where cms_id is not null;
+        create view on_ours as select * from {AUDIT_SCHEMA}.schools_origin;
+        create view {AUDIT_SCHEMA}.theirs as select cms_id from modules;
+        create index programs_by_cms on programs (cms_id, code);
+        alter table structures add constraint positive check (cms_id > 0);
+        create table copies (cms_id integer references modules (cms_id));
+        alter table programs add column twice integer generated always as (cms_id * 2) stored;
+        """
+    )
+    before = picture_of(registry)
+    run = drop(registry, force=True)
+    assert not run.success
+    for name in (
+        "view public.imported (schools)",
+        "view public.on_ours (schools)",
+        f"view {AUDIT_SCHEMA}.theirs (modules)",
+        "index programs_by_cms (programs)",
+        "constraint positive on table structures (structures)",
+        "constraint copies_cms_id_fkey on table copies (modules)",
+        "column twice of table programs",
+    ):
+        assert name in run.output, run.output
+    assert "origin_summary" not in run.output
+    assert differences(before, picture_of(registry)) == {}
+
+
+@pytest.mark.one_major
+def test_a_comment_and_a_grant_on_the_column_go_with_it(migrated_registry: Registry) -> None:
+    migrated_registry.execute(
+        "comment on column schools.cms_id is 'the id in the CMS'; grant select (cms_id) on schools to public;"
+        " comment on constraint schools_cms_id_unique on schools is 'x'; alter table modules alter cms_id set default 7"
+    )
+    run = drop(migrated_registry)
+    assert run.success, run.output
+
+
+@pytest.mark.one_major
+def test_a_dry_run_prints_what_any_client_can_run(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    before = picture_of(registry)
+    printed = registry.dbt_ok(
+        "--quiet", "run-operation", "drop_cms_id", "--args", "{dry_run: true}", variables=NO_BACKUP
+    ).output
+    assert differences(before, picture_of(registry)) == {}
+    steps = steps_of(script_of(printed))
+    assert [steps[0].sql, steps[-1].sql] == ["begin", "commit"]
+    with registry.connect() as connection:
+        connection.execute(script_of(printed).encode())
+    assert registry.value(COLUMNS) == 0
+    assert registry.rows(f"select distinct state from {AUDIT_SCHEMA}.migrations") == [("undone",)]
+
+
+@pytest.mark.one_major
+def test_the_gate_holds_against_what_an_undo_sets_off(migrated_registry: Registry) -> None:
+    """A trigger of the application answers the undo; nothing of it stays, and neither is the column gone."""
+    registry = migrated_registry
+    registry.execute(
+        """
+        create function answer() returns event_trigger language plpgsql as $$
+        begin
+            update public.schools set name = name || '!' where id = (select min(id) from public.schools);
+        end $$;
+        create event trigger answer on sql_drop when tag in ('ALTER TABLE') execute function answer();
+        """,
+        user=SUPERUSER,
+    )
+    before = picture_of(registry)
+    run = drop(registry)
+    assert not run.success
+    assert differences(before, picture_of(registry)) == {}
+
+
+@pytest.mark.one_major
+def test_the_command_undoes(migrated_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    from driver.commands.undo import undo
+
+    registry = migrated_registry
+    for name, value in {**registry.environment, "DBT_PROFILES_DIR": str(registry.profiles_dir)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(DbtProject, "variables", NO_BACKUP, raising=False)
+    runner = CliRunner()
+    declined = runner.invoke(undo, [], input="n\n")
+    assert declined.exit_code == 1
+    assert registry.value(COLUMNS) == len(CORE_TABLES)
+    registry.execute("insert into modules (code, name) values ('L', 'local')")
+    refused = runner.invoke(undo, ["--yes"])
+    assert refused.exit_code == 1
+    assert "scripts/cmsid undo --force" in refused.output
+    assert "Traceback" not in refused.output
+    done = runner.invoke(undo, ["--yes", "--force"])
+    assert done.exit_code == 0, done.output
+    assert "Undone" in done.output
+    assert registry.value(COLUMNS) == 0
+    assert "nothing to do" in runner.invoke(undo, ["--yes"]).output

@@ -1,0 +1,64 @@
+"""Our YAML keeps to the schemas that dbt ships: on PostgreSQL, dbt itself lets a misspelt key pass without a word."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dbt.jsonschemas
+import jsonschema
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+SCHEMAS = Path(next(iter(dbt.jsonschemas.__path__)))
+FOLDERS = ("models", "macros", "snapshots", "tests")
+PROPERTIES = sorted(path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.yml"))
+
+
+def validator(kind: str) -> jsonschema.Draft7Validator:
+    """The newest schema of a kind of file."""
+
+    def age(path: Path) -> tuple[float, ...]:
+        return (float("inf"),) if path.stem == "latest" else tuple(map(float, path.stem.split(".")))
+
+    newest = max((SCHEMAS / kind).glob("*.json"), key=age)
+    return jsonschema.Draft7Validator(json.loads(newest.read_text()))
+
+
+def faults(kind: str, content: Any) -> Iterator[str]:
+    """Every fault, with the innermost reason that the validator knows."""
+    for error in validator(kind).iter_errors(_without_templates(content)):
+        deepest = error
+        while deepest.context:
+            deepest = max(deepest.context, key=lambda inner: len(inner.absolute_path))
+        yield f"{'.'.join(map(str, deepest.absolute_path))}: {deepest.message}"
+
+
+def _without_templates(value: Any) -> Any:
+    """The content without `enabled` where it is a template: the schemas ask for the boolean it renders to."""
+    if isinstance(value, dict):
+        return {
+            key: _without_templates(inner)
+            for key, inner in value.items()
+            if not (key == "enabled" and isinstance(inner, str) and inner.startswith("{{"))
+        }
+    return [_without_templates(inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("path", PROPERTIES, ids=str)
+def test_properties(path: Path) -> None:
+    assert not list(faults("resources", yaml.safe_load((ROOT / path).read_text())))
+
+
+def test_project() -> None:
+    assert not list(faults("project", yaml.safe_load((ROOT / "dbt_project.yml").read_text())))
+
+
+def test_misspelt_keys_are_found() -> None:
+    assert list(faults("resources", {"version": 2, "models": [{"name": "a", "descripton": "b"}]}))
+    assert list(faults("project", {"name": "a", "profil": "b"}))

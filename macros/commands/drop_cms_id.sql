@@ -1,0 +1,21 @@
+{% macro drop_cms_id(dry_run=false, force=false) %}
+    {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
+    {%- if half_done_tables() -%}
+        {%- do abandon_cms_id(dry_run, force) -%}
+        {%- do return(none) -%}
+    {%- endif -%}
+    {%- set tables = tables_with_cms_id() -%}
+    {%- if not tables -%}
+        {%- do log('drop_cms_id: no core table has cms_id; nothing to do', info=true) -%}
+        {%- do return(none) -%}
+    {%- endif -%}
+    {%- set begin = {'label': 'begin', 'sql': 'begin'} -%}
+    {%- set commit = {'label': 'commit', 'sql': 'commit'} -%}
+    {%- if dry_run -%}
+        {%- do print_plan([begin] + undo_plan(tables, force) + [commit], 'undo') -%}
+    {%- else -%}
+        {%- do refuse_undo(tables, force) -%}
+        {%- do create_audit_tables() -%}
+        {%- do run_plan([begin] + undo_plan(tables, force) + [commit]) -%}
+    {%- endif -%}
+{% endmacro %}

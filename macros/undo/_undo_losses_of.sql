@@ -1,0 +1,16 @@
+{% macro _undo_losses_of(table) %}
+select
+    {{ quote_text(table.name) }}::text as table_name,
+    null::text as key,
+    'cms_id'::text as column_name,
+    'cms_id = id in every row'::text as expected,
+    concat_ws(
+        ', ',
+        'rows created locally (cms_id NULL): ' || nullif(count(*) filter (where cms_id is null), 0),
+        'rows with a CMS id of their own: ' || nullif(count(*) filter (where cms_id is not null), 0),
+        {{ quote_text(table.id_column) }} || format(' %s to %s', min({{ table.id }}), max({{ table.id }}))
+    ) as actual
+from only {{ table.relation }}
+where cms_id is distinct from {{ table.id }}
+having count(*) > 0
+{%- endmacro %}

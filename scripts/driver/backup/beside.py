@@ -1,0 +1,250 @@
+"""The steps of a restore beside the live database: create, fill, compare, change over, list again.
+
+Every step is in the journal once it is done. What fails before the change-over is undone; after a crash the steps that
+are not done are done again, as far as the server says they are not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from driver.backup import archive, compare, database_state, journal, listing, pg_tools, scratch, store, swap, verify
+from driver.backup.outcome import Restored, count_students
+from driver.backup.session import is_superuser, major_of, pinned
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driver.backup.archive import Progress
+    from driver.backup.journal import Journal
+    from driver.backup.store import Backup
+    from driver.profile import Connection
+
+UNTOUCHED = "the live database is as it was"
+
+
+@dataclass
+class Work:
+    """What the steps of a restore share."""
+
+    connection: Connection
+    control: psycopg.Connection[Any]
+    folder: Path
+    backup: Backup
+    jobs: int
+    progress: Progress | None
+    journal: Journal
+    left: list[str] = field(default_factory=list)
+
+    def done(self, step: str, side_oid: int | None = None) -> None:
+        """Write down a step."""
+        self.journal = journal.record(self.folder, self.journal, step, side_oid)
+
+    @property
+    def side(self) -> Connection:
+        """The database that takes the live one's place."""
+        return self.connection.to_database(self.journal.side_name)
+
+
+def carry_on(work: Work) -> Restored:
+    """Do what is left of a restore; whatever fails before the swap is undone."""
+    try:
+        if not is_swapped(work.control, work.journal):
+            _prepare(work)
+            _change_over(work)
+    except BaseException as error:
+        undo(work.control, work.folder, work.journal, error)
+        raise
+    with finishing(work.journal):
+        return _complete(work)
+
+
+def _prepare(work: Work) -> None:
+    """Make the side database all that the live one shall be."""
+    if not (
+        work.journal.has(journal.RESTORED)
+        and work.journal.side_name in swap.databases(work.control, [work.journal.side_name])
+    ):
+        _fill_side(work)
+    manifest = work.backup.manifest
+    found = compare.differences(work.side, manifest, jobs=work.jobs, progress=work.progress)
+    if found:
+        raise Problem(
+            f"The backup {manifest.backup_id} restored to something else: {compare.in_short(found)}",
+            where=str(work.backup.folder),
+            do=f"{UNTOUCHED}; choose another backup",
+        )
+    with pinned(work.side) as session:
+        session.execute("analyze")
+    work.left = database_state.apply(work.control, work.journal.side_name, manifest.state)
+    state = database_state.read(work.control, work.journal.side_name)
+    wanted = {key: value for key, value in manifest.state.items() if key in state}
+    remaining = database_state.differences(state, wanted)
+    if remaining and not work.left:
+        raise Problem(
+            f"The database's settings could not be restored: {compare.in_short(remaining)}",
+            do=f"{UNTOUCHED}; report this",
+        )
+    work.done(journal.COMPARED)
+
+
+def _fill_side(work: Work) -> None:
+    """Create the side database and restore into it, anew if a first attempt was interrupted."""
+    manifest, name = work.backup.manifest, work.journal.side_name
+    scratch.drop(work.control, name)
+    try:
+        work.control.execute(database_state.creation(manifest.state, name, major_of(work.control)))
+    except (
+        psycopg.errors.UndefinedObject,
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.InvalidParameterValue,
+    ) as error:
+        raise Problem(
+            f"The side database cannot be created: {error.diag.message_primary}",
+            do=f"{UNTOUCHED}; correct that, then run this again",
+        ) from error
+    side_oid = swap.databases(work.control, [name])[name].oid
+    work.done(journal.CREATED, side_oid)
+    superuser = is_superuser(work.control)
+    with tempfile.TemporaryDirectory(prefix="cmsid-") as temporary:
+        try:
+            archive.restore(
+                work.side,
+                pg_tools.find(major_of(work.control)),
+                work.backup.dump,
+                jobs=work.jobs,
+                manifest=manifest,
+                leave_out=() if superuser else (verify.EXTENSION_COMMENTS,),
+                scratch=Path(temporary),
+                progress=work.progress,
+            )
+        except archive.ToolError as failure:
+            raise archive.problem_of(
+                failure, f"The backup {manifest.backup_id} does not restore", str(work.backup.folder), UNTOUCHED
+            ) from failure
+    # The restore waited for the disk at no commit. This one waits, and what was written before it is there with it.
+    work.control.execute(
+        sql.SQL("comment on database {} is {}").format(
+            sql.Identifier(name), sql.Literal(f"Restored from the backup {manifest.backup_id}, not in use yet.")
+        )
+    )
+    work.done(journal.RESTORED)
+
+
+def _change_over(work: Work) -> None:
+    """Close the live database and put the side one in its place."""
+    made = work.journal
+    live = swap.databases(work.control, [made.database]).get(made.database)
+    if live and live.oid != made.live_oid:
+        raise Problem(
+            f"The database {made.database} is not the one it was when this restore began",
+            do="nothing was changed; look at it, then run the restore again",
+        )
+    if live:
+        swap.set_open(work.control, made.database, is_open=False)
+        work.done(journal.CLOSED)
+    swap.swap(work.control, made.database, made.side_name, made.replaced_name if live else None)
+    work.done(journal.SWAPPED)
+
+
+def _complete(work: Work) -> Restored:
+    """List the backup in the restored database, which does not know of it, and count."""
+    manifest, made = work.backup.manifest, work.journal
+    replaced = made.replaced_name if swap.databases(work.control, [made.replaced_name]) else ""
+    with pinned(work.connection) as session:
+        kept = f"; what it replaced is {replaced}" if replaced else ""
+        try:
+            listing.record(session, work.connection.audit_schema, work.backup)
+            listing.log(session, work.connection.audit_schema, "restored", f"backup {manifest.backup_id}{kept}")
+        except psycopg.errors.InsufficientPrivilege as error:
+            work.left.append(f"-- the backup could not be listed again: {error.diag.message_primary}")
+        students = count_students(session)
+    journal.finish(work.folder, made, journal.DONE)
+    return Restored(manifest.backup_id, made.database, replaced, "", len(manifest.tables), students, work.left)
+
+
+def go_back(control: psycopg.Connection[Any], made: Journal) -> None:
+    """Open what was closed and drop what was made beside; nothing of the live database was changed."""
+    found = swap.databases(control, [made.database, made.side_name])
+    live, side = found.get(made.database), found.get(made.side_name)
+    if live and live.oid == made.side_oid:
+        return
+    if live and not live.open:
+        swap.set_open(control, made.database, is_open=True)
+    if side and made.mode == journal.BESIDE:
+        scratch.drop(control, made.side_name)
+    elif side and not side.open:
+        swap.set_open(control, made.side_name, is_open=True)
+
+
+@contextlib.contextmanager
+def finishing(made: Journal) -> Iterator[None]:
+    """Say what is done already when the last step fails.
+
+    Raises:
+        Problem: it did; the journal stays.
+    """
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError, Problem) as error:
+        reason = error.what if isinstance(error, Problem) else " ".join(str(error).split())
+        raise Problem(
+            f"{made.database} is {made.backup_id} now, but finishing was interrupted: {reason}",
+            do=f"the original data is in {made.replaced_name}; run `scripts/cmsid restore` to finish",
+        ) from error
+
+
+def undo(control: psycopg.Connection[Any], folder: Path, made: Journal, error: BaseException) -> None:
+    """Go back after a failure.
+
+    Raises:
+        Problem: the server is gone, so the journal stays for the next attempt; it undoes what it did not commit.
+    """
+    try:
+        go_back(control, made)
+        journal.finish(folder, made, journal.GIVEN_UP)
+    except (psycopg.OperationalError, psycopg.InterfaceError) as lost:
+        reason = error.what if isinstance(error, Problem) else " ".join(str(lost).split())
+        raise Problem(
+            f"The restore was interrupted after the step `{made.last_step}`: {reason or 'the connection was lost'}",
+            do=f"the original data is in {made.database} or, if that holds the backup already, in {made.replaced_name};"
+            " once the server answers, `scripts/cmsid restore` goes on and `scripts/cmsid restore --abandon` gives up",
+        ) from error
+
+
+def is_swapped(control: psycopg.Connection[Any], made: Journal) -> bool:
+    """Whether the side database already has the live one's name."""
+    live = swap.databases(control, [made.database]).get(made.database)
+    return bool(made.side_oid and live and live.oid == made.side_oid)
+
+
+def new_journal(
+    control: psycopg.Connection[Any], connection: Connection, backup: Backup | None, side_name: str = ""
+) -> Journal:
+    """The journal of a restore that begins now; without a backup, of a replaced database that is put back."""
+    moment = store.now()
+    stamp = store.stamp(moment)
+    replaced = swap.derived_name(connection.dbname, swap.REPLACED, stamp)
+    found = swap.databases(control, [connection.dbname, side_name, replaced])
+    if replaced in found:
+        raise Problem(f"There is already a database {replaced}", do="wait a second, then run this again")
+    live = found.get(connection.dbname)
+    return journal.Journal(
+        restore_id=stamp,
+        mode=journal.BESIDE if backup else journal.BACK,
+        backup_id=backup.backup_id if backup else side_name,
+        backup_folder=str(backup.folder) if backup else "",
+        database=connection.dbname,
+        live_oid=live.oid if live else 0,
+        side_name=side_name or swap.derived_name(connection.dbname, swap.RESTORING, stamp),
+        side_oid=found[side_name].oid if side_name else 0,
+        replaced_name=replaced,
+    )

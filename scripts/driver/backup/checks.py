@@ -1,0 +1,67 @@
+"""What is refused before a restore touches anything."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from driver.backup import listing, scratch
+from driver.backup.session import pinned
+from driver.backup.take import system_identifier
+from driver.errors import Problem
+
+if TYPE_CHECKING:
+    from driver.backup.store import Backup
+    from driver.profile import Connection
+
+
+def require_own(
+    control: psycopg.Connection[Any], connection: Connection, backup: Backup, *, from_elsewhere: bool
+) -> None:
+    """Refuse a backup of another database, and one that is not the one that was listed.
+
+    Args:
+        control: a session on the server.
+        connection: the database to restore.
+        backup: the backup.
+        from_elsewhere: accept one of another server or of a database of another name.
+
+    Raises:
+        Problem: it is not this database's own.
+    """
+    manifest = backup.manifest
+    if not from_elsewhere:
+        hint = "nothing was touched; add --from-elsewhere if that is what you want"
+        if manifest.database != connection.dbname:
+            raise Problem(
+                f"The backup {manifest.backup_id} is of the database {manifest.database}, not of {connection.dbname}",
+                do=hint,
+            )
+        here = system_identifier(control)
+        if here and manifest.system_identifier and here != manifest.system_identifier:
+            raise Problem(f"The backup {manifest.backup_id} is of a database of another server", do=hint)
+    recorded = None
+    with contextlib.suppress(Problem, psycopg.Error), pinned(connection) as session:
+        recorded = listing.manifest_checksum(session, connection.audit_schema, manifest.backup_id)
+    if recorded and recorded != manifest.checksum:
+        raise Problem(
+            f"The backup {manifest.backup_id} is not the one that was listed in the database: its manifest is another",
+            where=str(backup.folder),
+            do="nothing was touched; choose another backup (`scripts/cmsid backups` lists them)",
+        )
+
+
+def require_rights(control: psycopg.Connection[Any], database: str) -> None:
+    """Refuse a role that may not create the side database.
+
+    Raises:
+        Problem: it may not.
+    """
+    if not scratch.may_create(control):
+        raise Problem(
+            f"This role may not create databases, so nothing can be restored beside {database}",
+            do="have a superuser run `alter role ... createdb`, or add --in-place to restore within the database,"
+            " in one transaction",
+        )

@@ -1,0 +1,38 @@
+"""Puts a database that a restore replaced back in the live one's place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from driver.backup import journal, swap
+from driver.backup.beside import finishing, is_swapped, undo
+from driver.backup.outcome import Restored, count_students
+from driver.backup.session import pinned
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import psycopg
+
+    from driver.backup.journal import Journal
+    from driver.profile import Connection
+
+
+def carry_on_back(connection: Connection, control: psycopg.Connection[Any], folder: Path, made: Journal) -> Restored:
+    """Swap the live database and a replaced one."""
+    try:
+        if not is_swapped(control, made):
+            swap.set_open(control, made.database, is_open=False)
+            made = journal.record(folder, made, journal.CLOSED)
+            swap.set_open(control, made.side_name, is_open=False)
+            swap.clear(control, made.side_name)
+            swap.swap(control, made.database, made.side_name, made.replaced_name)
+            made = journal.record(folder, made, journal.SWAPPED)
+    except BaseException as error:
+        undo(control, folder, made, error)
+        raise
+    with finishing(made):
+        with pinned(connection) as session:
+            students = count_students(session)
+        journal.finish(folder, made, journal.DONE)
+    return Restored(made.backup_id, made.database, made.replaced_name, "", 0, students)

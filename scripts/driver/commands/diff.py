@@ -1,0 +1,46 @@
+"""`cmsid diff`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("before", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.argument("after", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option(
+    "--limit", type=click.IntRange(0), default=20, show_default=True, help="Differing rows to show for each file."
+)
+def diff(before: Path | None, after: Path | None, limit: int) -> int:
+    """Compare the files exported before the migration with those exported after it.
+
+    Says IDENTICAL for each pair, or shows the rows that differ, by key, with old and new values. A file that is missing
+    on one side is a difference. BEFORE and AFTER are folders; the default is where `cmsid export` writes.
+
+    \b
+    Examples:
+      scripts/cmsid diff
+      scripts/cmsid diff backup_db/pre_migration_cms_id /tmp/export-of-today
+
+    Exit code: 0 if every file is identical, else 1.
+    """
+    from driver.diff import diff as compare
+    from driver.export_files import FOLDERS
+
+    differing = compared = 0
+    for file in compare(before or FOLDERS["pre"], after or FOLDERS["post"], limit):
+        compared += 1
+        if file.identical:
+            click.echo(f"{file.name:32} IDENTICAL  {file.rows:,} row{'s' * (file.rows != 1)}")
+            continue
+        differing += 1
+        told = file.reason or f"{file.count:,} of {file.rows:,} rows"
+        click.echo(f"{file.name:32} DIFFERENT  {told}")
+        for row in file.differences:
+            click.echo(f"    {row.sentence}")
+        if file.count > len(file.differences):
+            click.echo(f"    … {file.count - len(file.differences):,} more")
+    click.echo(f"{compared - differing} of {compared} files are identical.")
+    return 1 if differing else 0

@@ -1,0 +1,27 @@
+"""`cmsid doctor`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import click
+
+
+@click.command()
+@click.option("--mode", type=click.Choice(["window", "online"]), help="The mode that must not be blocked; default: the project's own.")
+def doctor(mode: Literal["window", "online"] | None) -> int:
+    """Look for all that would stand in a migration's way, and estimate what it takes. Changes nothing.
+
+    Everything is asked in one read-only transaction. What blocks a mode here is what `add_cms_id` refuses, in the same words.
+
+    \b
+    Examples:
+      scripts/cmsid doctor
+      scripts/cmsid doctor --mode online
+
+    Exit code: 0 if nothing blocks the mode, else 1.
+    """
+    from driver import profile
+    from driver.doctor_in_terminal import doctor_in_terminal
+
+    return doctor_in_terminal(profile.load(), mode)

@@ -1,0 +1,42 @@
+"""`cmsid report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["terminal", "html", "json", "junit"]),
+    default="terminal",
+    show_default=True,
+    help="What to print.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file instead."
+)
+@click.option("--validate", is_flag=True, help="Run the tests now; default: the last run's result, if there is one.")
+@click.option(
+    "--with-values", is_flag=True, help="Run the tests now, and show values of failing rows, names and marks included."
+)
+def report(kind: str, output: Path | None, *, validate: bool, with_values: bool) -> int:
+    """Show the checklist, each line with its tests and their evidence.
+
+    Every run leaves its report in reports/ as an HTML page, JSON (docs/report.schema.json) and JUnit XML. This prints
+    the last one again, or makes a new one.
+
+    \b
+    Examples:
+      scripts/cmsid report
+      scripts/cmsid report --validate --format junit --output junit.xml
+
+    Exit code: 0 if every line passed, else 1.
+    """
+    from driver import profile
+    from driver.report.command import show
+
+    return show(profile.load(), kind, output, validate=validate or with_values, with_values=with_values)

@@ -1,0 +1,38 @@
+"""`cmsid undo`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Print the SQL that would run, and change nothing.")
+@click.option("--force", is_flag=True, help="Also where that forgets which rows are local, or a CMS id of their own.")
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+def undo(*, dry_run: bool, force: bool, yes: bool) -> None:
+    """Remove cms_id from the core tables again.
+
+    One transaction, proven before it commits: every row keeps every other column, rows written since the cut-over
+    included, and nothing else in the database changes. It is the first step back; `restore`, which loses what was
+    written since, is the last. Rows created locally or imported since are known by cms_id alone: where there are any
+    it refuses, and --force forgets that.
+
+    \b
+    Examples:
+      scripts/cmsid undo --dry-run
+      scripts/cmsid undo
+      scripts/cmsid undo --force --yes
+    """
+    from driver import undo as work
+    from driver.dbt_project import DbtProject
+
+    project = DbtProject()
+    if dry_run:
+        click.echo(work.plan(project, force=force) or "No core table has cms_id; nothing to do.")
+        return
+    if not yes:
+        click.confirm("Remove cms_id from all core tables?", abort=True)
+    if work.undo(project, force=force, on_step=click.echo):
+        click.echo("Undone. To add cms_id again: scripts/cmsid run.")
+    else:
+        click.echo("No core table has cms_id; nothing to do.")

@@ -1,0 +1,128 @@
+"""What a validation compared and how, and what it did not and why: told with the numbers of the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from driver.facts import audit_table, exists
+from driver.macro_sql import render_macro
+from driver.result import Comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import psycopg
+
+    from driver.checklist import Facts
+    from driver.dbt_project import CoreTable
+    from driver.validation import Validation
+
+
+def compared(facts: Facts, validation: Validation, columns: int) -> list[Comparison]:
+    """What was compared, by the tests that did run.
+
+    Args:
+        facts: the run's counts.
+        validation: the tests' outcomes.
+        columns: how many original columns the core tables have.
+    """
+    ran = {test.name for tests in [*validation.by_line.values(), validation.beyond] for test in tests}
+    rows, links = facts.total("rows_before"), sum(chain.rows_before or 0 for chain in facts.chains.values())
+    found = []
+    if "core_rows_unchanged" in ran:
+        found.append(
+            Comparison(
+                "Rows of the core tables",
+                f"{rows or 0:,} rows in {len(facts.tables)} tables, each of {columns} columns by value: typed, NULL"
+                " told from every text, against the copy that the baseline keeps",
+            )
+        )
+    if {"student_school_chain_unchanged", "student_modules_chain_unchanged"} <= ran:
+        found.append(
+            Comparison("Chains", f"{links:,} links in {len(facts.chains)} chains, whole, every column by value")
+        )
+    counted = sum(len(values) for values in facts.aggregates.values())
+    if "marks_unchanged" in ran and counted:
+        found.append(Comparison("Aggregates", f"{counted} sums, averages and counts, exact to the last digit"))
+    found += [
+        Comparison(test.about, f"test {test.spec} {test.name}" if test.spec else test.name)
+        for test in validation.beyond
+        if test.name != "core_rows_unchanged" and test.about and test.status in ("passed", "failed")
+    ]
+    return found
+
+
+def not_compared(
+    connection: psycopg.Connection[Any],
+    audit_schema: str,
+    tables: Sequence[CoreTable],
+    outcome: Validation,
+    validation: str,
+) -> list[Comparison]:
+    """What was not compared, and why.
+
+    Args:
+        connection: the registry.
+        audit_schema: the schema of our own tables.
+        tables: the core tables.
+        outcome: the tests' outcomes.
+        validation: cutover or ongoing.
+    """
+    found = []
+    as_text = _compared_as_text(connection, tables)
+    if as_text:
+        found.append(
+            Comparison(", ".join(as_text), "of a type that PostgreSQL cannot compare: compared as text instead")
+        )
+    others = _other_tables(connection, audit_schema, tables)
+    if others and not any(test.name == "other_tables_unchanged" for test in outcome.beyond):
+        found.append(
+            Comparison(
+                f"Rows of {len(others)} other tables: {', '.join(others[:8])}{' …' if len(others) > 8 else ''}",  # noqa: PLR2004 - enough to know which
+                "the migration does not touch them and they may be written to meanwhile; the backup has the fingerprint"
+                " of each",
+            )
+        )
+    found.append(Comparison("Positions of sequences", "they move on by themselves whenever a row is inserted"))
+    if validation == "ongoing":
+        found.append(
+            Comparison(
+                "Rows and chains as they were at the cut-over",
+                "this is an ongoing validation: rows may come, change and go",
+            )
+        )
+    return found
+
+
+def original_columns(connection: psycopg.Connection[Any], audit_schema: str) -> int:
+    """How many columns the core tables had at the baseline, all together."""
+    from psycopg import sql
+
+    if not exists(connection, audit_schema, "baseline_tables"):
+        return 0
+    query = sql.SQL("select coalesce(sum(cardinality(column_names)), 0)::integer from {}")
+    row = connection.execute(query.format(audit_table(audit_schema, "baseline_tables"))).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _compared_as_text(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> list[str]:
+    query = (
+        f"select relation_name, column_name from ({render_macro('comparable_columns')}) as c"  # noqa: S608 - the project's own SQL
+        " where comparable like '%::text' and (schema_name, relation_name) in"
+        " (select * from unnest($1::text[], $2::text[])) order by 1, 2"
+    )
+    with connection.cursor() as cursor:
+        rows = cursor.execute(
+            query.replace("%", "%%").replace("$1", "%s").replace("$2", "%s").encode(),
+            [[table.schema for table in tables], [table.identifier for table in tables]],
+        )
+        return [f"{relation}.{column}" for relation, column in rows]
+
+
+def _other_tables(connection: psycopg.Connection[Any], audit_schema: str, tables: Sequence[CoreTable]) -> list[str]:
+    rows = connection.execute(
+        "select c.relname from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
+        " where c.relkind = 'r' and n.nspname = any(%s) and n.nspname <> %s and c.relname <> all(%s) order by 1",
+        [list({table.schema for table in tables}), audit_schema, [table.identifier for table in tables]],
+    )
+    return [row[0] for row in rows]

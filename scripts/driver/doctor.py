@@ -1,0 +1,398 @@
+"""What would stand in a migration's way, found out without changing anything.
+
+Everything is asked in one READ ONLY transaction. What speaks against a mode is the same SQL by which `add_cms_id` refuses
+(macros/preflight/); what only this machine knows, such as the client programs and the disk, is added here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import psycopg
+
+from driver import packages
+from driver.backup import pg_tools, store
+from driver.errors import Problem
+from driver.estimate import Estimate, estimate, size
+from driver.facts import migration_log
+from driver.macro_sql import render_macro
+from driver.migration_state import UNFINISHED
+
+if TYPE_CHECKING:
+    from driver.dbt_project import CoreTable, DbtProject
+    from driver.facts import TableLog
+    from driver.profile import Connection
+
+Blocks = Literal["window", "online", "both", "none"]
+ORDER: tuple[Blocks, ...] = ("both", "online", "window", "none")
+LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+LONGEST_WAIT = "3s"
+# What is looked at, in the order of the table, and by which findings it may fail.
+CHECKS: dict[str, tuple[str, ...]] = {
+    "server": ("server_version", "server_version_new", "standby", "read_only"),
+    "client programs": ("no_tools",),
+    "dbt profile": ("autocommit", "audit_schema_is_registry", "audit_schema", "no_temporary_tables"),
+    "dbt packages": (),
+    "core tables": ("missing_table", "not_a_table", "inherited", "typed_table", "row_type_used", "subscribed", "locked"),
+    "ownership": ("not_owner", "no_create_in_schema"),
+    "ids": ("id_missing", "id_type", "id_null", "id_not_unique", "id_wider", "id_too_large", "id_is_mark", "unread"),
+    "cms_id": ("cms_id_exists", "cms_id_values", "half_way", "unread_log"),
+    "constraint names": ("constraint_name_long", "constraint_name_taken", "constraint_name_shared"),
+    "indexes": ("invalid_index",),
+    "sequences": ("sequence_behind",),
+    "triggers and rules": ("update_trigger", "update_rule", "event_trigger"),
+    "row level security": ("row_security",),
+    "replication": ("published", "logical_slot"),
+    "other sessions": ("old_snapshot", "old_transaction", "prepared_transaction"),
+    "settings": ("lock_timeout", "connections"),
+    "disk": ("disk", "disk_unknown", "disk_backups"),
+    "way back": ("no_createdb",),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that was found.
+
+    Attributes:
+        code: what kind of thing, one of those in `CHECKS`.
+        table: the core table it is about; empty if none.
+        blocks: which mode cannot be used.
+        detail: what it is, in words.
+        remedy: what to do.
+    """
+
+    code: str
+    table: str
+    blocks: Blocks
+    detail: str
+    remedy: str
+
+
+@dataclass
+class Diagnosis:
+    """All that was looked at.
+
+    Attributes:
+        found: per check of `CHECKS` what is well about it, in a few words.
+        findings: what is not, or is worth knowing.
+        estimates: for either mode; empty if nothing is left to migrate or the tables could not be looked at.
+        mode: the mode that the project would use.
+    """
+
+    found: dict[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    estimates: dict[str, Estimate] = field(default_factory=dict)
+    mode: str = "window"
+
+    def of_check(self, check: str) -> list[Finding]:
+        """The findings of one check, the worst first."""
+        codes = CHECKS[check]
+        return sorted((f for f in self.findings if f.code in codes), key=lambda f: ORDER.index(f.blocks))
+
+    def against(self, mode: str) -> list[Finding]:
+        """The findings that block a mode."""
+        return [finding for finding in self.findings if finding.blocks in (mode, "both")]
+
+    def refusal(self, mode: str) -> str:
+        """The reasons against a mode, in the words of `add_cms_id`; empty if there is none."""
+        return "; ".join(f"{finding.detail} ({finding.remedy})" for finding in self.against(mode))
+
+
+def examine(connection: Connection, project: DbtProject) -> Diagnosis:
+    """Look at everything.
+
+    Args:
+        connection: the registry.
+        project: the dbt project, with the vars that the migration would have.
+
+    Raises:
+        Problem: the database cannot be reached, or the project cannot be parsed.
+    """
+    diagnosis = Diagnosis(mode=str(project.var("mode")))
+    with connection.connect(autocommit=True) as session, _read_only(session):
+        diagnosis.found["dbt packages"] = f"from {packages.install()}"
+        _Examination(connection, project, session, diagnosis).run()
+    return diagnosis
+
+
+@contextmanager
+def _read_only(session: psycopg.Connection[Any]) -> Iterator[None]:
+    """One transaction in which PostgreSQL itself refuses every change; rolled back at the end."""
+    session.execute("begin transaction isolation level read committed read only")
+    session.execute(
+        "select set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)",
+        [LONGEST_WAIT],
+    )
+    try:
+        yield
+    finally:
+        if not session.closed:
+            session.execute("rollback")
+
+
+class _Examination:
+    """One look at one database."""
+
+    def __init__(
+        self, connection: Connection, project: DbtProject, session: psycopg.Connection[Any], diagnosis: Diagnosis
+    ) -> None:
+        self.connection = connection
+        self.project = project
+        self.session = session
+        self.diagnosis = diagnosis
+
+    def run(self) -> None:
+        """Look at everything, the catalogue first: what it speaks against is not read."""
+        tables = self.project.core_tables()
+        self._server()
+        self._client_programs()
+        self._packages()
+        log = self._log()
+        todo, foreign = self._still_to_migrate(tables, log)
+        self._server_findings(tables)
+        self._table_findings(todo, log)
+        self._way_back()
+        readable = self._readable(todo)
+        self._row_findings(readable, [table for table in foreign if table in self._readable(foreign)])
+        self._sizes(todo)
+        self._backup_disk(tables)
+        self._describe(tables, todo)
+
+    # ---- what only this machine knows
+
+    def _server(self) -> None:
+        version = self._value("show server_version")
+        self._found("server", f"PostgreSQL {version}, {self.connection.describe()}")
+
+    def _client_programs(self) -> None:
+        try:
+            self._found("client programs", pg_tools.find(self.session.info.server_version // 10000).describe())
+        except Problem as problem:
+            self._add("no_tools", "both", problem.what, f"{problem.do}; without them there is no backup")
+
+    def _packages(self) -> None:
+        self._found("dbt profile", f"target {self.connection.target}, our own schema is {self.connection.audit_schema}")
+
+    def _way_back(self) -> None:
+        self._found("way back", "restore beside the live database, swapped by rename")
+
+    def _backup_disk(self, tables: Sequence[CoreTable]) -> None:
+        """Whether a backup fits: the dump is smaller than the tables, and so is its test restore, which the server stores."""
+        folder = store.DEFAULT_FOLDER
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(existing).free
+        needed = int(self._value("select pg_database_size(current_database())")) // 3
+        if not os.access(existing, os.W_OK):
+            self._add("disk_backups", "both", f"no file may be written to {existing}", "make it yours; backups go there")
+        elif free < needed:
+            self._add(
+                "disk_backups",
+                "both",
+                f"{existing} has {size(free)} free, and a backup may take {size(needed)}",
+                "make room there",
+            )
+        told = self.diagnosis.found.get("disk")
+        self._found("disk", f"{size(free)} free for backups" + (f"; {told}" if told else ""))
+
+    # ---- the state of things
+
+    def _log(self) -> dict[str, TableLog]:
+        """The newest migration of each table, as far as this role may know."""
+        schema = self.connection.audit_schema
+        if self._value("select has_schema_privilege(oid, 'usage') from pg_catalog.pg_namespace where nspname = %s", schema) is False:
+            self._add("unread_log", "none", f"the schema {schema} may not be read by this role", "look as the owner of the tables")
+            return {}
+        try:
+            with self._savepoint():
+                return migration_log(self.session, schema)
+        except psycopg.errors.InsufficientPrivilege as error:
+            self._add("unread_log", "none", f"the log of migrations may not be read: {error.diag.message_primary}", "look as the owner of the tables")
+            return {}
+
+    def _still_to_migrate(
+        self, tables: Sequence[CoreTable], log: dict[str, TableLog]
+    ) -> tuple[list[CoreTable], list[CoreTable]]:
+        """The tables that a migration would touch or refuse, and those that another tool has migrated."""
+        kind = str(self.project.var("cms_id_type"))
+        rows = self._rows(render_macro("cms_id_catalogue_query", tables=tables))
+        complete = {
+            row["table_name"]: bool(row["column_type"] == kind and row["constraint_name"] and row["constraint_valid"])
+            for row in rows
+            if row["column_exists"]
+        }
+        unfinished = {name for name, entry in log.items() if entry.state in UNFINISHED}
+        todo = [table for table in tables if table.name in unfinished or not complete.get(table.name, False)]
+        foreign = [
+            table
+            for table in tables
+            if table not in todo and (table.name not in log or log[table.name].state != "done")
+        ]
+        if unfinished:
+            self._add(
+                "half_way",
+                "window",
+                f"an online migration is half-way ({', '.join(sorted(unfinished))})",
+                "finish it with `scripts/cmsid run --mode online`, or remove it with `dbt run-operation abandon_cms_id`",
+            )
+        return todo, foreign
+
+    # ---- what SQL knows
+
+    def _server_findings(self, tables: Sequence[CoreTable]) -> None:
+        self._ask(
+            render_macro(
+                "preflight_server_findings",
+                tables=tables,
+                audit_schema=self.connection.audit_schema,
+                autocommit=self.connection.autocommit,
+                lock_timeout=self.project.var("lock_timeout"),
+                connections=max(self.connection.threads, (os.cpu_count() or 1) + 2) + 2,
+            )
+        )
+
+    def _table_findings(self, todo: Sequence[CoreTable], log: dict[str, TableLog]) -> None:
+        if todo:
+            self._ask(
+                render_macro(
+                    "preflight_findings",
+                    tables=todo,
+                    cms_id_type=self.project.var("cms_id_type"),
+                    allow_update_triggers=self.project.var("allow_update_triggers"),
+                    open_tables=[name for name, entry in log.items() if entry.state in UNFINISHED],
+                )
+            )
+
+    def _readable(self, tables: Sequence[CoreTable]) -> list[CoreTable]:
+        """The tables whose ids can be read: they exist, have an integer id, and this role may read them."""
+        readable = []
+        hindered = {f.table for f in self.diagnosis.findings if f.code in ("missing_table", "not_a_table", "id_missing", "id_type")}
+        for table in tables:
+            if table.name in hindered:
+                continue
+            allowed = self._value(
+                "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')"
+                " from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
+                " where n.nspname = %s and c.relname = %s",
+                table.schema,
+                table.identifier,
+            )
+            if allowed:
+                readable.append(table)
+            else:
+                self._add("unread", "none", f"the ids of {table.name} may not be read by this role", "look as the owner of the tables")
+        return readable
+
+    def _row_findings(self, todo: Sequence[CoreTable], foreign: Sequence[CoreTable]) -> None:
+        """What the rows say; a table that somebody keeps locked is left out, and named."""
+        for table in todo:
+            self._ask(
+                render_macro("preflight_id_findings", tables=[table], cms_id_type=self.project.var("cms_id_type")), table
+            )
+            allowed = self.project.var("allow_sequences_behind")
+            query = render_macro("preflight_sequence_queries", tables=[table], allow_sequences_behind=allowed)
+            for row in self._rows(query):
+                self._ask(row["finding_query"], table)
+        for table in foreign:
+            self._ask(render_macro("preflight_value_findings", tables=[table]), table)
+
+    def _sizes(self, todo: Sequence[CoreTable]) -> None:
+        """Estimates, and whether the server's disk has room."""
+        if not todo:
+            return
+        try:
+            with self._savepoint():
+                self.diagnosis.estimates = estimate(self.session, self.project, todo)
+        except psycopg.errors.LockNotAvailable:
+            pass  # which table is locked has been told
+        if not self.diagnosis.estimates:
+            return
+        free = str(self.project.var("server_disk_free")) or self._server_disk_free()
+        needs = ", ".join(f"{size(e.disk_bytes)} in {mode} mode" for mode, e in self.diagnosis.estimates.items())
+        if free:
+            self._ask(render_macro("preflight_disk_findings", tables=todo, free_space=free))
+            self._found("disk", f"{free} free on the server's disk, needed there: {needs}")
+        else:
+            self._add(
+                "disk_unknown",
+                "none",
+                f"the server's free disk cannot be seen from here; needed there: {needs}, and as much for baseline and WAL",
+                "look there, and set var server_disk_free to have it checked",
+            )
+
+    def _server_disk_free(self) -> str:
+        """How much is free on the server's disk, as text; empty unless the server is here and lets itself be asked."""
+        if self.connection.host not in LOCAL_HOSTS and not self.connection.host.startswith("/"):
+            return ""
+        folder = self._value(
+            "select setting from pg_catalog.pg_settings where name = 'data_directory'"
+            " and (select rolsuper from pg_catalog.pg_roles where rolname = current_user)"
+            " or name = 'data_directory' and pg_has_role('pg_read_all_settings', 'member')"
+        )
+        # A server in a container names a folder of its own, which is not here.
+        if not folder or not Path(folder).is_dir():
+            return ""
+        return f"{shutil.disk_usage(folder).free >> 20} MB"
+
+    # ---- the table
+
+    def _describe(self, tables: Sequence[CoreTable], todo: Sequence[CoreTable]) -> None:
+        """What is well, for the checks without findings."""
+        total, left = len(tables), len(todo)
+        self._found("core tables", f"{total} ordinary tables" if left else f"{total} tables, all migrated")
+        self._found("ownership", f"{self.connection.user} may alter them")
+        self._found("ids", "unique, never NULL, within the type")
+        self._found("cms_id", f"still to be added to {left} of {total}" if left else "there, in every table")
+        self._found("constraint names", "free")
+        self._found("indexes", "all valid")
+        self._found("sequences", "ahead of the ids")
+        self._found("triggers and rules", "none fires on UPDATE or ALTER TABLE")
+        self._found("row level security", "none hides rows from this role")
+        self._found("replication", "no core table is published")
+        self._found("other sessions", "none in the way")
+        self._found("settings", f"lock_timeout {self.project.var('lock_timeout')}, enough connections are free")
+
+    # ---- asking
+
+    def _found(self, check: str, what: str) -> None:
+        self.diagnosis.found[check] = what
+
+    def _add(self, code: str, blocks: Blocks, detail: str, remedy: str, table: str = "") -> None:
+        self.diagnosis.findings.append(Finding(code, table, blocks, detail, remedy))
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        with self.session.transaction():
+            yield
+
+    def _ask(self, query: str, table: CoreTable | None = None) -> None:
+        """Take in the findings of a query."""
+        try:
+            with self._savepoint():
+                rows = self._rows(query)
+        except psycopg.errors.LockNotAvailable:
+            name = table.name if table else "a table"
+            self._add("locked", "none", f"{name} is locked by another session, and could not be looked at", "look again later", name)
+            return
+        except psycopg.errors.InsufficientPrivilege as error:
+            name = table.name if table else "a table"
+            self._add("unread", "none", f"{name} could not be looked at: {error.diag.message_primary}", "look as the owner of the tables", name)
+            return
+        for row in rows:
+            self._add(row["finding"], row["blocks"], row["detail"], row["remedy"], row["table_name"] or "")
+
+    def _rows(self, query: str) -> list[dict[str, Any]]:
+        from psycopg.rows import dict_row
+
+        with self.session.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query.encode()).fetchall()
+
+    def _value(self, query: str, *parameters: Any) -> Any:
+        row = self.session.execute(query.encode(), parameters or None).fetchone()
+        return row[0] if row else None

@@ -1,0 +1,86 @@
+"""The doctor's findings as a user sees them: a table of what was looked at, the estimates, and the verdict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from driver.dbt_project import DbtProject
+from driver.doctor import CHECKS, Diagnosis, examine
+from driver.estimate import size
+from driver.progress import duration
+
+if TYPE_CHECKING:
+    from driver.profile import Connection
+
+STYLES = {"both": "bold red", "window": "red", "online": "red", "none": "yellow"}
+
+
+def doctor_in_terminal(connection: Connection, mode: str | None = None, console: Console | None = None) -> int:
+    """Examine, and print everything.
+
+    Args:
+        connection: the registry.
+        mode: the mode that must not be blocked; default: the project's own.
+        console: where to print; default standard output.
+    Returns:
+        the exit code: 0 if nothing blocks the mode, else 1.
+    """
+    console = console or Console(highlight=False)
+    project = DbtProject(profiles_dir=connection.profiles_dir, target=connection.target or None)
+    diagnosis = examine(connection, project)
+    chosen = mode or diagnosis.mode
+    _print_checks(console, diagnosis)
+    _print_estimates(console, diagnosis)
+    blocking = diagnosis.against(chosen)
+    console.print()
+    if blocking:
+        count = f"{len(blocking)} finding{'s' if len(blocking) > 1 else ''}"
+        console.print(Text(f"BLOCKED: {count} stand in the way of {chosen} mode. Nothing was changed.", "bold red"))
+        other = "online" if chosen == "window" else "window"
+        if not diagnosis.against(other):
+            console.print(f"  Nothing stands in the way of {other} mode.")
+        return 1
+    console.print(Text(f"READY: nothing stands in the way of {chosen} mode.", "bold green"))
+    if diagnosis.estimates:
+        console.print(Text(f"    scripts/cmsid run{' --mode ' + mode if mode else ''}", "bold"), soft_wrap=True)
+    return 0
+
+
+def _print_checks(console: Console, diagnosis: Diagnosis) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("Looked at", no_wrap=True)
+    table.add_column("Blocks", no_wrap=True)
+    table.add_column("Found, and what to do", overflow="fold")
+    for check in CHECKS:
+        findings = diagnosis.of_check(check)
+        if not findings:
+            table.add_row(check, Text("ok", "green"), Text(diagnosis.found.get(check, "")))
+        for number, finding in enumerate(findings):
+            word = "nothing" if finding.blocks == "none" else finding.blocks
+            text = Text(finding.detail).append(f"\n-> {finding.remedy}", "dim" if finding.blocks == "none" else "")
+            table.add_row("" if number else check, Text(word, STYLES[finding.blocks]), text)
+    console.print(table)
+
+
+def _print_estimates(console: Console, diagnosis: Diagnosis) -> None:
+    if not diagnosis.estimates:
+        return
+    console.print()
+    rows = next(iter(diagnosis.estimates.values())).rows
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in (f"Estimate for {rows:,} rows", "Time", "Locked at a time", "WAL", "Disk"):
+        table.add_column(heading, justify="left" if heading.startswith("Estimate") else "right")
+    for mode, estimate in diagnosis.estimates.items():
+        table.add_row(
+            f"{mode} mode",
+            duration(estimate.seconds),
+            duration(estimate.lock_seconds) if estimate.lock_seconds >= 0.1 else f"{estimate.lock_seconds * 1000:.0f} ms",  # noqa: PLR2004
+            size(estimate.wal_bytes),
+            size(estimate.disk_bytes),
+        )
+    console.print(table)

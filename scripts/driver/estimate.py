@@ -1,0 +1,106 @@
+"""How long a migration takes and what it needs, estimated from the catalogue's sizes and a look at the server's speed.
+
+The constants were measured on the sample registry at several scales, in seconds of a processor's time (docs/doctor.md has the
+figures). What they mean on the server at hand, and under the load that it bears now, a short piece of the same kind of work
+tells: hashing rows that are in no table.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from driver.macro_sql import render_macro
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import psycopg
+
+    from driver.dbt_project import CoreTable, DbtProject
+
+PROBE = (
+    "select sum(hash_record_extended(row(n, n::text, n * 0.5), 0)::numeric) from pg_catalog.generate_series(1, 300000) as n"
+)
+PROBE_SECONDS = 0.093
+"""What the probe takes on the machine of the constants."""
+PROBES = 3
+DISK_RATE = 400e6
+"""Bytes per second that reach the disk when the rewritten tables are committed."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a migration in one mode takes.
+
+    Attributes:
+        rows: of all tables still to be migrated.
+        seconds: from the first lock to the last commit.
+        lock_seconds: how long tables are locked at a time, at most.
+        wal_bytes: written to the write-ahead log.
+        disk_bytes: needed on the server's disk beside what is there, the write-ahead log not included.
+    """
+
+    rows: int
+    seconds: float
+    lock_seconds: float
+    wal_bytes: int
+    disk_bytes: int
+
+
+def size(count: int) -> str:
+    """Bytes as a person says them: `950 kB`, `1.2 GB`."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:  # noqa: PLR2004
+            return f"{amount:.0f} {unit}" if amount >= 9.95 or unit == "B" else f"{amount:.1f} {unit}"  # noqa: PLR2004
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def estimate(session: psycopg.Connection[Any], project: DbtProject, tables: Sequence[CoreTable]) -> dict[str, Estimate]:
+    """Estimates for either mode; empty if there is no such table.
+
+    Args:
+        session: in a transaction, which may be a read-only one.
+        project: for the vars that set the pace.
+        tables: what is still to be migrated.
+    """
+    from psycopg.rows import dict_row
+
+    with session.cursor(row_factory=dict_row) as cursor:
+        sizes = cursor.execute(render_macro("migration_sizes", tables=tables).encode()).fetchall()
+    if not sizes:
+        return {}
+    slowness = _slowness(session)
+    return {mode: _estimate(mode, sizes, project, slowness) for mode in ("window", "online")}
+
+
+def _slowness(session: psycopg.Connection[Any]) -> float:
+    """How many times longer than on the machine of the constants work takes here and now."""
+    taken = []
+    for _ in range(PROBES):
+        began = time.perf_counter()
+        session.execute(PROBE.encode())
+        taken.append(time.perf_counter() - began)
+    return min(taken) / PROBE_SECONDS
+
+
+def _estimate(mode: str, sizes: Sequence[dict[str, Any]], project: DbtProject, slowness: float) -> Estimate:
+    rows = sum(int(table["row_count"]) for table in sizes)
+    entries = sum(int(table["row_count"] * table["index_count"]) for table in sizes)
+    heap = sum(int(table["heap_bytes"]) for table in sizes)
+    indexes = sum(int(table["index_bytes"]) for table in sizes)
+    disk = int(sum(table[f"{mode}_disk_bytes"] for table in sizes))
+    if mode == "window":
+        # read and hashed twice, rewritten once, and every index built anew, that of cms_id among them
+        work = 0.15 + 2.45e-6 * rows + 0.5e-6 * (entries + rows) + 5e-9 * heap
+        seconds = slowness * work + disk / DISK_RATE
+        return Estimate(rows, seconds, seconds, heap + indexes + 50 * rows, disk)
+    # each row hashed, updated and hashed again, with a new entry in each index; and some statements for each table
+    work = 0.3 + 0.05 * len(sizes) + 8.6e-6 * rows + 3.2e-6 * entries + 20e-9 * heap
+    pace = int(project.var("rows_per_second"))
+    seconds = max(slowness * work, rows / pace if pace else 0)
+    lock_seconds = slowness * (0.002 + 0.0008 * len(sizes))
+    return Estimate(rows, seconds, lock_seconds, 130 * rows + 95 * entries + 2 * heap + indexes, disk)

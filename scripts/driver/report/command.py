@@ -1,0 +1,63 @@
+"""Show the last report of a database, or make a new one."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from driver.progress import Stages
+from driver.report.files import newest, write_private
+from driver.report.html import render_html
+from driver.report.junit import render_junit
+from driver.report.terminal import print_report
+from driver.run import Options, Run
+from driver.run_in_terminal import run_in_terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from driver.profile import Connection
+    from driver.result import Result
+
+
+def show(connection: Connection, kind: str, output: Path | None, *, validate: bool, with_values: bool) -> int:
+    """Print or write a report.
+
+    Args:
+        connection: the database it is about.
+        kind: terminal, html, json or junit.
+        output: the file to write; None for standard output.
+        validate: whether to run the tests now.
+        with_values: whether to show values that may tell something about persons.
+
+    Returns:
+        the exit code: 0 if the verdict is `passed`, else 1.
+    """
+    result = None if validate else newest(connection.describe(), validated=True)
+    if result is None:
+        options = Options(command="report", only_validate=True, with_values=with_values)
+        if kind == "terminal" and output is None:
+            return run_in_terminal(connection, options)
+        result = Run(connection, options, Stages(Console(stderr=True, highlight=False))).go()
+    if output is not None:
+        write_private(output, _text(result, kind))
+    elif kind == "terminal":
+        print_report(Console(highlight=False), result)
+    else:
+        sys.stdout.write(_text(result, kind))
+    return 0 if result.verdict == "passed" else 1
+
+
+def _text(result: Result, kind: str) -> str:
+    if kind == "html":
+        return render_html(result)
+    if kind == "junit":
+        return render_junit(result)
+    if kind == "json":
+        return result.to_json()
+    console = Console(highlight=False, width=80, no_color=True)
+    with console.capture() as capture:
+        print_report(console, result)
+    return capture.get()

@@ -1,0 +1,17 @@
+"""Durations and moments as a person says them."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: `0.4 s`, `12 s`, `2 min 05 s`."""
+    if seconds < 9.95:  # noqa: PLR2004 - below ten, tenths tell
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:  # noqa: PLR2004 - whole seconds do
+        return f"{seconds:.0f} s"
+    return f"{int(seconds + 0.5) // 60} min {int(seconds + 0.5) % 60:02d} s"
+
+
+def moment(text: str) -> str:
+    """`2026-01-31 08:00:00 UTC` for an ISO 8601 text in UTC."""
+    return text.replace("T", " ").replace("Z", " UTC")
