@@ -36,7 +36,7 @@ ABANDON = ("run-operation", "abandon_cms_id")
 NO_BACKUP: dict[str, Any] = {"require_backup": False}
 # dbt parses the project anew for every set of vars: so there are few.
 ONGOING = {**NO_BACKUP, "validation": "ongoing", "batch_size": 300, "rows_per_second": 6000}
-SLOW = {**NO_BACKUP, "batch_size": 200, "rows_per_second": 2000, "online_lock_attempts": 8, "max_waiting_sessions": 0}
+SLOW = {**NO_BACKUP, "batch_size": 200, "rows_per_second": 1000, "online_lock_attempts": 8, "max_waiting_sessions": 0}
 LONGEST_STALL = 0.2
 
 
@@ -352,7 +352,7 @@ def test_throttle_and_pause_hold_nothing(baselined_registry: Registry) -> None:
         f"select {rows} / extract(epoch from max(filled_at) - min(filled_at)) from {AUDIT_SCHEMA}.batches"
         " where table_name = 'student_modules'"
     )
-    assert rates < 2000 * 1.3
+    assert rates < 1000 * 1.3
     assert_all_filled(registry)
 
 
@@ -445,17 +445,21 @@ def test_a_lock_that_stays_at_the_constraint_is_named(baselined_registry: Regist
 @pytest.mark.one_major
 def test_the_second_of_two_runners_is_told(baselined_registry: Registry) -> None:
     registry = baselined_registry
+    holder = registry.connect()
+    holder.execute("begin isolation level repeatable read")  # an index build waits for it
+    holder.execute("create table something ()")
     with background(registry, *ONLINE, variables=SLOW) as finished:
-        until(lambda: state_of(registry, "student_modules") == "marked")
+        until(lambda: registry.rows("select 1 from pg_stat_progress_create_index"))
         pid = registry.value(f"select pid from pg_stat_activity where {RUNNER}")
         second = registry.start_dbt(*ONLINE, variables=NO_BACKUP)
-        output, _ = second.communicate(timeout=60)
+        output, _ = second.communicate(timeout=120)
         assert second.returncode == 1, output
         assert f"session {pid} of {OWNER} (cms_id online migration, since 20" in output
         snapshot = registry.start_dbt("snapshot", variables=NO_BACKUP)
-        output, _ = snapshot.communicate(timeout=60)
+        output, _ = snapshot.communicate(timeout=120)
         assert snapshot.returncode == 1, output
         assert "an online migration is running" in output
+        holder.execute("rollback")
     assert finished[0].success
     assert_all_filled(registry)
 
@@ -486,7 +490,7 @@ REFUSALS = {
     ),
     "id too large": (
         (
-            "alter table schools alter column id type bigint;"
+            "drop view school_enrolment; alter table schools alter column id type bigint;"
             " insert into schools (id, code, name) values (2147483648, 'big', 'Big')"
         ),
         "the ids of schools reach from",
@@ -624,7 +628,8 @@ def test_cycles_gaps_dead_rows_and_negative_ids(registry: Registry) -> None:
     registry.dbt_ok("snapshot", variables=NO_BACKUP)
     registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
     assert_all_filled(registry)
-    registry.dbt_ok("test", variables=NO_BACKUP)
+    failed = registry.dbt("test", variables=NO_BACKUP).failed_names
+    assert failed <= {"sequences_ahead"}  # ids as far out as these are ahead of any sequence
 
 
 @pytest.mark.one_major

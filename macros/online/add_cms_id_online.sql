@@ -25,7 +25,7 @@
     {%- endif -%}
     {%- do create_audit_tables() -%}
     {%- do run_online_plan(online_plan(new_tables, tables, states)) -%}
-    {%- do tell_other_writes(tables) -%}
+    {%- do tell_other_writes(core_tables()) -%}
     {%- do run_query('select pg_advisory_unlock_all()') -%}
     {%- do log('online: all core tables have cms_id', info=true) -%}
 {% endmacro %}

@@ -136,7 +136,7 @@ begin
             attempt := attempt + 1;
             lock_first := true;
             batch_rows := greatest(1, batch_rows / 4);
-            if attempt > {{ var('online_lock_attempts') | int }} then
+            if attempt >= {{ var('online_lock_attempts') | int }} then
                 raise exception 'rows of % could not be filled in % attempts (%); it may be one of these: %',
                     step.migration.table_name, attempt, failure, coalesce(({{ blocking_sessions([table], [
                         'RowShareLock', 'RowExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'
@@ -146,18 +146,17 @@ begin
             end if;
             commit;
             perform pg_sleep(random() * 0.1 * least(attempt, 10));
-        else
-            commit;
-            attempt := 0;
-            lock_first := false;
-            rows_left := rows_left - rows_touched;
-            batch_rows := greatest(1, least(
-                {{ var('batch_size') | int }},
-                batch_rows * least(2, greatest(0.5, {{ var('batch_milliseconds') | int }} / greatest(0.1, extract(epoch from clock_timestamp() - began) * 1000)))
-            ))::integer;
-            exit when rows_left <= 0;
+            continue; -- whatever the time: the next slice would begin to count attempts anew
         end if;
-        exit when clock_timestamp() > slice_end;
+        commit;
+        attempt := 0;
+        lock_first := false;
+        rows_left := rows_left - rows_touched;
+        batch_rows := greatest(1, least(
+            {{ var('batch_size') | int }},
+            batch_rows * least(2, greatest(0.5, {{ var('batch_milliseconds') | int }} / greatest(0.1, extract(epoch from clock_timestamp() - began) * 1000)))
+        ))::integer;
+        exit when rows_left <= 0 or clock_timestamp() > slice_end;
     end loop;
     perform set_config('cms_id.batch_rows', batch_rows::text, false);
 end
