@@ -89,7 +89,7 @@ def _shown(stages: Stages, name: str, detail: str) -> Iterator[None]:
 
 
 def _load(server: EmbeddedServer, scale: float, stages: Stages) -> None:
-    """Fill the registry, as its owner, which is no superuser: with the sample of the project, if it has one of its own."""
+    """Fill the registry, as its owner, which is no superuser; with the project's own sample, if it has one."""
     began = clock()
     if OWN_SAMPLE.exists():
         with stages.running("load"), server.connect(DATABASE, OWNER) as connection:

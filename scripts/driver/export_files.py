@@ -64,7 +64,8 @@ def export_files(project: DbtProject) -> list[ExportFile]:
     """Every file of an export, those that take longest first."""
     tables = project.core_tables()
     if not project.var("procedure_registry"):
-        return [*(ExportFile(f"{table.name}_ids.csv", _ids(table)) for table in tables), ExportFile("row_counts.csv", _row_counts(tables))]
+        ids = [ExportFile(f"{table.name}_ids.csv", _ids(table)) for table in tables]
+        return [*ids, ExportFile("row_counts.csv", _row_counts(tables))]
     files = [
         ExportFile(f"{chain}.csv", _chain(project, chain))
         for chain in ("student_modules_chain", "assessment_marks_chain")

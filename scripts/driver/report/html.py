@@ -203,9 +203,9 @@ def _picture(tables: Sequence[TableFacts]) -> str:
             f'<li><b>{escape(table.name)}</b>{_bar(share, "fill")}<span class="number">{rows:,}</span>'
             f'{time_bar}<span class="number">{took}</span></li>\n'
         )
-    timed = " Right: how long its migration took." if slowest else ""
+    timed = " Second bar: how long its migration took." if slowest else ""
     return (
-        '<figure class="picture"><figcaption>Left: rows of each table, on a logarithmic scale.'
+        '<figure class="picture"><figcaption>First bar: rows of each table, on a logarithmic scale.'
         f"{timed}</figcaption>\n<ol>\n{''.join(items)}</ol></figure>\n"
     )
 
