@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.dbt_runner import Dbt
 from support.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "adding-a-core-table.md"
@@ -28,7 +31,9 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
             shutil.copytree(source, project / part)
         elif source.exists():
             shutil.copy(source, project / part)
-    blocks = re.findall(r'^```\w+ title="(append to|create) (\S+)"\n(.*?)^```$', GUIDE.read_text(), re.M | re.S)
+    blocks = re.findall(
+        r'^```\w+ title="(append to|create) (\S+)"\n(.*?)^```$', GUIDE.read_text(), re.MULTILINE | re.DOTALL
+    )
     assert [path for _, path, _ in blocks] == [
         "models/registry/_sources.yml",
         "models/origins/departments_origin.sql",

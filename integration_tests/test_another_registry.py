@@ -9,16 +9,29 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "another-registry.md"
 LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv*", ".cache", "target", "logs", "profiles.yml", "backup_db", "reports", "__pycache__", "node_modules", ".*_cache"
+    ".git",
+    ".venv*",
+    ".cache",
+    "target",
+    "logs",
+    "profiles.yml",
+    "backup_db",
+    "reports",
+    "__pycache__",
+    "node_modules",
+    ".*_cache",
 )
 SCHEMA = '"Cours & Élèves"'
 IDS = {'"Étudiant ""inscrit"""': '"Matrikel Nr"', '"order"': '"ID"', '"Note.finale"': '"user"'}
@@ -31,7 +44,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tmp_path_factory.mktemp("another") / "project"
     shutil.copytree(ROOT, project, ignore=LEFT_OUT)
     text = GUIDE.read_text("utf-8")
-    blocks = re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', text, re.M | re.S)
+    blocks = re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', text, re.MULTILINE | re.DOTALL)
     assert [title for title, _ in blocks] == ["run", "run", "vars in dbt_project.yml"]
     for title, block in blocks:
         if title == "run":
@@ -41,7 +54,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         content = file.read_text("utf-8")
         for line in block.splitlines():
             name = line.split(":")[0].strip()
-            content, count = re.subn(rf"^  {name}: .*$", line, content, flags=re.M)
+            content, count = re.subn(rf"^  {name}: .*$", line, content, flags=re.MULTILINE)
             assert count == 1, f"{name} is no var of dbt_project.yml"
         file.write_text(content, "utf-8")
     return project
@@ -66,7 +79,7 @@ def demonstrated(copy: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """What `demo --keep` printed, and the variables that lead to its server."""
     run = cmsid(copy, "demo", "--keep")
     variables = dict(re.findall(r"export (PG\w+)=(\S+)", run.stdout))
-    stop = re.search(r"^\s+(kill \d+)$", run.stdout, re.M)
+    stop = re.search(r"^\s+(kill \d+)$", run.stdout, re.MULTILINE)
     try:
         assert run.returncode == 0, run.stdout + run.stderr
         yield run.stdout, variables
@@ -114,14 +127,22 @@ def test_the_example_goes_from_demo_to_restore(copy: Path, demonstrated: tuple[s
         ).fetchall()
         assert types == [("bigint",)]
         origins = connection.execute("select table_name, origin, row_count from cms_id_audit.origin_summary").fetchall()
-        assert sorted(origins) == [("enrolled_students", "cms", 200), ("final_marks", "cms", 3000), ("orders", "cms", 1000)]
+        assert sorted(origins) == [
+            ("enrolled_students", "cms", 200),
+            ("final_marks", "cms", 3000),
+            ("orders", "cms", 1000),
+        ]
         # the first local row gets an id that nobody has, and no cms_id
-        connection.execute(f"insert into {SCHEMA}.\"order\" (\"from\") values (9000000007)")
-        assert connection.execute(f"select \"ID\", cms_id from {SCHEMA}.\"order\" order by 1 desc limit 1").fetchone() == (3001, None)
-        connection.execute(f"delete from {SCHEMA}.\"order\" where cms_id is null")
+        connection.execute(f'insert into {SCHEMA}."order" ("from") values (9000000007)')
+        assert connection.execute(f'select "ID", cms_id from {SCHEMA}."order" order by 1 desc limit 1').fetchone() == (
+            3001,
+            None,
+        )
+        connection.execute(f'delete from {SCHEMA}."order" where cms_id is null')
 
     doctor = cmsid(copy, "doctor", **where)
-    assert doctor.returncode == 0 and "3 tables, all migrated" in doctor.stdout, doctor.stdout + doctor.stderr
+    assert doctor.returncode == 0, doctor.stderr
+    assert "3 tables, all migrated" in doctor.stdout
 
     undo = cmsid(copy, "undo", "--yes", **where)
     assert undo.returncode == 0, undo.stdout + undo.stderr
@@ -129,13 +150,14 @@ def test_the_example_goes_from_demo_to_restore(copy: Path, demonstrated: tuple[s
         assert cms_ids(connection) == {table: (rows, -1) for table, rows in ROWS.items()}
 
     online = cmsid(copy, "run", "--mode", "online", **where)
-    assert online.returncode == 0 and "PASSED: 7 of 13" in online.stdout, online.stdout + online.stderr
+    assert online.returncode == 0, online.stderr
+    assert "PASSED: 7 of 13" in online.stdout
     with connect() as connection:
         assert cms_ids(connection) == {table: (rows, rows) for table, rows in ROWS.items()}
-        connection.execute(f"delete from {SCHEMA}.\"Remarque\"")
+        connection.execute(f'delete from {SCHEMA}."Remarque"')
 
     restore = cmsid(copy, "restore", "--yes", **where)
     assert restore.returncode == 0, restore.stdout + restore.stderr
     with connect() as connection:
         assert cms_ids(connection) == {table: (rows, -1) for table, rows in ROWS.items()}
-        assert connection.execute(f"select count(*) from {SCHEMA}.\"Remarque\"").fetchone() == (50,)
+        assert connection.execute(f'select count(*) from {SCHEMA}."Remarque"').fetchone() == (50,)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -20,6 +20,9 @@ from driver.run import Options, Run
 from support.local_rows import CORE_TABLES
 from support.picture import differences, picture
 from support.registry import AUDIT_SCHEMA, OWNER, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 SUPERUSER = "postgres"
@@ -71,7 +74,11 @@ def assert_refused(registry: Registry, mode: str = "window", **variables: object
         before = picture(connection)
         diagnosis = examine(connection_of(registry), SampleProject(variables=variables))
         run = registry.dbt(
-            "run-operation", "add_cms_id", "--args", f"{{mode: {mode}}}", variables={"require_backup": False, **variables}
+            "run-operation",
+            "add_cms_id",
+            "--args",
+            f"{{mode: {mode}}}",
+            variables={"require_backup": False, **variables},
         )
         assert run.code == 1, run.output
         assert "Nothing was changed" in run.output
@@ -175,7 +182,9 @@ NO_TABLES = {
     ),
     "not_a_table 2": (
         "module_prerequisites",
-        another_in_its_place("module_prerequisites", "create view module_prerequisites as select * from old_module_prerequisites"),
+        another_in_its_place(
+            "module_prerequisites", "create view module_prerequisites as select * from old_module_prerequisites"
+        ),
     ),
     "not_a_table 3": (
         "programs",
@@ -220,7 +229,10 @@ STRUCTURE = {
         "student_education",
         "alter table student_education drop constraint student_education_pkey, alter id drop not null",
     ),
-    "id_not_unique": ("module_prerequisites", "alter table module_prerequisites drop constraint module_prerequisites_pkey"),
+    "id_not_unique": (
+        "module_prerequisites",
+        "alter table module_prerequisites drop constraint module_prerequisites_pkey",
+    ),
     "id_missing": ("programs", "alter table programs rename id to program_id"),
     "constraint_name_taken": ("modules", "create index modules_cms_id_unique on modules (code)"),
     "row_security": (
@@ -246,7 +258,9 @@ def test_an_invalid_index_would_become_valid(registry: Registry) -> None:
     with pytest.raises(psycopg.errors.UniqueViolation):
         registry.execute("create unique index concurrently leftover on semester_modules (module_id)")
     diagnosis = assert_refused(registry)
-    assert [(f.code, f.table, f.blocks) for f in diagnosis.against("window")] == [("invalid_index", "semester_modules", "window")]
+    assert [(f.code, f.table, f.blocks) for f in diagnosis.against("window")] == [
+        ("invalid_index", "semester_modules", "window")
+    ]
     assert diagnosis.against("online") == []
 
 
@@ -275,7 +289,9 @@ def test_a_cms_id_that_is_there_is_refused(registry: Registry) -> None:
     for table, change in OTHER_COLUMNS.items():
         registry.execute(f"alter table {table} {change}")
     diagnosis = assert_refused(registry)
-    assert {(f.code, f.table) for f in diagnosis.against("online")} == {("cms_id_exists", table) for table in OTHER_COLUMNS}
+    assert {(f.code, f.table) for f in diagnosis.against("online")} == {
+        ("cms_id_exists", table) for table in OTHER_COLUMNS
+    }
 
 
 # ---- values
@@ -322,7 +338,10 @@ create rule quietly as on update to structures do also nothing;
 def test_what_would_fire_blocks_online_mode_only(registry: Registry) -> None:
     registry.execute(TOUCH)
     diagnosis = assert_refused(registry, "online")
-    assert {(f.code, f.table) for f in diagnosis.against("online")} == {("update_trigger", "schools"), ("update_rule", "structures")}
+    assert {(f.code, f.table) for f in diagnosis.against("online")} == {
+        ("update_trigger", "schools"),
+        ("update_rule", "structures"),
+    }
     assert diagnosis.against("window") == []
     allowed = diagnose(registry, allow_update_triggers=True)
     assert [(f.code, f.blocks) for f in allowed.findings if f.table == "schools"] == [("update_trigger", "none")]
@@ -425,7 +444,11 @@ def test_what_is_worth_knowing_blocks_nothing(registry: Registry) -> None:
         user=SUPERUSER,
     )
     with (
-        undone(registry, f"alter role {OWNER} nocreatedb connection limit 4", f"alter role {OWNER} createdb connection limit -1"),
+        undone(
+            registry,
+            f"alter role {OWNER} nocreatedb connection limit 4",
+            f"alter role {OWNER} createdb connection limit -1",
+        ),
         registry.connect(autocommit=False) as other,
     ):
         other.execute("select 1")
@@ -434,7 +457,9 @@ def test_what_is_worth_knowing_blocks_nothing(registry: Registry) -> None:
     assert diagnosis.refusal("window") == diagnosis.refusal("online") == ""
 
 
-def test_without_the_servers_client_programs_there_is_no_run(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_servers_client_programs_there_is_no_run(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from driver.backup import pg_tools
 
     monkeypatch.setattr(pg_tools, "_folders", lambda _major: iter(()))
@@ -455,7 +480,9 @@ def test_a_locked_table_does_not_keep_the_doctor(registry: Registry, monkeypatch
 
 def test_a_half_done_online_migration_is_told(migrated_registry: Registry) -> None:
     registry = migrated_registry
-    registry.execute(f"update {AUDIT_SCHEMA}.migrations set mode = 'online', state = 'indexed' where table_name = 'schools'")
+    registry.execute(
+        f"update {AUDIT_SCHEMA}.migrations set mode = 'online', state = 'indexed' where table_name = 'schools'"
+    )
     diagnosis = diagnose(registry)
     assert [(f.code, f.blocks) for f in diagnosis.findings if f.code == "half_way"] == [("half_way", "window")]
 

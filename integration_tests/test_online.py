@@ -510,8 +510,10 @@ REFUSALS = {
     "cms_id of its own": ("alter table schools add column cms_id text", "schools has a column cms_id"),
     "published": ("create publication everything for table schools", "schools is in the publication everything"),
     "partitioned": (
-        ("alter table next_of_kins rename to old_kins;"
-        " create table next_of_kins (like old_kins) partition by range (id)"),
+        (
+            "alter table next_of_kins rename to old_kins;"
+            " create table next_of_kins (like old_kins) partition by range (id)"
+        ),
         "next_of_kins is a partitioned table",
     ),
     "view": (

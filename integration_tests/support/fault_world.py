@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
-import psycopg
 
 from driver import sample_registry
 from driver.embedded_server import EmbeddedServer
@@ -30,6 +29,8 @@ from support.registry import OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import psycopg
 
 FORKER = Path(__file__).with_name("command_forker.py")
 DATABASE = "registry"

@@ -38,8 +38,10 @@ TABLES: dict[str, tuple[str, str]] = {
     "modules": ("name", "insert into modules (code, name) values ('NEW', %s) returning id"),
     "next_of_kins": (
         "name",
-        ("insert into next_of_kins (std_no, name, relationship) select max(std_no), %s, 'Other' from students"
-        " returning id"),
+        (
+            "insert into next_of_kins (std_no, name, relationship) select max(std_no), %s, 'Other' from students"
+            " returning id"
+        ),
     ),
 }
 REFERENCED = ("modules",)  # rows that others point to without a cascade are not deleted

@@ -1,8 +1,10 @@
 {% macro comparable_columns() %}
-    {#- A catalogue query: every column of every ordinary table, with the expression by which it is compared and hashed.
+    {#- A catalogue query: every column of every ordinary table, with the expressions by which it is compared and hashed.
         A type without a hash operator class has no reliable equality either; such a column is compared as text. So are
         enums and names of objects: they are hashed by their number in the catalogue, which is another one in a restored
-        database. -#}
+        database. And intervals, for which a month equals 30 days. Where equality can be relied on but the hash is the same
+        for what differs, only the hash is of the text: NaN and the infinities of numeric, an empty object and an empty
+        array of jsonb, arrays whose bounds differ. -#}
 with recursive reduced as (
     select distinct
         a.atttypid as type_oid,
@@ -30,6 +32,7 @@ hashable as (
     where
         not (t.typtype in ('d', 'r', 'm') or t.typcategory = 'A')
         and t.typname !~ '^reg'
+        and t.oid <> 'pg_catalog.interval'::regtype
         and exists (
             select 1
             from pg_catalog.pg_opclass as o
@@ -49,6 +52,20 @@ hashable as (
                     )
                 )
         )
+),
+
+-- a range of numeric hashes its bounds as numeric does
+exactly_hashed as (
+    select h.type_oid
+    from hashable as h
+    where not exists (
+        select 1
+        from reduced as r
+        inner join pg_catalog.pg_type as t on r.step_oid = t.oid
+        where
+            r.type_oid = h.type_oid
+            and (t.typcategory = 'A' or t.oid in ('pg_catalog.numeric'::regtype, 'pg_catalog.jsonb'::regtype))
+    )
 )
 
 select
@@ -56,11 +73,13 @@ select
     c.relname as relation_name,
     a.attname as column_name,
     a.attnum as column_number,
-    format('%I', a.attname) || case when h.type_oid is null then '::text' else '' end as comparable
+    format('%I', a.attname) || case when h.type_oid is null then '::text' else '' end as comparable,
+    format('%I', a.attname) || case when e.type_oid is null then '::text' else '' end as hashed
 from pg_catalog.pg_attribute as a
 inner join pg_catalog.pg_class as c on a.attrelid = c.oid
 inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
 left join hashable as h on a.atttypid = h.type_oid
+left join exactly_hashed as e on a.atttypid = e.type_oid
 where
     a.attnum > 0
     and not a.attisdropped

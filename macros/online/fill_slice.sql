@@ -5,7 +5,7 @@
         rows waits as long; and it waits no longer than online_lock_timeout for a row that a writer holds.
         That it changes no other column is proven by the fingerprint of its rows before and after. Where a writer came
         between the two, the batch is rolled back and done again with its rows locked first. -#}
-    {%- set hash = 'hash_record_extended(row(' ~ columns | map(attribute='comparable') | join(', ') ~ '), 0)::numeric' -%}
+    {%- set hash = 'hash_record_extended(row(' ~ columns | map(attribute='hashed') | join(', ') ~ '), 0)::numeric' -%}
     {%- set relation = table.relation -%}
     {%- set rows_in_batch -%}
 {{ table.id }} > step.after_id and {{ table.id }} <= step.up_to_id and cms_id = step.mark

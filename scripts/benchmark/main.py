@@ -42,10 +42,14 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         "scripts/bench", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--scales", default="0.1,1", help="sizes of the sample registry; 1 is the live one's (default: 0.1,1)")
+    parser.add_argument(
+        "--scales", default="0.1,1", help="sizes of the sample registry; 1 is the live one's (default: 0.1,1)"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant; medians are told (default: 3)")
     parser.add_argument("--only", default=",".join(COMPARISONS), help="which comparisons (default: all)")
-    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where to write the figures (default: bench.json)")
+    parser.add_argument(
+        "--json", type=Path, default=Path("bench.json"), help="where to write the figures (default: bench.json)"
+    )
     options = parser.parse_args(arguments)
     chosen = options.only.split(",")
     if unknown := [name for name in chosen if name not in COMPARISONS]:

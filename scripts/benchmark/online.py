@@ -7,8 +7,6 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from benchmark.measure import Comparison, Goal
 from benchmark.stage import DATABASE, OWNER, megabytes_since, wal_position
 from benchmark.window import steps
@@ -16,6 +14,8 @@ from benchmark.window import steps
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
+
+    import psycopg
 
     from benchmark.measure import Figure
     from benchmark.stage import Stage
@@ -146,7 +146,9 @@ def _load(stage: Stage) -> Iterator[dict[str, float]]:
 
     jobs = [
         threading.Thread(target=work, args=("longest read, ms", f"select * from {TABLE} where id = %s")),
-        threading.Thread(target=work, args=("longest write, ms", f"update {TABLE} set credits = credits where id = %s")),
+        threading.Thread(
+            target=work, args=("longest write, ms", f"update {TABLE} set credits = credits where id = %s")
+        ),
     ]
     for job in jobs:
         job.start()

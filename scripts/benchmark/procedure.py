@@ -48,18 +48,23 @@ def exports(folder: str, *, whole: bool = False) -> str:
     for name in CHAINS:
         query = " ".join(chain(name, whole=whole).split())
         lines.append(f"\\copy ({query}) to '{folder}/{name}.csv' with csv header")
-    for table in CORE_TABLES:
-        lines.append(f"\\copy (select id from {table} order by id) to '{folder}/{table}_ids.csv' with csv header")
+    lines.extend(
+        f"\\copy (select id from {table} order by id) to '{folder}/{table}_ids.csv' with csv header"
+        for table in CORE_TABLES
+    )
     return "\n".join(lines) + "\n"
 
 
 def population() -> str:
     """Test 3.1."""
-    return " union all ".join(
-        f"select '{table}', count(*), sum(case when cms_id = id then 1 else 0 end),"
-        f" sum(case when cms_id is null then 1 else 0 end), sum(case when cms_id != id then 1 else 0 end) from {table}"
-        for table in CORE_TABLES
-    ) + ";"
+    return (
+        " union all ".join(
+            f"select '{table}', count(*), sum(case when cms_id = id then 1 else 0 end),"
+            f" sum(case when cms_id is null then 1 else 0 end), sum(case when cms_id != id then 1 else 0 end) from {table}"
+            for table in CORE_TABLES
+        )
+        + ";"
+    )
 
 
 def orphans() -> str:
@@ -88,10 +93,13 @@ def orphans() -> str:
 
 def duplicates() -> str:
     """Test 7.1."""
-    return " union all ".join(
-        f"select '{table}', cms_id, count(*) from {table} where cms_id is not null group by cms_id having count(*) > 1"
-        for table in CORE_TABLES
-    ) + ";"
+    return (
+        " union all ".join(
+            f"select '{table}', cms_id, count(*) from {table} where cms_id is not null group by cms_id having count(*) > 1"
+            for table in CORE_TABLES
+        )
+        + ";"
+    )
 
 
 def aggregates() -> str:
@@ -107,7 +115,7 @@ def aggregates() -> str:
 
 def validation() -> str:
     """Part D's queries, without the comparison of the exports."""
-    return "\n".join([counts(), population(), orphans(), duplicates(), aggregates(), ""])
+    return f"{counts()}\n{population()}\n{orphans()}\n{duplicates()}\n{aggregates()}\n"
 
 
 def diff(stage: Stage) -> None:

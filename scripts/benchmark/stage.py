@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
-import psycopg
 
 from driver import packages, profile, sample_registry
 from driver.bootstrap import ROOT
@@ -21,6 +20,8 @@ from driver.embedded_server import EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import psycopg
 
 OWNER = "registry_owner"
 DATABASE = "registry"
@@ -82,12 +83,24 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """For programs that work on the clone."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        return {**kept, **self.server.environment(DATABASE, OWNER), "DBT_PROFILES_DIR": str(self.folder), "NO_COLOR": "1"}
+        return {
+            **kept,
+            **self.server.environment(DATABASE, OWNER),
+            "DBT_PROFILES_DIR": str(self.folder),
+            "NO_COLOR": "1",
+        }
 
     def dbt(self, *arguments: str, variables: str = "require_backup: false") -> str:
         """Run dbt as a process of its own, as a user would. Returns what it printed."""
         command = [sys.executable, "-m", "dbt.cli.main", *arguments, "--vars", f"{{{variables}}}"]
-        command += ["--project-dir", str(ROOT), "--target-path", str(self.folder / "target"), "--log-path", str(self.folder)]
+        command += [
+            "--project-dir",
+            str(ROOT),
+            "--target-path",
+            str(self.folder / "target"),
+            "--log-path",
+            str(self.folder),
+        ]
         return self.run(command)
 
     def cmsid(self, *arguments: str) -> float:
@@ -129,7 +142,9 @@ class Stage:
             command, input=given, env=self.environment(), cwd=self.folder, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise RuntimeError(f"{' '.join(command[:4])} ended with {done.returncode}: {done.stderr[-2000:]}{done.stdout[-2000:]}")
+            raise RuntimeError(
+                f"{' '.join(command[:4])} ended with {done.returncode}: {done.stderr[-2000:]}{done.stdout[-2000:]}"
+            )
         return done.stdout
 
 

@@ -56,6 +56,9 @@ def write_json(figures: list[Figure], checked: list[tuple[Goal, float, float]], 
     """Everything measured, every single run included."""
     content = {
         "figures": [asdict(figure) for figure in figures],
-        "goals": [{**asdict(goal), "scale": scale, "ratio": ratio, "holds": ratio <= goal.limit} for goal, scale, ratio in checked],
+        "goals": [
+            {**asdict(goal), "scale": scale, "ratio": ratio, "holds": ratio <= goal.limit}
+            for goal, scale, ratio in checked
+        ],
     }
     path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from driver.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
 
@@ -70,7 +71,7 @@ class DbtProject:
 
     def invoke(self, *arguments: str) -> dbtRunnerResult:
         """Run one dbt command, quietly, and return dbt's own result; whether it succeeded is in `.success`."""
-        from dbt.cli.main import dbtRunner  # noqa: PLC0415 - takes a second to import
+        from dbt.cli.main import dbtRunner
 
         options = ["--project-dir", str(ROOT)]
         if self.profiles_dir:
@@ -90,16 +91,17 @@ class DbtProject:
             with _without_collection():
                 result = self.invoke("parse")
             if not result.success:
-                raise Problem("the dbt project could not be parsed", where=str(ROOT), do=f"run `dbt parse`: {result.exception}")
-            self._manifest = result.result  # type: ignore[assignment]
-        assert self._manifest is not None
+                raise Problem(
+                    "the dbt project could not be parsed", where=str(ROOT), do=f"run `dbt parse`: {result.exception}"
+                )
+            self._manifest = cast("Manifest", result.result)
         return self._manifest
 
     def var(self, name: str) -> Any:
         """The value of a dbt var: the one given here, else the project's."""
         if name in self.variables:
             return self.variables[name]
-        import yaml  # noqa: PLC0415
+        import yaml
 
         return yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"][name]
 
@@ -109,7 +111,9 @@ class DbtProject:
         for source in self.manifest.sources.values():
             meta = source.config.meta
             if source.source_name == SOURCE_NAME and meta.get("core_table"):
-                constraint = meta.get("constraint") or self.var("cms_id_constraint").replace("{table}", source.identifier)
+                constraint = meta.get("constraint") or self.var("cms_id_constraint").replace(
+                    "{table}", source.identifier
+                )
                 tables.append(
                     CoreTable(source.name, source.schema, source.identifier, meta.get("id_column", "id"), constraint)
                 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,8 @@ from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from driver.dbt_project import CoreTable, DbtProject
     from driver.facts import TableLog
     from driver.profile import Connection
@@ -39,7 +40,15 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "client programs": ("no_tools",),
     "dbt profile": ("autocommit", "audit_schema_is_registry", "audit_schema", "no_temporary_tables"),
     "dbt packages": (),
-    "core tables": ("missing_table", "not_a_table", "inherited", "typed_table", "row_type_used", "subscribed", "locked"),
+    "core tables": (
+        "missing_table",
+        "not_a_table",
+        "inherited",
+        "typed_table",
+        "row_type_used",
+        "subscribed",
+        "locked",
+    ),
     "ownership": ("not_owner", "no_create_in_schema"),
     "ids": ("id_missing", "id_type", "id_null", "id_not_unique", "id_wider", "id_too_large", "id_is_mark", "unread"),
     "cms_id": ("cms_id_exists", "cms_id_values", "half_way", "unread_log"),
@@ -190,7 +199,9 @@ class _Examination:
         free = shutil.disk_usage(existing).free
         needed = int(self._value("select pg_database_size(current_database())")) // 3
         if not os.access(existing, os.W_OK):
-            self._add("disk_backups", "both", f"no file may be written to {existing}", "make it yours; backups go there")
+            self._add(
+                "disk_backups", "both", f"no file may be written to {existing}", "make it yours; backups go there"
+            )
         elif free < needed:
             self._add(
                 "disk_backups",
@@ -206,14 +217,29 @@ class _Examination:
     def _log(self) -> dict[str, TableLog]:
         """The newest migration of each table, as far as this role may know."""
         schema = self.connection.audit_schema
-        if self._value("select has_schema_privilege(oid, 'usage') from pg_catalog.pg_namespace where nspname = %s", schema) is False:
-            self._add("unread_log", "none", f"the schema {schema} may not be read by this role", "look as the owner of the tables")
+        if (
+            self._value(
+                "select has_schema_privilege(oid, 'usage') from pg_catalog.pg_namespace where nspname = %s", schema
+            )
+            is False
+        ):
+            self._add(
+                "unread_log",
+                "none",
+                f"the schema {schema} may not be read by this role",
+                "look as the owner of the tables",
+            )
             return {}
         try:
             with self._savepoint():
                 return migration_log(self.session, schema)
         except psycopg.errors.InsufficientPrivilege as error:
-            self._add("unread_log", "none", f"the log of migrations may not be read: {error.diag.message_primary}", "look as the owner of the tables")
+            self._add(
+                "unread_log",
+                "none",
+                f"the log of migrations may not be read: {error.diag.message_primary}",
+                "look as the owner of the tables",
+            )
             return {}
 
     def _still_to_migrate(
@@ -272,7 +298,11 @@ class _Examination:
     def _readable(self, tables: Sequence[CoreTable]) -> list[CoreTable]:
         """The tables whose ids can be read: they exist, have an integer id, and this role may read them."""
         readable = []
-        hindered = {f.table for f in self.diagnosis.findings if f.code in ("missing_table", "not_a_table", "id_missing", "id_type")}
+        hindered = {
+            f.table
+            for f in self.diagnosis.findings
+            if f.code in ("missing_table", "not_a_table", "id_missing", "id_type")
+        }
         for table in tables:
             if table.name in hindered:
                 continue
@@ -286,14 +316,20 @@ class _Examination:
             if allowed:
                 readable.append(table)
             else:
-                self._add("unread", "none", f"the ids of {table.name} may not be read by this role", "look as the owner of the tables")
+                self._add(
+                    "unread",
+                    "none",
+                    f"the ids of {table.name} may not be read by this role",
+                    "look as the owner of the tables",
+                )
         return readable
 
     def _row_findings(self, todo: Sequence[CoreTable], foreign: Sequence[CoreTable]) -> None:
         """What the rows say; a table that somebody keeps locked is left out, and named."""
         for table in todo:
             self._ask(
-                render_macro("preflight_id_findings", tables=[table], cms_id_type=self.project.var("cms_id_type")), table
+                render_macro("preflight_id_findings", tables=[table], cms_id_type=self.project.var("cms_id_type")),
+                table,
             )
             allowed = self.project.var("allow_sequences_behind")
             query = render_macro("preflight_sequence_queries", tables=[table], allow_sequences_behind=allowed)
@@ -378,11 +414,23 @@ class _Examination:
                 rows = self._rows(query)
         except psycopg.errors.LockNotAvailable:
             name = table.name if table else "a table"
-            self._add("locked", "none", f"{name} is locked by another session, and could not be looked at", "look again later", name)
+            self._add(
+                "locked",
+                "none",
+                f"{name} is locked by another session, and could not be looked at",
+                "look again later",
+                name,
+            )
             return
         except psycopg.errors.InsufficientPrivilege as error:
             name = table.name if table else "a table"
-            self._add("unread", "none", f"{name} could not be looked at: {error.diag.message_primary}", "look as the owner of the tables", name)
+            self._add(
+                "unread",
+                "none",
+                f"{name} could not be looked at: {error.diag.message_primary}",
+                "look as the owner of the tables",
+                name,
+            )
             return
         for row in rows:
             self._add(row["finding"], row["blocks"], row["detail"], row["remedy"], row["table_name"] or "")

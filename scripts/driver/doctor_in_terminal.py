@@ -27,6 +27,7 @@ def doctor_in_terminal(connection: Connection, mode: str | None = None, console:
         connection: the registry.
         mode: the mode that must not be blocked; default: the project's own.
         console: where to print; default standard output.
+
     Returns:
         the exit code: 0 if nothing blocks the mode, else 1.
     """
@@ -79,7 +80,9 @@ def _print_estimates(console: Console, diagnosis: Diagnosis) -> None:
         table.add_row(
             f"{mode} mode",
             duration(estimate.seconds),
-            duration(estimate.lock_seconds) if estimate.lock_seconds >= 0.1 else f"{estimate.lock_seconds * 1000:.0f} ms",  # noqa: PLR2004
+            duration(estimate.lock_seconds)
+            if estimate.lock_seconds >= 0.1
+            else f"{estimate.lock_seconds * 1000:.0f} ms",
             size(estimate.wal_bytes),
             size(estimate.disk_bytes),
         )

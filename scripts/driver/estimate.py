@@ -1,7 +1,6 @@
 """How long a migration takes and what it needs, estimated from the catalogue's sizes and a look at the server's speed.
 
-The constants were measured on the sample registry at several scales, in seconds of a processor's time (docs/doctor.md has the
-figures). What they mean on the server at hand, and under the load that it bears now, a short piece of the same kind of work
+The constants were measured on the sample registry at several scales (docs/doctor.md has the figures). What they mean on the server at hand, and under the load that it bears now, a short piece of the same kind of work
 tells: hashing rows that are in no table.
 """
 
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
 
     from driver.dbt_project import CoreTable, DbtProject
 
-PROBE = (
-    "select sum(hash_record_extended(row(n, n::text, n * 0.5), 0)::numeric) from pg_catalog.generate_series(1, 300000) as n"
-)
+PROBE = "select sum(hash_record_extended(row(n, n::text, n * 0.5), 0)::numeric) from pg_catalog.generate_series(1, 300000) as n"
 PROBE_SECONDS = 0.093
 """What the probe takes on the machine of the constants."""
 PROBES = 3
@@ -95,11 +92,11 @@ def _estimate(mode: str, sizes: Sequence[dict[str, Any]], project: DbtProject, s
     disk = int(sum(table[f"{mode}_disk_bytes"] for table in sizes))
     if mode == "window":
         # read and hashed twice, rewritten once, and every index built anew, that of cms_id among them
-        work = 0.15 + 2.45e-6 * rows + 0.5e-6 * (entries + rows) + 5e-9 * heap
+        work = 0.15 + 1.7e-6 * rows + 0.35e-6 * (entries + rows) + 4e-9 * heap
         seconds = slowness * work + disk / DISK_RATE
         return Estimate(rows, seconds, seconds, heap + indexes + 50 * rows, disk)
     # each row hashed, updated and hashed again, with a new entry in each index; and some statements for each table
-    work = 0.3 + 0.05 * len(sizes) + 8.6e-6 * rows + 3.2e-6 * entries + 20e-9 * heap
+    work = 0.3 + 0.05 * len(sizes) + 10e-6 * rows + 3.6e-6 * entries + 20e-9 * heap
     pace = int(project.var("rows_per_second"))
     seconds = max(slowness * work, rows / pace if pace else 0)
     lock_seconds = slowness * (0.002 + 0.0008 * len(sizes))

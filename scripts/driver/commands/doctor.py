@@ -8,7 +8,11 @@ import click
 
 
 @click.command()
-@click.option("--mode", type=click.Choice(["window", "online"]), help="The mode that must not be blocked; default: the project's own.")
+@click.option(
+    "--mode",
+    type=click.Choice(["window", "online"]),
+    help="The mode that must not be blocked; default: the project's own.",
+)
 def doctor(mode: Literal["window", "online"] | None) -> int:
     """Look for all that would stand in a migration's way, and estimate what it takes. Changes nothing.
 
