@@ -603,7 +603,7 @@ def stopped_at(registry: Registry, *args: str) -> Iterator[Stopped]:
 
 def wait_for(registry: Registry, query: str) -> None:
     """Wait until a query, asked as the superuser, has a row."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     with registry.connect(SUPERUSER) as observer:
         while observer.execute(query.encode()).fetchone() is None:
             assert time.monotonic() < deadline, f"not seen: {query}"
@@ -693,6 +693,10 @@ def test_a_lock_that_stays_is_named(baselined_registry: Registry) -> None:
     registry.execute("grant select on semester_modules to clerk", user=SUPERUSER)
     registry.server.passwords.setdefault("clerk", "clerk")
     before = picture_of(registry)
+    with registry.connect(autocommit=False) as colleague:  # the preflight reads; it must not wait for ever either
+        colleague.execute("lock table structures in access exclusive mode")
+        named = f"session {colleague.info.backend_pid} of {OWNER} "
+        assert_refused(registry.dbt(*ADD, variables=variables), named, "AccessExclusiveLock on structures")
     with registry.connect("clerk", autocommit=False, application_name="counter 7") as clerk:
         clerk.execute("select count(*) from semester_modules")
         for command in (ADD, ("run",)):
@@ -744,7 +748,7 @@ def test_two_builds_at_once_migrate_once(baselined_registry: Registry) -> None:
     registry = baselined_registry
     command = ("build", "--exclude-resource-type", "test")
     builds = [registry.start_dbt(*command, variables=NO_BACKUP) for _ in range(2)]
-    outputs = [build.communicate(timeout=120)[0] for build in builds]
+    outputs = [build.communicate(timeout=300)[0] for build in builds]
     assert 0 in {build.returncode for build in builds}, outputs
     assert_migrated(registry)
     assert registry.rows(f"select count(distinct migration_id) from {AUDIT_SCHEMA}.migrations") == [(1,)]

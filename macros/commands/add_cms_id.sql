@@ -8,6 +8,10 @@
         {%- do add_cms_id_online(dry_run) -%}
         {%- do return(none) -%}
     {%- endif -%}
+    {%- if not dry_run -%}
+        {#- Let go at once: the plan takes it for good. A second runner is told here, before it waits for the first one's locks. -#}
+        {%- do run_query(take_runner_lock()) -%}
+    {%- endif -%}
     {%- set tables = unmigrated_tables(mode) -%}
     {%- if not tables -%}
         {%- do log('add_cms_id: all core tables have cms_id; nothing to do', info=true) -%}

@@ -9,7 +9,7 @@ from (
                 when a.pid is null then format('prepared transaction %s of %s', p.gid, p.owner)
                 else format('session %s of %s (%s)', a.pid, a.usename, concat_ws(
                     ', ', coalesce(nullif(a.application_name, ''), 'no application name'), a.state,
-                    'since ' || to_char(a.xact_start, 'HH24:MI:SS')
+                    'since ' || to_char(a.xact_start, 'HH24:MI:SS TZ')
                 ))
             end,
             format(' holds %s on %s', string_agg(distinct l.mode, ', '), string_agg(distinct l.relation::regclass::text, ', '))

@@ -1,4 +1,4 @@
-{% macro lock_tables(tables) %}
+{% macro lock_tables(tables, lock_mode='access exclusive') %}
     {#- All tables or none. While one attempt waits, everyone who comes behind it waits too: so each attempt is short,
         the pauses between are random, and the last one names the session in the way. A deadlock, too, ends an attempt. -#}
 do $cms_id$
@@ -6,11 +6,12 @@ declare
     attempts constant integer := {{ var('lock_attempts') | int }};
     blockers text;
 begin
+    perform set_config('lock_timeout', {{ quote_text(var('lock_timeout')) }}, true);
     for attempt in 1 .. attempts loop
         begin
             lock table
                 {{ tables | map(attribute='relation') | join(',\n                ') }}
-            in access exclusive mode;
+            in {{ lock_mode }} mode;
             return;
         exception when lock_not_available or deadlock_detected then
             -- the locks of this attempt are released with its block
