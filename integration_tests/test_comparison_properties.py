@@ -208,7 +208,7 @@ def brute_force(made: Tables) -> set[tuple[int, str | None]]:
 
 @pytest.fixture(scope="module")
 def databases(
-    servers: Servers, request: pytest.FixtureRequest
+    servers: Servers,
 ) -> Iterator[tuple[psycopg.Connection, psycopg.Connection]]:
     """Two databases with the same types, made in another order, so that their numbers in the catalogue differ."""
     from conftest import majors
@@ -235,8 +235,7 @@ def make(
     table = sql.Identifier(name)
     connection.execute(sql.SQL("drop table if exists {}").format(table))
     definition = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind))
-        for column, kind in columns  # type: ignore[arg-type]
+        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in columns
     )
     connection.execute(sql.SQL("create unlogged table {} (id integer, {})").format(table, definition))
     if rows:
@@ -244,7 +243,7 @@ def make(
             sql.SQL("({}, {})").format(
                 sql.Literal(key),
                 sql.SQL(", ").join(
-                    sql.SQL("{}::{}").format(sql.Literal(literal(kind, cell)), sql.SQL(kind))  # type: ignore[arg-type]
+                    sql.SQL("{}::{}").format(sql.Literal(literal(kind, cell)), sql.SQL(kind))
                     for (_, kind), cell in zip(columns, row, strict=True)
                 ),
             )
@@ -255,7 +254,10 @@ def make(
 
 def comparable(connection: psycopg.Connection, name: str) -> list[dict[str, str]]:
     """The columns of a table as the comparison uses them."""
-    query = f"select column_name, comparable from ({render_macro('comparable_columns')}) as c where relation_name = '{name}' order by column_number"
+    columns = render_macro("comparable_columns")
+    query = (
+        f"select column_name, comparable from ({columns}) as c where relation_name = '{name}' order by column_number"
+    )
     return [
         {"name": column, "comparable": how, "quoted": sql.Identifier(column).as_string()}
         for column, how in connection.execute(query.encode())

@@ -237,8 +237,10 @@ STRUCTURE = {
     "constraint_name_taken": ("modules", "create index modules_cms_id_unique on modules (code)"),
     "row_security": (
         "structures",
-        "alter table structures enable row level security, force row level security;"
-        "create policy few on structures using (id < 30)",
+        (
+            "alter table structures enable row level security, force row level security;"
+            "create policy few on structures using (id < 30)"
+        ),
     ),
     "published": ("structure_semesters", "create publication everything_there for table structure_semesters"),
     "constraint_name_taken 2": ("schools", "alter table schools add constraint schools_cms_id_unique check (id > 0)"),

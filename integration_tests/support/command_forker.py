@@ -82,12 +82,13 @@ def main() -> None:
     importlib.import_module("dbt.adapters.postgres")
     importlib.import_module("driver.run_in_terminal")
     done: dict[int, str] = {}
+    stdin = os.fdopen(os.dup(0), "rb", buffering=0)  # or a request could wait in a buffer that select cannot see
     while True:
-        readable, _, _ = select.select([sys.stdin], [], [], POLL if done else None)
+        readable, _, _ = select.select([stdin], [], [], POLL if done else None)
         reap(done)
         if not readable:
             continue
-        line = sys.stdin.buffer.raw.readline()  # type: ignore[attr-defined]
+        line = stdin.readline()
         if not line:
             return
         request = json.loads(line)

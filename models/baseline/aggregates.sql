@@ -30,16 +30,33 @@ students_per_school as (
 
 select
     'marks' as aggregate_name,
-    aggregate_key,
-    aggregate_value
+    'total_marks' as aggregate_key,
+    total_marks as aggregate_value
 from totals
-cross join lateral (
-    values
-    ('total_marks', total_marks),
-    ('average_marks', average_marks),
-    ('distinct_grades', distinct_grades::numeric),
-    ('marks_not_numeric', marks_not_numeric::numeric)
-) as v (aggregate_key, aggregate_value)
+
+union all
+
+select
+    'marks' as aggregate_name,
+    'average_marks' as aggregate_key,
+    average_marks as aggregate_value
+from totals
+
+union all
+
+select
+    'marks' as aggregate_name,
+    'distinct_grades' as aggregate_key,
+    distinct_grades::numeric as aggregate_value
+from totals
+
+union all
+
+select
+    'marks' as aggregate_name,
+    'marks_not_numeric' as aggregate_key,
+    marks_not_numeric::numeric as aggregate_value
+from totals
 
 union all
 

@@ -1,6 +1,6 @@
 select
-    object_kind || ' ' || object_name as object,
     object_kind,
     object_name,
-    definition
+    definition,
+    object_kind || ' ' || object_name as object
 from ({{ catalogue_objects(target.schema, var('ledger_schemas')) }}) as objects

@@ -171,7 +171,7 @@ class _Examination:
         readable = self._readable(todo)
         self._row_findings(readable, [table for table in foreign if table in self._readable(foreign)])
         self._sizes(todo)
-        self._backup_disk(tables)
+        self._backup_disk()
         self._describe(tables, todo)
 
     # ---- what only this machine knows
@@ -192,7 +192,7 @@ class _Examination:
     def _way_back(self) -> None:
         self._found("way back", "restore beside the live database, swapped by rename")
 
-    def _backup_disk(self, tables: Sequence[CoreTable]) -> None:
+    def _backup_disk(self) -> None:
         """Whether a backup fits: the dump is smaller than the tables, and so is its test restore, which the server stores."""
         folder = store.DEFAULT_FOLDER
         existing = next(path for path in (folder, *folder.parents) if path.exists())

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STYLES = {"both": "bold red", "window": "red", "online": "red", "none": "yellow"}
 
+SHORT_LOCK = 0.1  # seconds; below, milliseconds are the clearer unit
+
 
 def doctor_in_terminal(connection: Connection, mode: str | None = None, console: Console | None = None) -> int:
     """Examine, and print everything.
@@ -81,7 +83,7 @@ def _print_estimates(console: Console, diagnosis: Diagnosis) -> None:
             f"{mode} mode",
             duration(estimate.seconds),
             duration(estimate.lock_seconds)
-            if estimate.lock_seconds >= 0.1
+            if estimate.lock_seconds >= SHORT_LOCK
             else f"{estimate.lock_seconds * 1000:.0f} ms",
             size(estimate.wal_bytes),
             size(estimate.disk_bytes),

@@ -1,7 +1,8 @@
 """How long a migration takes and what it needs, estimated from the catalogue's sizes and a look at the server's speed.
 
-The constants were measured on the sample registry at several scales (docs/doctor.md has the figures). What they mean on the server at hand, and under the load that it bears now, a short piece of the same kind of work
-tells: hashing rows that are in no table.
+The constants were measured on the sample registry at several scales (docs/doctor.md has the figures). What they mean
+on the server at hand, and under the load that it bears now, a short piece of the same kind of work tells: hashing
+rows that are in no table.
 """
 
 from __future__ import annotations
