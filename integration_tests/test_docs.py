@@ -1,0 +1,96 @@
+"""The documentation against the project: links, commands, options, vars, tests, and the README's own commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+import yaml
+from driver import cli
+
+if TYPE_CHECKING:
+    from support.registry import Registry
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
+# The two that take minutes are the CI job itself and a test of their own.
+RUN_ELSEWHERE = {"./scripts/cmsid demo", "./scripts/test"}
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert broken == []
+
+
+def _commands() -> list[tuple[str, click.Command]]:
+    context = click.Context(cli.cmsid)
+    commands = [(name, cli.cmsid.get_command(context, name)) for name in cli.cmsid.list_commands(context)]
+    return [(name, command) for name, command in commands if command is not None]
+
+
+@pytest.mark.parametrize(("name", "command"), _commands(), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_command_and_option_has_help_and_stands_in_the_reference(name: str, command: click.Command) -> None:
+    assert command.help
+    assert f"| `{name}` |" in REFERENCE
+    for option in command.params:
+        if isinstance(option, click.Option) and not option.hidden:
+            assert option.help, f"{name} {option.opts}"
+            assert option.opts[-1] in REFERENCE, f"{name} {option.opts}"
+
+
+def test_every_operation_and_var_stands_in_the_reference() -> None:
+    for macro in (ROOT / "macros" / "commands").glob("*.sql"):
+        assert f"`{macro.stem}`" in REFERENCE
+    project = yaml.safe_load((ROOT / "dbt_project.yml").read_text("utf-8"))
+    for var in project["vars"]:
+        assert f"`{var}`" in REFERENCE or var.startswith("dbt_date:"), var
+
+
+def test_every_data_test_is_explained() -> None:
+    page = (ROOT / "docs" / "tests.md").read_text("utf-8")
+    for file in (ROOT / "tests").rglob("*.sql"):
+        assert f"`{file.stem}`" in page or file.parent.name == "foreign_keys", file.stem
+
+
+def _readme_commands() -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line and not line.startswith("export ")]
+
+
+@pytest.mark.slow
+@pytest.mark.one_major
+def test_the_commands_of_the_readme_run(registry: Registry, tmp_path: Path) -> None:
+    """In the README's order, on one registry; whoever is asked answers yes."""
+    commands = _readme_commands()
+    assert set(commands) >= RUN_ELSEWHERE
+    environment = {
+        **os.environ,
+        **registry.environment,
+        "DBT_PROFILES_DIR": str(registry.profiles_dir),
+        "CMSID_NO_VENV": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "DBT_TARGET_PATH": str(tmp_path / "target"),
+        "DBT_LOG_PATH": str(tmp_path),
+    }
+    for command in commands:
+        if command in RUN_ELSEWHERE:
+            continue
+        words = shlex.split(command)
+        if words[0] == "./scripts/cmsid":
+            words = [sys.executable, str(ROOT / "scripts" / "cmsid"), *words[1:]]
+        done = subprocess.run(
+            words, input="y\ny\n", env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
