@@ -72,7 +72,8 @@ class Fault:
 
     def __str__(self) -> str:
         """Its name among the tests."""
-        return f"{self.command.split(' --args')[0].removeprefix('dbt run-operation ')}: {self.name}"
+        command = self.command.removeprefix("dbt run-operation ").replace(" --args {mode: online}", " online")
+        return f"{command}: {self.name}"
 
 
 GONE = r"connection|terminat|server closed|cannot be used|could not"
@@ -236,7 +237,7 @@ FAULTS: list[Fault] = [
     *hits(
         ADD,
         f.REWRITE,
-        "killed, SIGTERM, Ctrl-C, its sessions ended, its statements cancelled, network cut, server restarted, server crashed",
+        "killed, SIGTERM, its sessions ended, its statements cancelled, network cut, server restarted, server crashed",
         **DBT_CODES,
     ),
     *hits(ADD, f.END, "killed, its sessions ended, server crashed", **DBT_CODES),
@@ -276,7 +277,7 @@ FAULTS: list[Fault] = [
     *hits(
         ONLINE,
         f.BATCH,
-        "killed, Ctrl-C, its sessions ended, network cut, server crashed",
+        "killed, its sessions ended, network cut, server crashed",
         **{**DBT_CODES, "truth": ("half",)},
     ),
     *hits(ONLINE, f.INDEXED, "killed, server restarted", **{**DBT_CODES, "truth": ("half",)}),

@@ -38,7 +38,11 @@ SCALE = 0.01
 PARTS = ("macros", "models", "snapshots", "tests", "offline_packages", "dbt_packages", "scripts", "demo", "docs")
 FILES = ("dbt_project.yml", "packages.yml", "package-lock.yml", "selectors.yml", "profiles.example.yml")
 # What gives up after a while should do so soon here.
-SETTINGS = {"lock_timeout: 900ms": "lock_timeout: 100ms", "lock_attempts: 20": "lock_attempts: 3"}
+SETTINGS = {
+    "dbt_project.yml": {" lock_timeout: 900ms": " lock_timeout: 100ms", " lock_attempts: 20": " lock_attempts: 3"},
+    "scripts/driver/backup/archive.py": {'LOCK_WAIT = "60s"': 'LOCK_WAIT = "2s"'},
+    "scripts/driver/backup/in_place.py": {'LOCK_TIMEOUT = "30s"': 'LOCK_TIMEOUT = "2s"'},
+}
 KEPT = ("backup_db", "reports")
 OURS = f"datname is not null and (usename = '{OWNER}' or application_name like 'cmsid%')"
 
@@ -155,11 +159,12 @@ class World:
         for name in FILES:
             if (PROJECT / name).exists():
                 shutil.copy(PROJECT / name, self.project / name)
-        settings = (self.project / "dbt_project.yml").read_text()
-        for old, new in SETTINGS.items():
-            assert f"\n  {old}\n" in settings
-            settings = settings.replace(f"\n  {old}\n", f"\n  {new}\n")
-        (self.project / "dbt_project.yml").write_text(settings)
+        for name, changes in SETTINGS.items():
+            text = (self.project / name).read_text()
+            for old, new in changes.items():
+                assert old in text, name
+                text = text.replace(old, new)
+            (self.project / name).write_text(text)
         self.profile.parent.mkdir()
         self.profile.write_text(PROFILE)
         for name in ("logs", *KEPT):
