@@ -21,7 +21,8 @@ from support.registry import OWNER, Registry
 if TYPE_CHECKING:
     from support.dbt_runner import DbtRun
 
-pytestmark = pytest.mark.one_major
+# `major` by name, since `judged` asks for its registry only once.
+pytestmark = [pytest.mark.one_major, pytest.mark.usefixtures("major")]
 NO_BACKUP = {"require_backup": False}
 SUPERUSER = "postgres"
 
