@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 import yaml
+
 from driver import cli
 
 if TYPE_CHECKING:

@@ -340,27 +340,42 @@ FAULTS: list[Fault] = [
     *hits("run", f.DUMP, "killed, SIGTERM", state="loaded", way_on=("doctor",)),
     *hits("run --mode online", f.BATCH, "Ctrl-C", truth=("half",), way_on=("undo --yes",)),
     # ---- doctor
-    Fault("server not there", "doctor", around=(f.refused,), says="start the server", meanwhile="unknown"),
+    Fault("server not there", "doctor", "loaded", around=(f.refused,), says="start the server", meanwhile="unknown"),
     Fault(
         "transactions read-only by default",
         "doctor",
+        "loaded",
         around=(f.setting("default_transaction_read_only", "on"),),
         code=(0, 1),
     ),
-    Fault("dbt packages gone", "doctor", around=(f.moved("dbt_packages"),), code=(0,)),
+    Fault("dbt packages gone", "doctor", "loaded", around=(f.moved("dbt_packages"),), code=(0,)),
     Fault(
         "a table of another owner",
         "doctor",
+        "loaded",
         around=(f.owned_by_another("modules"),),
         says="modules belongs to postgres",
     ),
-    Fault("a table locked for good", "doctor", around=(f.locked("modules"),), code=(0, 1)),
+    Fault("a table locked for good", "doctor", "loaded", around=(f.locked("modules"),), code=(0, 1)),
     # ---- status, backups, prune
-    Fault("profile is no YAML", "status", around=(f.profile("outputs:", "outputs: ["),), says="profile cannot be read"),
-    Fault("profile without host", "status", around=(f.profile("      host:", "      hosts:"),), says="has no host"),
+    Fault(
+        "profile is no YAML",
+        "status",
+        "loaded",
+        around=(f.profile("outputs:", "outputs: ["),),
+        says="profile cannot be read",
+    ),
+    Fault(
+        "profile without host",
+        "status",
+        "loaded",
+        around=(f.profile("      host:", "      hosts:"),),
+        says="has no host",
+    ),
     Fault(
         "profile of another name",
         "status",
+        "loaded",
         around=(f.profile("cms_id_tracking:", "another:"),),
         says="no profile cms_id_tracking",
     ),
@@ -391,26 +406,39 @@ FAULTS: list[Fault] = [
         truth=("all",),
     ),
     Fault(
-        "reports are a file", "status", around=(f.file_in_place_of("reports"),), code=(0,), says="Validation: +none yet"
+        "reports are a file",
+        "status",
+        "loaded",
+        around=(f.file_in_place_of("reports"),),
+        code=(0,),
+        says="Validation: +none yet",
     ),
     Fault("server not there", "backups", around=(f.refused,), code=(0,), says="verified", meanwhile="unknown"),
-    Fault("server not there", "prune --yes", around=(f.refused,), code=(0, 1)),
+    Fault("server not there", "prune --yes", "loaded", around=(f.refused,), code=(0, 1)),
     # ---- export and diff
     *hits(
         "export --phase pre",
         f.reading("student_modules"),
         "killed, Ctrl-C, its sessions ended, network cut, server crashed",
+        state="loaded",
     ),
     Fault(
-        "disk full", "export --phase pre", around=(f.small_disk("backup_db", "64k"),), says="disk is full|No space left"
+        "disk full",
+        "export --phase pre",
+        "loaded",
+        around=(f.small_disk("backup_db", "64k"),),
+        says="disk is full|No space left",
     ),
     Fault(
         "a table it may not read",
         "export --phase pre",
+        "loaded",
         around=(f.owned_by_another("students"),),
         says="permission denied",
     ),
-    Fault("nothing was exported", "diff", says="", way_on=("export --phase pre", "export --phase post", "diff")),
+    Fault(
+        "nothing was exported", "diff", "loaded", says="", way_on=("export --phase pre", "export --phase post", "diff")
+    ),
     # ---- report
     *hits("report --validate", f.reading("students"), "killed, Ctrl-C, network cut", state="migrated", truth=("all",)),
     Fault(

@@ -21,7 +21,6 @@ from support.registry import AUDIT_SCHEMA, OWNER, Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from support.dbt_runner import Dbt, DbtRun
 
@@ -39,12 +38,10 @@ def port() -> int:
 
 
 @pytest.fixture
-def own_registry(
-    tmp_path: Path, major: int, dbt_runner: Dbt, monkeypatch: pytest.MonkeyPatch, port: int
-) -> Iterator[Registry]:
+def own_registry(major: int, dbt_runner: Dbt, monkeypatch: pytest.MonkeyPatch, port: int) -> Iterator[Registry]:
     """A baselined registry on a server that nobody else uses, so that it may be killed."""
     monkeypatch.setattr(embedded_server, "_free_port", lambda: port)
-    server = EmbeddedServer(tmp_path / "server", major, fsync=False).start()
+    server = EmbeddedServer(major=major, fsync=False).start()
     server.create_role(OWNER)
     server.create_database("registry", OWNER)
     with server.connect("registry", OWNER) as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from driver import profile
 from driver.backup import store
+from driver.dbt_step import DbtStep
+from driver.status import status
 from support.backups import SCRIPTS, cmsid, databases
 from support.runs import Runner
 
@@ -196,3 +200,30 @@ def test_an_interrupted_run_ends_clean_says_so_and_goes_on(runner: Runner, stage
 
     again = runner.go()
     assert again.code == 0, again.text
+
+
+@pytest.mark.one_major
+@pytest.mark.slow
+def test_an_online_migration_interrupted_half_way_says_so_and_goes_on(runner: Runner) -> None:
+    original = DbtStep._on_message
+    interrupted = []
+
+    def interrupt(step: DbtStep, message: str) -> None:
+        original(step, message)
+        if re.search(r": \d+ of \d+ rows", message) and not interrupted:
+            interrupted.append(message)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    runner.monkeypatch.setattr(DbtStep, "_on_message", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runner.go(mode="online")
+    told = "\n".join(status(profile.load(), runner.reports))
+    assert "The migration is half-way (online mode" in told
+    assert "`scripts/cmsid run --mode online` goes on" in told
+
+    again = runner.go()
+    assert again.code == 0, again.text
+    assert [again.stage(key) for key in STAGES] == ["done", *["skipped"] * 3, *["done"] * 3]
+    assert again.result
+    assert again.result.mode == "online"
+    assert "The migration is done" in "\n".join(status(profile.load(), runner.reports))

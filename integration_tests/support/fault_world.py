@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 FORKER = Path(__file__).with_name("command_forker.py")
 DATABASE = "registry"
-SCALE = 0.01
+SCALE = 0.005
 PARTS = ("macros", "models", "snapshots", "tests", "offline_packages", "dbt_packages", "scripts", "demo", "docs")
 FILES = ("dbt_project.yml", "packages.yml", "package-lock.yml", "selectors.yml", "profiles.example.yml")
 # What gives up after a while should do so soon here.
@@ -91,7 +91,7 @@ class Command:
         """What it has printed, as one line."""
         return " ".join(self.text.split())
 
-    def wait(self, seconds: float = 90) -> int:
+    def wait(self, seconds: float = 240) -> int:
         """Wait for its end. Returns its exit status; negative: the signal that ended it."""
         until(lambda: self.ended, seconds, lambda: f"{self.args} did not end; it printed:\n{self.text}")
         return int(self._done.read_text())

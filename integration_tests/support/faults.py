@@ -79,11 +79,15 @@ def owned_by_another(table: str) -> Circumstance:
 def audit_table_away(table: str) -> Circumstance:
     """One of our own tables is not there."""
     name = f"{AUDIT_SCHEMA}.{table}"
-    return statements(f"alter table {name} rename to {table}_away", f"alter table {name}_away rename to {table}")
+    return statements(
+        f"alter table {name} rename to {table}_away",
+        f"drop table if exists {name}; alter table {name}_away rename to {table}",
+    )
 
 
 audit_schema_away = statements(
-    f"alter schema {AUDIT_SCHEMA} rename to away", f"alter schema away rename to {AUDIT_SCHEMA}"
+    f"alter schema {AUDIT_SCHEMA} rename to away",
+    f"drop schema if exists {AUDIT_SCHEMA} cascade; alter schema away rename to {AUDIT_SCHEMA}",
 )
 audit_schema_closed = statements(
     f"alter schema {AUDIT_SCHEMA} owner to postgres", f"alter schema {AUDIT_SCHEMA} owner to {OWNER}"
@@ -345,7 +349,7 @@ def stopped(world: World, command: str, moment: Moment) -> Iterator[Command]:
             return bool(waiting())
 
         try:
-            until(there, 120, lambda: f"{command} did not get to `{moment.name}`:\n{started.text}")
+            until(there, 240, lambda: f"{command} did not get to `{moment.name}`:\n{started.text}")
             yield started
         finally:
             if not started.ended and world.server.running is False:
