@@ -8,6 +8,7 @@ here; CMSID_TEST_MAJORS="18" (or "15,18") restricts them, and the marker `one_ma
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 SCALE = 0.02
 DATABASE = "registry"  # always this name: dbt parses anew when its connection changes
 SUPPORTED = range(14, 19)
+
+
+# A shell without job control starts what runs in the background with Ctrl-C ignored, and every child would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def majors() -> list[int]:

@@ -9,10 +9,9 @@ from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import sql
 
 from driver.backup.files import make_private_folder, open_private, sync_folder, write_private
-from driver.backup.session import PINS, pinned
+from driver.backup.session import PINS, join_snapshot, pinned
 from driver.errors import Problem
 from driver.export_files import MANIFEST, ExportedFile, ExportFile, ExportManifest, export_files
 from driver.facts import tables_with_cms_id
@@ -105,8 +104,7 @@ def _write_all(
 def _write(connection: Connection, snapshot: str, file: ExportFile, folder: Path) -> ExportedFile:
     digest, size = hashlib.sha256(), 0
     with pinned(connection) as session, open_private(folder / (file.name + DRAFT)) as target:
-        session.execute("begin isolation level repeatable read read only")
-        session.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
+        join_snapshot(session, snapshot)
         cursor: psycopg.Cursor[Any] = session.cursor()
         with cursor.copy(b"copy (" + file.query + b") to stdout with (format csv, header)") as copy:
             for block in copy:

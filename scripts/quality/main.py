@@ -55,7 +55,7 @@ def _run(lint: bool, fast: bool, for_pytest: list[str]) -> int:  # noqa: FBT001 
     if lint:
         return DONE if linters.run() else FAILED
     if fast or for_pytest:
-        return _pytest(["-m", "not slow"] * fast + for_pytest)
+        return _pytest(["-m", "not slow and not unsettled"] * fast + for_pytest)
     system_packages.install_missing()
     clean = linters.run()
     # Both are run in any case: one look at the end shows everything there is to do.

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from psycopg import sql
-
 from driver.backup.manifest import Table
-from driver.backup.session import one_row, pinned
+from driver.backup.session import join_snapshot, one_row, pinned
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
@@ -93,9 +91,10 @@ def read_one(session: psycopg.Connection[Any], query: Query) -> Table:
 
 def _reader(connection: Connection, snapshot: str | None) -> psycopg.Connection[Any]:
     session = pinned(connection, autocommit=True)
-    session.execute("begin isolation level repeatable read read only")
     if snapshot:
-        session.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
+        join_snapshot(session, snapshot)
+    else:
+        session.execute("begin isolation level repeatable read read only")
     return session
 
 

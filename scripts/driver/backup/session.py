@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import sql
+
+from driver.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import psycopg
 
     from driver.profile import Connection
 
@@ -132,3 +133,20 @@ def elsewhere(connection: Connection, *avoid: str) -> psycopg.Connection[Any]:
     raise problem or Problem(
         "No other database of this server accepts this role", where=connection.describe(), do="allow it to use postgres"
     )
+
+
+def join_snapshot(session: psycopg.Connection[Any], snapshot: str) -> None:
+    """Begin a reading transaction that sees exactly what the exporting session sees.
+
+    Raises:
+        Problem: the exporting session has ended, and its snapshot with it.
+    """
+    session.execute("begin isolation level repeatable read read only")
+    try:
+        session.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
+    except psycopg.errors.UndefinedObject as error:
+        raise Problem(
+            "The session that holds the snapshot was ended",
+            where=f"snapshot {snapshot}",
+            do="the live database is as it was; find out who ended it, then run this again",
+        ) from error
