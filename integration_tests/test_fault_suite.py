@@ -493,7 +493,10 @@ def _marked(fault: Fault) -> Any:
 
 
 def test_there_are_sixty_distinct_faults() -> None:
-    assert len({str(fault) for fault in FAULTS}) == len(FAULTS) >= 60
+    names = {str(fault) for fault in FAULTS}
+    assert len(names) == len(FAULTS)
+    assert names >= UNSETTLED
+    assert len(names - UNSETTLED) >= 60
 
 
 @pytest.mark.parametrize("fault", [_marked(fault) for fault in FAULTS])

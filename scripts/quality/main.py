@@ -16,7 +16,7 @@ from quality import linters, system_packages
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 DESCRIPTION = """\
-Run all linters, then all tests with their coverage.
+Run all linters, then all tests.
 
 Anything that is no option of this command is given to pytest, and then only those tests run:
   scripts/test integration_tests/test_setup.py -k interrupted
@@ -32,12 +32,13 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser("scripts/test", description=DESCRIPTION, formatter_class=_Formatter)
     parser.add_argument("--lint", action="store_true", help="the linters only")
     parser.add_argument("--fast", action="store_true", help="the quick tests only")
+    parser.add_argument("--coverage", action="store_true", help="everything, and what of the driver the tests reach")
     options, for_pytest = parser.parse_known_args(arguments)
     # The tools of the environment, before others of the same names.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     os.chdir(ROOT)
     try:
-        return _run(options.lint, options.fast, for_pytest)
+        return _run(options.lint, options.fast, options.coverage, for_pytest)
     except Problem as problem:
         print(f"Error: {problem.message}", file=sys.stderr)
         return FAILED
@@ -50,7 +51,12 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Leaves the lines of the description as they are."""
 
 
-def _run(lint: bool, fast: bool, for_pytest: list[str]) -> int:  # noqa: FBT001 - the command's own options
+def _run(
+    lint: bool,  # noqa: FBT001 - the command's own options
+    fast: bool,  # noqa: FBT001 - the same
+    coverage: bool,  # noqa: FBT001 - the same
+    for_pytest: list[str],
+) -> int:
     start = time.monotonic()
     if lint:
         return DONE if linters.run() else FAILED
@@ -59,7 +65,7 @@ def _run(lint: bool, fast: bool, for_pytest: list[str]) -> int:  # noqa: FBT001 
     system_packages.install_missing()
     clean = linters.run()
     # Both are run in any case: one look at the end shows everything there is to do.
-    passed = _measured_tests()
+    passed = _all_tests(coverage=coverage)
     print(f"\n{'All is well' if clean and passed else 'There are failures'}, {time.monotonic() - start:.0f} s.")
     return DONE if clean and passed else FAILED
 
@@ -68,11 +74,22 @@ def _pytest(arguments: list[str]) -> int:
     return DONE if subprocess.call([sys.executable, "-m", "pytest", *arguments]) == 0 else FAILED
 
 
-def _measured_tests() -> bool:
-    """Whether all tests pass, and reach the part of the driver that pyproject.toml asks for."""
+def _all_tests(*, coverage: bool) -> bool:
+    """Whether all tests pass.
+
+    Two at once: each has a server and a dbt of its own, and the smallest machines have two cores. What fails is tried once
+    more, alone: some tests hold how long a statement waits, and mean a machine that has nothing else to do.
+    """
+    together = ["-n", "2", "--dist", "worksteal"]
+    if coverage:
+        return _with_coverage(together)
+    return _pytest(together) == DONE or _pytest(["--last-failed", "--last-failed-no-failures", "none"]) == DONE
+
+
+def _with_coverage(arguments: list[str]) -> bool:
+    """Whether all tests pass; tells which parts of the driver they reach."""
     coverage = [sys.executable, "-m", "coverage"]
     subprocess.check_call([*coverage, "erase"])
-    # Two at once: each has a server and a dbt of its own, and the smallest machines have two cores.
-    passed = subprocess.call([*coverage, "run", "-m", "pytest", "-n", "2", "--dist", "worksteal"]) == 0
+    passed = subprocess.call([*coverage, "run", "-m", "pytest", *arguments]) == 0
     subprocess.check_call([*coverage, "combine", "--quiet"])
     return subprocess.call([*coverage, "report"]) == 0 and passed
