@@ -206,7 +206,7 @@ def test_an_interrupted_run_ends_clean_says_so_and_goes_on(runner: Runner, stage
 @pytest.mark.slow
 def test_an_online_migration_interrupted_half_way_says_so_and_goes_on(runner: Runner) -> None:
     original = DbtStep._on_message
-    interrupted = []
+    interrupted: list[str] = []
 
     def interrupt(step: DbtStep, message: str) -> None:
         original(step, message)
