@@ -370,6 +370,16 @@ def test_terminal_sees_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert shown.endswith("Ready.\n")
 
 
+def test_a_link_to_another_environment_is_not_followed(in_process: bootstrap.Environment, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "kept").touch()
+    in_process.directory.symlink_to(other, target_is_directory=True)
+    with pytest.raises(SystemExit, match="is a link to .*other, .*: remove the link, then run this again"):
+        bootstrap.enter(in_process)
+    assert (other / "kept").exists()
+
+
 def test_full_disk_is_told_before_anything_is_made(
     in_process: bootstrap.Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

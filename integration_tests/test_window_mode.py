@@ -764,7 +764,9 @@ def test_a_baseline_waits_for_a_migration(baselined_registry: Registry) -> None:
     with stopped_at(registry, *ADD) as migration:
         snapshot = threading.Thread(target=lambda: snapshots.append(registry.dbt("snapshot", variables=NO_BACKUP)))
         snapshot.start()
-        wait_for(registry, "select 1 from pg_locks where locktype = 'advisory' and not granted and objid <> 4242")
+        # the lock is polled for, so nobody is seen to wait for it
+        polling = "wait_event = 'PgSleep' and query like '%pg_try_advisory_xact_lock%'"
+        wait_for(registry, f"select 1 from pg_stat_activity where {polling}")
         migration.let_go()
         output, _ = migration.process.communicate(timeout=60)
         assert migration.process.returncode == 0, output

@@ -152,6 +152,11 @@ def _build(environment: Environment, lock: IO[str]) -> None:
 
     require_venv()
     start = time.monotonic()
+    if environment.directory.is_symlink():  # to make it anew would empty a folder that is somebody else's
+        sys.exit(
+            f"Error: {environment.directory} is a link to {environment.directory.resolve()}, which was not made from this"
+            " project's pins: remove the link, then run this again."
+        )
     free = shutil.disk_usage(ROOT).free
     if free < NEEDED_BYTES:
         sys.exit(
