@@ -160,9 +160,11 @@ def test_whatever_is_killed_the_same_command_goes_on(own_registry: Registry, vic
                 - 1
             )
             assert kept >= filled, "progress was lost"
+    left = registry.value(f"select count(*) from {AUDIT_SCHEMA}.migrations where state <> 'done'")
     run = registry.dbt_ok(*ONLINE, variables=VARIABLES)
 
-    assert "going on with the migration that was begun" in run.output
+    # what was killed last may have been the last statement of all, and the server may have ended it
+    assert ("going on with the migration that was begun" in run.output) == bool(left)
     assert "all core tables have cms_id" in run.output
     for table in CORE_TABLES:
         rows, right, touched, once = registry.rows(

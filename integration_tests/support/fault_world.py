@@ -193,6 +193,14 @@ class World:
             shutil.copytree(self.folder / f"{kept}-{state}", self.project / kept, symlinks=True, dirs_exist_ok=True)
         self.expected = self._templates[state]
 
+    def rows_in(self, state: str) -> Rows:
+        """The rows of a registry in a state that one was in already."""
+        return self._templates[state]
+
+    def backups(self) -> int:
+        """How many complete backups there are."""
+        return len(list((self.project / "backup_db" / DATABASE).glob("*/manifest.json")))
+
     def _empty(self) -> None:
         """No registry, nothing that a restore left, no backups, no reports."""
         for name in self.databases():

@@ -271,6 +271,7 @@ begin
     %s
 end
 $$;
+alter function {AUDIT_SCHEMA}.wait_here() owner to {OWNER};
 """
 
 

@@ -1,6 +1,12 @@
 {% macro refuse_undo(tables, force) %}
     {#- Said before anything is locked; the plan checks the same again under lock. -#}
     {%- set reasons = [] -%}
+    {%- for row in run_query(preflight_findings(tables, var('cms_id_type'))).rows if row['finding'] == 'not_owner' -%}
+        {%- do reasons.append(row['detail'] ~ ' (' ~ row['remedy'] ~ ')') -%}
+    {%- endfor -%}
+    {%- if reasons -%}
+        {%- do exceptions.raise_compiler_error('drop_cms_id: ' ~ reasons | join('; ') ~ '. Nothing was changed.') -%}
+    {%- endif -%}
     {%- for row in run_query(undo_obstacles(tables)).rows -%}
         {%- do reasons.append(row['actual'] ~ ' (' ~ row['table_name'] ~ ')') -%}
     {%- endfor -%}
@@ -9,6 +15,8 @@
             ~ '. Nothing was changed: remove them first.') -%}
     {%- endif -%}
     {%- if not force -%}
+        {#- A session that keeps everybody out is named, not waited for. -#}
+        {%- do run_query(lock_tables(tables, 'access share')) -%}
         {%- for row in run_query(undo_losses(tables)).rows -%}
             {%- do reasons.append(row['table_name'] ~ ': ' ~ row['actual']) -%}
         {%- endfor -%}

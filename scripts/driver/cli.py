@@ -185,6 +185,10 @@ def _as_problem(error: Exception) -> Problem | None:
         where = str(error.filename or "")
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return Problem("The disk is full", where=where, do="free some space, then run this again")
+        if isinstance(error, (NotADirectoryError, FileExistsError, IsADirectoryError)):
+            return Problem(
+                "A file or folder stands where another has to be", where=where, do="move it away, then run this again"
+            )
         if isinstance(error, PermissionError):
             return Problem("Not allowed to use a file", where=where, do="make it yours, then run this again")
     # Only if psycopg was imported can the error be one of its own.

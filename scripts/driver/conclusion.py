@@ -52,6 +52,9 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None) -> No
         result.next_command = f"{COMMAND} run --mode {state.mode}"
     elif state.kind == "done" and (stage is None or stage.key != "validate" or result.verdict == "interrupted"):
         result.next_step, result.next_command = "Validate it:", f"{COMMAND} run"
+    elif state.kind == "done" and not any(test.status == "failed" for test in result.failing_tests):
+        result.next_step = "No test has failed, but not all of them were run; mend the cause, then validate again:"
+        result.next_command = f"{COMMAND} run"
     elif state.kind == "done" and result.mode == "online" and result.validation == "cutover":
         result.next_step = "If the application has written meanwhile, validate what holds all the same:"
         result.next_command = f"{COMMAND} run --validation ongoing"

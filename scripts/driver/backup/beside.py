@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -230,12 +231,13 @@ def new_journal(
     control: psycopg.Connection[Any], connection: Connection, backup: Backup | None, side_name: str = ""
 ) -> Journal:
     """The journal of a restore that begins now; without a backup, of a replaced database that is put back."""
-    moment = store.now()
-    stamp = store.stamp(moment)
-    replaced = swap.derived_name(connection.dbname, swap.REPLACED, stamp)
-    found = swap.databases(control, [connection.dbname, side_name, replaced])
-    if replaced in found:
-        raise Problem(f"There is already a database {replaced}", do="wait a second, then run this again")
+    while True:
+        stamp = store.stamp(store.now())
+        replaced = swap.derived_name(connection.dbname, swap.REPLACED, stamp)
+        found = swap.databases(control, [connection.dbname, side_name, replaced])
+        if replaced not in found:
+            break
+        time.sleep(swap.PAUSE_SECONDS)  # the names tell seconds apart
     live = found.get(connection.dbname)
     return journal.Journal(
         restore_id=stamp,
