@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ONLINE = ("run-operation", "add_cms_id", "--args", "{mode: online}")
 # Slow enough to be hit, and with every update of a row logged by a trigger of the test's own.
-VARIABLES = {"require_backup": False, "batch_size": 100, "rows_per_second": 5000, "allow_update_triggers": True}
+VARIABLES = {"require_backup": False, "batch_size": 100, "rows_per_second": 2000, "allow_update_triggers": True}
 RUNNER = "application_name = 'cms_id online migration'"
 MOMENTS = {"mark": 2, "batch": 3, "index": 2, "attach": 1}
 
