@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SCALE = 0.02
-UNSETTLED = Path(__file__).with_name("unsettled.txt")
 DATABASE = "registry"  # always this name: dbt parses anew when its connection changes
 SUPPORTED = range(14, 19)
 
@@ -46,15 +44,6 @@ def majors() -> list[int]:
     if missing:
         raise pytest.UsageError(f"CMSID_TEST_MAJORS names {sorted(missing)}; found are {found}")
     return named
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Set apart what has not been seen to pass since the parts came together: run it with -m unsettled."""
-    unsettled = set(UNSETTLED.read_text("utf-8").splitlines())
-    for item in items:
-        if item.nodeid.removeprefix("integration_tests/") in unsettled:
-            item.add_marker(pytest.mark.unsettled)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -97,7 +97,7 @@ def misses(estimate: Estimate, measured: Measured) -> dict[str, tuple[float, flo
 
 @pytest.mark.one_major
 @pytest.mark.timeout(HOUR)
-@pytest.mark.unsettled  # measures the machine as well: for one that has nothing else to do
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "scale", [pytest.param(scale, marks=pytest.mark.slow if scale >= 1 else ()) for scale in SCALES]
 )

@@ -230,6 +230,7 @@ def test_nothing_begins_without_a_baseline(registry: Registry) -> None:
 # ---- while the application writes
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_four_writers_see_no_more_than_a_hitch(baselined_registry: Registry) -> None:
     """Exact cut-over, no failed write, and no long wait: measured beside the same load alone."""

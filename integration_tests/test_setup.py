@@ -116,11 +116,9 @@ def test_fresh_copy_sets_itself_up(copy: Copy) -> None:
     assert stat.S_IMODE((copy.root / "profiles.yml").stat().st_mode) == 0o600
     assert (copy.root / "dbt_packages" / "dbt_expectations" / "dbt_project.yml").exists()
 
-    start = time.monotonic()
     code, out, err = copy.run("--version")
     assert (code, err) == (0, "")
     assert out.startswith("cmsid ")
-    assert time.monotonic() - start < 3
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ from pathlib import Path
 from shutil import copy
 from typing import NamedTuple
 
-from driver import packages
 from driver.bootstrap import CACHE, ROOT
 
 AT_ONCE = 2
@@ -35,7 +34,6 @@ class Finding(NamedTuple):
 
 def run() -> bool:
     """Run all linters, tell what they find, and return whether they find nothing."""
-    packages.install()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         # dbt wants a profile even where it connects to nothing.
         copy(ROOT / "profiles.example.yml", Path(folder, "profiles.yml"))

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from driver import packages
 from driver.bootstrap import ROOT
 from driver.errors import Problem
 from quality import linters, system_packages
@@ -29,16 +30,17 @@ def main(arguments: list[str]) -> int:
     Returns:
         the exit code: 0 if nothing was found, 1 if something was, 2 for wrong usage, 130 on Ctrl-C.
     """
-    parser = argparse.ArgumentParser("scripts/test", description=DESCRIPTION, formatter_class=_Formatter)
+    parser = argparse.ArgumentParser(
+        "scripts/test", description=DESCRIPTION, formatter_class=_Formatter, allow_abbrev=False
+    )
     parser.add_argument("--lint", action="store_true", help="the linters only")
     parser.add_argument("--fast", action="store_true", help="the quick tests only")
-    parser.add_argument("--coverage", action="store_true", help="everything, and what of the driver the tests reach")
     options, for_pytest = parser.parse_known_args(arguments)
     # The tools of the environment, before others of the same names.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     os.chdir(ROOT)
     try:
-        return _run(options.lint, options.fast, options.coverage, for_pytest)
+        return _run(options.lint, options.fast, for_pytest)
     except Problem as problem:
         print(f"Error: {problem.message}", file=sys.stderr)
         return FAILED
@@ -51,21 +53,17 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Leaves the lines of the description as they are."""
 
 
-def _run(
-    lint: bool,  # noqa: FBT001 - the command's own options
-    fast: bool,  # noqa: FBT001 - the same
-    coverage: bool,  # noqa: FBT001 - the same
-    for_pytest: list[str],
-) -> int:
+def _run(lint: bool, fast: bool, for_pytest: list[str]) -> int:  # noqa: FBT001 - the command's own options
     start = time.monotonic()
+    packages.install()
     if lint:
         return DONE if linters.run() else FAILED
     if fast or for_pytest:
-        return _pytest(["-m", "not slow and not unsettled"] * fast + for_pytest)
+        return _pytest(["-m", "not slow"] * fast + for_pytest)
     system_packages.install_missing()
     clean = linters.run()
     # Both are run in any case: one look at the end shows everything there is to do.
-    passed = _all_tests(coverage=coverage)
+    passed = _all_tests()
     print(f"\n{'All is well' if clean and passed else 'There are failures'}, {time.monotonic() - start:.0f} s.")
     return DONE if clean and passed else FAILED
 
@@ -74,22 +72,15 @@ def _pytest(arguments: list[str]) -> int:
     return DONE if subprocess.call([sys.executable, "-m", "pytest", *arguments]) == 0 else FAILED
 
 
-def _all_tests(*, coverage: bool) -> bool:
-    """Whether all tests pass.
+def _all_tests() -> bool:
+    """Whether all tests pass, and reach as much of the driver as pyproject.toml asks for.
 
-    Two at once: each has a server and a dbt of its own, and the smallest machines have two cores. What fails is tried once
-    more, alone: some tests hold how long a statement waits, and mean a machine that has nothing else to do.
+    Two at once: each has a server and a dbt of its own, and the smallest machines have two cores. Those that measure time
+    come behind them, one by one.
     """
-    together = ["-n", "2", "--dist", "worksteal"]
-    if coverage:
-        return _with_coverage(together)
-    return _pytest(together) == DONE or _pytest(["--last-failed", "--last-failed-no-failures", "none"]) == DONE
-
-
-def _with_coverage(arguments: list[str]) -> bool:
-    """Whether all tests pass; tells which parts of the driver they reach."""
     coverage = [sys.executable, "-m", "coverage"]
     subprocess.check_call([*coverage, "erase"])
-    passed = subprocess.call([*coverage, "run", "-m", "pytest", *arguments]) == 0
+    parts = (["-m", "not alone", "-n", "2", "--dist", "worksteal"], ["-m", "alone"])
+    passed = [subprocess.call([*coverage, "run", "-m", "pytest", *part]) == 0 for part in parts]
     subprocess.check_call([*coverage, "combine", "--quiet"])
-    return subprocess.call([*coverage, "report"]) == 0 and passed
+    return subprocess.call([*coverage, "report"]) == 0 and all(passed)
