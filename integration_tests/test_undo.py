@@ -14,6 +14,8 @@ from support.plan import script_of, steps_of
 from support.registry import AUDIT_SCHEMA
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support.dbt_runner import DbtRun
     from support.registry import Registry
 
@@ -216,3 +218,28 @@ def test_the_command_undoes(migrated_registry: Registry, monkeypatch: pytest.Mon
     assert "Undone" in done.output
     assert registry.value(COLUMNS) == 0
     assert "nothing to do" in runner.invoke(undo, ["--yes"]).output
+
+
+@pytest.mark.one_major
+def test_the_command_works_on_the_same_database_wherever_it_is_called_from(
+    migrated_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from driver import profile
+    from driver.commands.undo import undo
+
+    registry = migrated_registry
+    for name, value in registry.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)
+    monkeypatch.setattr(profile, "ROOT", registry.profiles_dir)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(undo, ["--yes"])
+    assert done.exit_code == 0, done.output
+    assert registry.value(COLUMNS) == 0
+
+    monkeypatch.setenv("PGPORT", "1")
+    refused = CliRunner().invoke(undo, ["--yes"])
+    assert refused.exit_code == 1
+    assert "Connection refused" in refused.output
+    assert "start the server, or correct host and port in the dbt profile" in refused.output
