@@ -42,8 +42,8 @@ def doctor_in_terminal(connection: Connection, mode: str | None = None, console:
     blocking = diagnosis.against(chosen)
     console.print()
     if blocking:
-        count = f"{len(blocking)} finding{'s' if len(blocking) > 1 else ''}"
-        console.print(Text(f"BLOCKED: {count} stand in the way of {chosen} mode. Nothing was changed.", "bold red"))
+        count = f"{len(blocking)} findings stand" if len(blocking) > 1 else "1 finding stands"
+        console.print(Text(f"BLOCKED: {count} in the way of {chosen} mode. Nothing was changed.", "bold red"))
         other = "online" if chosen == "window" else "window"
         if not diagnosis.against(other):
             console.print(f"  Nothing stands in the way of {other} mode.")
