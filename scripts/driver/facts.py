@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
@@ -78,7 +79,7 @@ def newest_backup(connection: psycopg.Connection[Any], audit_schema: str) -> Bac
     if row is None:
         return None
     backup_id, location, taken_at, size, verified_at = row
-    return BackupFacts(backup_id, location, taken_at, size, verified_at, f"scripts/cmsid restore {backup_id}")
+    return BackupFacts(backup_id, location, taken_at, size, verified_at, f"scripts/cmsid restore {quote(backup_id)}")
 
 
 def tables_with_cms_id(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> set[str]:
