@@ -155,7 +155,7 @@ def _as_of_cut_over(connection: psycopg.Connection[Any], audit_schema: str) -> s
     if not exists(connection, audit_schema, "migrations"):
         return sql.SQL("dbt_valid_to is null")
     moment = sql.SQL(
-        "(select coalesce(max(cut_over_at), 'infinity') from {} where state not in ('undone', 'abandoned'))"
+        "(select coalesce(min(cut_over_at), 'infinity') from {} where state not in ('undone', 'abandoned'))"
     ).format(audit_table(audit_schema, "migrations"))
     return sql.SQL("dbt_valid_from <= {0} and (dbt_valid_to is null or dbt_valid_to > {0})").format(moment)
 
