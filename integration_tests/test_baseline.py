@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from driver.facts import read_facts
 from support.local_rows import CORE_TABLES
 from support.picture import Picture, picture
 from support.registry import AUDIT_SCHEMA, Registry
@@ -235,3 +236,21 @@ def test_a_snapshot_that_fails_keeps_the_baseline_it_has(baselined_registry: Reg
     assert run.code == 1
     assert "permission denied for table student_semesters" in run.output
     assert kept(registry) == before
+
+
+@pytest.mark.one_major
+def test_a_core_table_that_joins_later_does_not_change_what_a_report_counts(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+
+    def links() -> int | None:
+        with registry.connect() as session:
+            return read_facts(session, AUDIT_SCHEMA, [], "integer").chains["module_prerequisites_chain"].rows_before
+
+    before = links()
+    registry.execute("delete from module_prerequisites where id = (select min(id) from module_prerequisites)")
+    registry.dbt_ok("snapshot", "--select", "module_prerequisites_chain_baseline")
+    registry.execute(
+        f"insert into {AUDIT_SCHEMA}.migrations (migration_id, table_name, schema_name, relation_name, mode, state,"
+        " constraint_name, cut_over_at) values (2, 'terms', 'public', 'terms', 'window', 'done', 'c', now())"
+    )
+    assert links() == before

@@ -285,3 +285,18 @@ def test_the_migration_rolls_back_when_something_else_changes_with_it(baselined_
     assert "public.answered: expected no such table" in run.output
     assert registry.value("select count(*) from information_schema.columns where column_name = 'cms_id'") == 0
     assert registry.value("select to_regclass('public.answered') is null")
+
+
+@pytest.mark.one_major
+def test_a_table_of_which_row_level_security_hides_rows_is_no_pass(registry: Registry) -> None:
+    registry.execute(
+        "create table notes (id integer, note text); insert into notes values (1, 'kept'); create policy none on notes"
+        " using (false); alter table notes enable row level security; alter table notes force row level security"
+    )
+    registry.dbt_ok("snapshot")
+    registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
+    registry.execute("delete from notes", user=SUPERUSER)
+    run = registry.dbt("test", "--select", "other_tables_unchanged", variables=NO_BACKUP)
+    assert [(row["table_name"], row["actual"]) for row in run["other_tables_unchanged"].rows] == [
+        ("public.notes", f"role {OWNER} may not read it, or not every row: grant select, or bypassrls")
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 import stat
@@ -146,6 +147,17 @@ def test_expected_failures_are_one_sentence(
 def test_exit_code_of_a_command_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command("setup"), "callback", lambda **_: 1)
     assert cli.main(["setup"]) == 1
+
+
+def test_a_terminal_that_knows_no_such_character_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tell(**_: object) -> None:
+        click.echo("School → Modules …")
+
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="cp1252"))
+    monkeypatch.setattr(command("setup"), "callback", tell)
+    assert cli.main(["setup"]) == 0
+    assert shown.getvalue().decode("cp1252") == "School ? Modules …\n"
 
 
 def test_unexpected_failure_leaves_its_details_in_a_private_file(

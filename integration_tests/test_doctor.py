@@ -164,6 +164,18 @@ def test_a_server_out_of_reach_is_one_sentence(registry: Registry, change: dict[
     assert said in message and "\n" not in message and "wrong" not in message
 
 
+@pytest.mark.one_major
+def test_a_name_that_dbt_cannot_quote_is_refused_early(registry: Registry) -> None:
+    from dataclasses import replace
+
+    registry.server.create_database("it's", OWNER)
+    try:
+        found = codes(examine(replace(connection_of(registry), dbname="it's"), SampleProject()))
+        assert "database_name" in found
+    finally:
+        registry.server.drop_database("it's")
+
+
 # ---- what is no table, or no table of this role
 
 

@@ -199,7 +199,9 @@ def connection(server: EmbeddedServer) -> Iterator[Connection]:
 
 
 @pytest.mark.one_major
-def test_connecting(connection: Connection, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connecting(
+    connection: Connection, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from dataclasses import replace
 
     monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=12345")
@@ -228,3 +230,11 @@ def test_connecting(connection: Connection, server: EmbeddedServer, monkeypatch:
     ):
         with pytest.raises(Problem, match=sentence):
             wrong.connect()
+
+    # libpq then adds where it had the password from, as its last line.
+    password_file = tmp_path / "pgpass"
+    password_file.write_text("*:*:*:*:no\n")
+    password_file.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(password_file))
+    with pytest.raises(Problem, match=r"cannot be used: password authentication failed for user \"reader\" \("):
+        replace(connection, password="").connect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 from driver.backup import prune, restore, situation, store, swap
 from driver.backup.take import take_backup
 from driver.errors import Problem
+from driver.facts import newest_backup
 from support.backups import cmsid, connection_of, databases, drop_all, state_of
 from support.picture import differences, picture
 from support.registry import AUDIT_SCHEMA, OWNER
@@ -293,3 +295,21 @@ def test_a_replaced_database_in_use_is_not_dropped(registry: Registry, connectio
     ):
         prune.drop_replaced(connection, [restored.replaced], tmp_path)
     assert databases(registry.server, "registry_") == [restored.replaced]
+
+
+@pytest.mark.one_major
+def test_names_with_spaces_are_quoted_in_the_commands_to_type(registry: Registry, tmp_path: Path) -> None:
+    name = "The Registry"
+    registry.server.create_database(name, OWNER)
+    try:
+        connection = connection_of(registry.server, name)
+        taken = take_backup(connection, directory=tmp_path)
+        with connection.connect(autocommit=True) as session:
+            listed = newest_backup(session, AUDIT_SCHEMA)
+        assert listed
+        assert shlex.split(listed.restore_command) == ["scripts/cmsid", "restore", taken.backup_id]
+        replaced = restore.restore(connection, taken, directory=tmp_path).replaced
+        (line,) = situation.describe(connection, tmp_path)
+        assert shlex.split(line.split("`")[1]) == ["scripts/cmsid", "restore", "--put-back", replaced]
+    finally:
+        drop_all(registry.server, name)

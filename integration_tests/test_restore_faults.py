@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from driver import sample_registry
+from driver.backup import in_place as inside
 from driver.backup import journal, restore, situation, store
 from driver.backup.take import take_backup
 from driver.embedded_server import EmbeddedServer
@@ -213,3 +214,36 @@ def test_the_server_killed_at_a_step(step: str, then: str, crash_folder: Path) -
         assert _holds_original(connection)
         drop_all(server, "registry__")
         assert situation.describe(connection, directory) == []
+
+
+@pytest.mark.one_major
+@pytest.mark.parametrize("in_place", [False, True], ids=["beside", "in place"])
+def test_interrupted_right_behind_the_point_of_no_return_it_is_not_called_given_up(
+    connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_place: bool
+) -> None:
+    record, replace = journal.record, inside._replace
+
+    def recording(folder: Path, made: journal.Journal, step: str, side_oid: int | None = None) -> journal.Journal:
+        if step == journal.SWAPPED:
+            raise KeyboardInterrupt
+        return record(folder, made, step, side_oid)
+
+    def replacing(*arguments: Any) -> list[str]:
+        replace(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "record", recording)
+        patch.setattr(inside, "_replace", replacing)
+        backup = store.find(connection, None, tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            restore.restore(connection, backup, in_place=in_place, directory=tmp_path)
+
+    assert not _holds_original(connection)
+    assert "`scripts/cmsid restore` fin" in "\n".join(situation.describe(connection, tmp_path))
+    with pytest.raises(Problem, match="nothing to give up"):
+        restore.abandon(connection, directory=tmp_path)
+    finished = restore.resume(connection, directory=tmp_path)
+    assert finished.backup_id == backup.backup_id
+    assert finished.students
+    assert journal.unfinished(store.folder_of(connection, tmp_path)) is None

@@ -124,6 +124,22 @@ def test_the_backup_is_restored_if_asked_for(runner: Runner) -> None:
 
 
 @pytest.mark.one_major
+def test_a_failure_long_after_the_migration_is_told_and_restores_no_old_backup(runner: Runner) -> None:
+    registry = runner.registry
+    assert runner.go().code == 0
+    registry.execute("insert into schools (code, name) values ('NEW', 'New')")
+    registry.execute("update modules set cms_id = null where id = (select min(id) from modules)")
+    outcome = runner.go(on_failure="restore")
+    assert outcome.code == 1
+    assert outcome.result
+    assert outcome.result.validation == "ongoing"
+    assert outcome.stage("validate") == "failed"
+    assert [stage.key for stage in outcome.result.stages] == STAGES
+    assert outcome.result.next_step == "Mend what was found, then validate again:"
+    assert registry.value("select count(*) from schools where code = 'NEW'") == 1
+
+
+@pytest.mark.one_major
 def test_a_write_behind_the_backup_stops_the_migration_and_nothing_is_changed(runner: Runner) -> None:
     registry = runner.registry
     outcome = runner.go("baseline", lambda: registry.execute("update schools set name = name || '!'"))

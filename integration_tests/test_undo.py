@@ -14,6 +14,8 @@ from support.plan import script_of, steps_of
 from support.registry import AUDIT_SCHEMA
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support.dbt_runner import DbtRun
     from support.registry import Registry
 
@@ -216,3 +218,53 @@ def test_the_command_undoes(migrated_registry: Registry, monkeypatch: pytest.Mon
     assert "Undone" in done.output
     assert registry.value(COLUMNS) == 0
     assert "nothing to do" in runner.invoke(undo, ["--yes"]).output
+
+
+@pytest.mark.one_major
+@pytest.mark.parametrize("every", [False, True], ids=["one table", "every table"])
+def test_a_column_dropped_by_hand_is_not_filled_again_until_the_migration_is_given_up(
+    migrated_registry: Registry, *, every: bool
+) -> None:
+    registry = migrated_registry
+    registry.execute("insert into schools (code, name) values ('L', 'local')")
+    dropped = CORE_TABLES if every else ("schools",)
+    for table in dropped:
+        registry.execute(f"alter table {table} drop column cms_id")
+    for mode in ("online", "window"):
+        refused = registry.dbt("run-operation", "add_cms_id", "--args", f"{{mode: {mode}}}", variables=NO_BACKUP)
+        assert not refused.success
+        assert "was dropped since its migration" in refused.output
+        assert registry.value(COLUMNS) == len(CORE_TABLES) - len(dropped)
+
+    undone = drop(registry)
+    assert undone.success, undone.output
+    assert registry.value(COLUMNS) == 0
+    assert set(registry.rows(f"select state from {AUDIT_SCHEMA}.migrations")) == {("undone",)}
+    registry.dbt_ok("snapshot")
+    registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
+    assert registry.value(COLUMNS) == len(CORE_TABLES)
+
+
+@pytest.mark.one_major
+def test_the_command_works_on_the_same_database_wherever_it_is_called_from(
+    migrated_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from driver import profile
+    from driver.commands.undo import undo
+
+    registry = migrated_registry
+    for name, value in registry.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)
+    monkeypatch.setattr(profile, "ROOT", registry.profiles_dir)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(undo, ["--yes"])
+    assert done.exit_code == 0, done.output
+    assert registry.value(COLUMNS) == 0
+
+    monkeypatch.setenv("PGPORT", "1")
+    refused = CliRunner().invoke(undo, ["--yes"])
+    assert refused.exit_code == 1
+    assert "Connection refused" in refused.output
+    assert "start the server, or correct host and port in the dbt profile" in refused.output

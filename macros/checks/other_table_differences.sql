@@ -41,7 +41,7 @@ select
     case
         when b.relation is null then 'an additional table'
         when c.relation is null then 'the table is missing'
-        when c.fingerprint_a is null then 'role ' || current_user || ' may not read it: grant select'
+        when c.fingerprint_a is null then 'role ' || current_user || ' may not read it, or not every row: grant select, or bypassrls'
         when b.fingerprint_a is null then 'it could not be read then: let the role that takes the baseline read it'
         when b.column_names <> c.column_names then 'columns ' || c.column_names
         else format('%s rows, fingerprint %s', c.row_count, c.fingerprint_a)

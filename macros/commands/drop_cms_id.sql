@@ -5,17 +5,18 @@
         {%- do return(none) -%}
     {%- endif -%}
     {%- set tables = tables_with_cms_id() -%}
-    {%- if not tables -%}
+    {%- set lost = tables_that_lost_cms_id(migration_states()) -%}
+    {%- if not tables and not lost -%}
         {%- do log('drop_cms_id: no core table has cms_id; nothing to do', info=true) -%}
         {%- do return(none) -%}
     {%- endif -%}
     {%- set begin = {'label': 'begin', 'sql': 'begin'} -%}
     {%- set commit = {'label': 'commit', 'sql': 'commit'} -%}
     {%- if dry_run -%}
-        {%- do print_plan([begin] + undo_plan(tables, force) + [commit], 'undo') -%}
+        {%- do print_plan([begin] + undo_plan(tables, lost, force) + [commit], 'undo') -%}
     {%- else -%}
-        {%- do refuse_undo(tables, force) -%}
+        {%- do refuse_undo(tables, force) if tables -%}
         {%- do create_audit_tables() -%}
-        {%- do run_plan([begin] + undo_plan(tables, force) + [commit]) -%}
+        {%- do run_plan([begin] + undo_plan(tables, lost, force) + [commit]) -%}
     {%- endif -%}
 {% endmacro %}

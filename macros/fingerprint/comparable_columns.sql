@@ -2,7 +2,8 @@
     {#- A catalogue query: every column of every ordinary table, with the expressions by which it is compared and hashed.
         A type without a hash operator class has no reliable equality either; such a column is compared as text. So are
         enums and names of objects: they are hashed by their number in the catalogue, which is another one in a restored
-        database. And intervals, for which a month equals 30 days. Where equality can be relied on but the hash is the same
+        database. And intervals, for which a month equals 30 days; types of extensions and texts under a collation that is
+        not deterministic, for which "Ann" may equal "ANN". Where equality can be relied on but the hash is the same
         for what differs, only the hash is of the text: NaN and the infinities of numeric, an empty object and an empty
         array of jsonb, arrays whose bounds differ. -#}
 with recursive reduced as (
@@ -33,6 +34,7 @@ hashable as (
         not (t.typtype in ('d', 'r', 'm') or t.typcategory = 'A')
         and t.typname !~ '^reg'
         and t.oid <> 'pg_catalog.interval'::regtype
+        and t.typnamespace = 'pg_catalog'::regnamespace
         and exists (
             select 1
             from pg_catalog.pg_opclass as o
@@ -73,13 +75,16 @@ select
     c.relname as relation_name,
     a.attname as column_name,
     a.attnum as column_number,
-    format('%I', a.attname) || case when h.type_oid is null then '::text' else '' end as comparable,
-    format('%I', a.attname) || case when e.type_oid is null then '::text' else '' end as hashed
+    format('%I', a.attname)
+    || case when vague.oid is not null then '::text collate pg_catalog."C"' when h.type_oid is null then '::text' else '' end as comparable,
+    format('%I', a.attname)
+    || case when vague.oid is not null then '::text collate pg_catalog."C"' when e.type_oid is null then '::text' else '' end as hashed
 from pg_catalog.pg_attribute as a
 inner join pg_catalog.pg_class as c on a.attrelid = c.oid
 inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
 left join hashable as h on a.atttypid = h.type_oid
 left join exactly_hashed as e on a.atttypid = e.type_oid
+left join pg_catalog.pg_collation as vague on a.attcollation = vague.oid and not vague.collisdeterministic
 where
     a.attnum > 0
     and not a.attisdropped

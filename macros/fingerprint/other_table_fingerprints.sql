@@ -1,6 +1,7 @@
 {% macro other_table_fingerprints() %}
     {#- The fingerprint of every ordinary table of the database that is not a core table, whatever schema it stands in; ours
-        and the ledgers of migration tools are left out. A table that this role may not read has no fingerprint: it is listed, so that no check overlooks it. -#}
+        and the ledgers of migration tools are left out. A table that this role may not read, or of which row level security
+        shows it a part only, has no fingerprint: it is listed, so that no check overlooks it. -#}
     {%- set parts = [] -%}
     {%- if execute -%}
         {%- set query -%}
@@ -9,7 +10,12 @@
                 f.column_names::text as column_names,
                 case
                     when has_schema_privilege(f.schema_name, 'usage')
-                        then case when has_table_privilege(format('%I.%I', f.schema_name, f.relation_name), 'select') then f.fingerprint_query end
+                        then case
+                            when
+                                has_table_privilege(format('%I.%I', f.schema_name, f.relation_name), 'select')
+                                and not row_security_active(format('%I.%I', f.schema_name, f.relation_name))
+                                then f.fingerprint_query
+                        end
                 end as fingerprint_query
             from ({{ fingerprint_queries() }}) as f
             left join ({{ core_table_values(core_tables()) }}) as t (table_name, schema_name, relation_name, id_column, constraint_name)

@@ -90,6 +90,16 @@ findings (finding, table_name, blocks, detail, remedy) as (
     union all
 
     select
+        'database_name',
+        null,
+        'both',
+        format('dbt cannot work in a database whose name holds a quotation mark, as %s does', current_database()),
+        'rename the database'
+    where current_database() ~ '[''"]'
+
+    union all
+
+    select
         'audit_schema_is_registry',
         null,
         'both',

@@ -1,7 +1,13 @@
-{% macro undo_plan(tables, force) %}
+{% macro undo_plan(tables, lost, force) %}
     {#- The whole undo: a list of {label, sql}, to be run in one transaction. The rows keep everything but cms_id, those
-        written since the cut-over included, and the catalogue loses exactly what the migration added. -#}
+        written since the cut-over included, and the catalogue loses exactly what the migration added. Of `lost` tables
+        there is only the log to be set right. -#}
     {%- set plan = [] -%}
+    {%- if not tables -%}
+        {%- do plan.append({'label': 'one runner at a time', 'sql': take_runner_lock()}) -%}
+        {%- do plan.append({'label': 'log the undo', 'sql': log_undone(lost)}) -%}
+        {%- do return(plan) -%}
+    {%- endif -%}
     {%- set views = [] -%}
     {%- for row in run_query(cms_id_dependents(tables)).rows if row['is_ours'] and row['view_name'] -%}
         {%- set view = quote_name(row['view_schema']) ~ '.' ~ quote_name(row['view_name']) -%}
@@ -30,6 +36,6 @@
     {%- do plan.append({'label': 'catalogue after', 'sql': keep_catalogue('cms_id_catalogue_after')}) -%}
     {%- do plan.append({'label': 'gate: nothing else in the catalogue',
         'sql': gate_check('catalogue', removed_object_differences(tables, 'cms_id_catalogue_before', 'cms_id_catalogue_after'))}) -%}
-    {%- do plan.append({'label': 'log the undo', 'sql': log_undone(tables)}) -%}
+    {%- do plan.append({'label': 'log the undo', 'sql': log_undone(tables + lost)}) -%}
     {%- do return(plan) -%}
 {% endmacro %}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import io
 import os
 import platform
 import sys
@@ -147,6 +148,10 @@ def cmsid(ctx: click.Context) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code. No exception, so no traceback, leaves this function."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or a pipe that knows no such character must not end a run behind its migration.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         return _run(arguments)
     except click.ClickException as error:

@@ -58,6 +58,8 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None) -> No
     elif state.kind == "done" and result.mode == "online" and result.validation == "cutover":
         result.next_step = "If the application has written meanwhile, validate what holds all the same:"
         result.next_command = f"{COMMAND} run --validation ongoing"
+    elif state.kind == "done" and result.validation == "ongoing":
+        result.next_step, result.next_command = "Mend what was found, then validate again:", f"{COMMAND} run"
     elif state.kind == "done" and result.backup:
         result.next_step = "Go back to the backup, and find out what changed the registry:"
         result.next_command = result.backup.restore_command

@@ -38,7 +38,7 @@ LONGEST_WAIT = "3s"
 CHECKS: dict[str, tuple[str, ...]] = {
     "server": ("server_version", "server_version_new", "standby", "read_only"),
     "client programs": ("no_tools",),
-    "dbt profile": ("autocommit", "audit_schema_is_registry", "audit_schema", "no_temporary_tables"),
+    "dbt profile": ("autocommit", "database_name", "audit_schema_is_registry", "audit_schema", "no_temporary_tables"),
     "dbt packages": (),
     "core tables": (
         "missing_table",

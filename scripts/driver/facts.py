@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
@@ -78,7 +79,7 @@ def newest_backup(connection: psycopg.Connection[Any], audit_schema: str) -> Bac
     if row is None:
         return None
     backup_id, location, taken_at, size, verified_at = row
-    return BackupFacts(backup_id, location, taken_at, size, verified_at, f"scripts/cmsid restore {backup_id}")
+    return BackupFacts(backup_id, location, taken_at, size, verified_at, f"scripts/cmsid restore {quote(backup_id)}")
 
 
 def tables_with_cms_id(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> set[str]:
@@ -154,7 +155,7 @@ def _as_of_cut_over(connection: psycopg.Connection[Any], audit_schema: str) -> s
     if not exists(connection, audit_schema, "migrations"):
         return sql.SQL("dbt_valid_to is null")
     moment = sql.SQL(
-        "(select coalesce(max(cut_over_at), 'infinity') from {} where state not in ('undone', 'abandoned'))"
+        "(select coalesce(min(cut_over_at), 'infinity') from {} where state not in ('undone', 'abandoned'))"
     ).format(audit_table(audit_schema, "migrations"))
     return sql.SQL("dbt_valid_from <= {0} and (dbt_valid_to is null or dbt_valid_to > {0})").format(moment)
 

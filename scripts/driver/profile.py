@@ -281,8 +281,12 @@ def connection_problem(error: psycopg.Error, where: str = "") -> Problem:
         where: the connection's description, if it is known.
     """
     # A server's own message begins with its sentence. Without one, libpq tells what it tried, and the reason last, but
-    # for a question that guesses at it.
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.rstrip().endswith("?")]
+    # for a question that guesses at it, or where a password came from that was wrong.
+    lines = [
+        line.strip()
+        for line in str(error).splitlines()
+        if line.strip() and not line.rstrip().endswith("?") and not line.startswith("password retrieved from file")
+    ]
     reason = error.diag.message_primary or (lines[-1] if lines else "no reason given")
     reason = reason.rstrip(".").rpartition("FATAL:")[2].strip()
     remedy = next((do for sign, do in REMEDIES.items() if any(sign in line for line in lines)), "")
@@ -299,6 +303,9 @@ REMEDIES = {
     "timeout expired": "check that the host is right and that no firewall stands between",
     "password authentication failed": "correct PGPASSWORD, ~/.pgpass or the dbt profile",
     "no password supplied": "set PGPASSWORD, or add the server to ~/.pgpass",
+    "does not support SSL": "correct sslmode in the dbt profile (PGSSLMODE), or have the server speak SSL",
+    "invalid sslmode value": "correct sslmode in the dbt profile (PGSSLMODE)",
+    "root certificate file": "correct sslrootcert or sslmode in the dbt profile",
     "no pg_hba.conf entry": "allow this user and machine in the server's pg_hba.conf",
     "does not exist": "correct database and user in the dbt profile, or create them",
     "too many clients": "close some connections, then run this again",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from driver.dbt_step import DbtStep, essence
@@ -27,20 +27,11 @@ def plan(project: DbtProject, *, force: bool = False) -> str:
     Raises:
         Problem: if dbt could not make it.
     """
-    printed: list[str] = []
-
-    def listen(event: Any) -> None:
-        if event.info.name == "PrintEvent":
-            printed.append(event.info.msg)
-
-    project.on_event = listen
-    try:
-        result = project.invoke(*_command(dry_run=True, force=force))
-    finally:
-        project.on_event = None
+    step = _Steps()
+    result = step.invoke(project, *_command(dry_run=True, force=force))
     if not result.success:
-        raise Problem("the undo could not be planned", do=f"see logs/dbt.log: {result.exception}")
-    return "\n".join(printed)
+        raise Problem("the undo could not be planned", do=step.why(result))
+    return "\n".join(step.printed)
 
 
 def undo(project: DbtProject, *, force: bool = False, on_step: Callable[[str], None] | None = None) -> bool:
@@ -60,8 +51,7 @@ def undo(project: DbtProject, *, force: bool = False, on_step: Callable[[str], N
     step = _Steps(on_step=on_step)
     result = step.invoke(project, *_command(dry_run=False, force=force))
     if not result.success:
-        reason = step.reason.removeprefix("drop_cms_id: ").rstrip(".")
-        raise Problem("cms_id was not removed", do=reason or "dbt's log, logs/dbt.log, says why")
+        raise Problem("cms_id was not removed", do=step.why(result))
     return step.did_something
 
 
@@ -76,8 +66,16 @@ class _Steps(DbtStep):
     on_step: Callable[[str], None] | None = None
     did_something: bool = True
     reason: str = ""
+    printed: list[str] = field(default_factory=list)
+
+    def why(self, result: Any) -> str:
+        """The reason of a failure; one that came before any macro ran is in dbt's result."""
+        reason = self.reason.removeprefix("drop_cms_id: ") or essence(str(result.exception or ""))
+        return reason.rstrip(".") or "dbt's log, logs/dbt.log, says why"
 
     def _on_event(self, event: Any) -> None:
+        if event.info.name == "PrintEvent":
+            self.printed.append(event.info.msg)
         # an operation's error is in no result of dbt's, only in what it says while it runs
         if event.info.name == "RunningOperationCaughtError":
             self.reason = essence(event.info.msg)

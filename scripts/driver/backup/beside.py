@@ -176,8 +176,6 @@ def go_back(control: psycopg.Connection[Any], made: Journal) -> None:
     """Open what was closed and drop what was made beside; nothing of the live database was changed."""
     found = swap.databases(control, [made.database, made.side_name])
     live, side = found.get(made.database), found.get(made.side_name)
-    if live and live.oid == made.side_oid:
-        return
     if live and not live.open:
         swap.set_open(control, made.database, is_open=True)
     if side and made.mode == journal.BESIDE:
@@ -204,12 +202,14 @@ def finishing(made: Journal) -> Iterator[None]:
 
 
 def undo(control: psycopg.Connection[Any], folder: Path, made: Journal, error: BaseException) -> None:
-    """Go back after a failure.
+    """Go back after a failure; behind the swap there is no way back, so the journal stays for `restore` to finish.
 
     Raises:
         Problem: the server is gone, so the journal stays for the next attempt; it undoes what it did not commit.
     """
     try:
+        if is_swapped(control, made):
+            return
         go_back(control, made)
         journal.finish(folder, made, journal.GIVEN_UP)
     except (psycopg.OperationalError, psycopg.InterfaceError) as lost:

@@ -6,6 +6,7 @@ of what is replaced is taken first, since no database is left that holds it.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,7 +158,10 @@ def restore_in_place(
     except (psycopg.OperationalError, psycopg.InterfaceError, Problem) as error:
         raise _end(connection, folder, made, error) from error
     except BaseException:
-        journal.finish(folder, made, journal.GIVEN_UP)
+        # Where the server cannot be asked, the journal stays, and the next attempt finds out.
+        with contextlib.suppress(Problem, psycopg.Error):
+            if not _is_committed(connection, made):
+                journal.finish(folder, made, journal.GIVEN_UP)
         raise
     return _complete(connection, folder, made, left)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from driver.backup import files, journal, pg_tools, store, swap, verify
@@ -175,7 +176,7 @@ def abandon(connection: Connection, *, directory: Path | None = None) -> str:
             raise Problem(
                 f"The restored database is already live as {open_journal.database}, so there is nothing to give up",
                 do="run `scripts/cmsid restore` to finish, and then"
-                f" `scripts/cmsid restore --put-back {open_journal.replaced_name}` to go back",
+                f" `scripts/cmsid restore --put-back {quote(open_journal.replaced_name)}` to go back",
             )
         go_back(control, open_journal)
         journal.finish(folder, open_journal, journal.GIVEN_UP)

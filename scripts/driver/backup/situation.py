@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from driver.backup import journal, store, swap
@@ -40,7 +41,7 @@ def describe(connection: Connection, directory: Path | None = None) -> list[str]
             for name, size in swap.derived_databases(control, connection.dbname, swap.REPLACED):
                 lines.append(
                     f"{name} ({size / 1e6:,.0f} MB) was replaced by a restore:"
-                    f" `scripts/cmsid restore --put-back {name}` puts it back,"
+                    f" `scripts/cmsid restore --put-back {quote(name)}` puts it back,"
                     " `scripts/cmsid prune --replaced` drops it."
                 )
             for name, _ in swap.derived_databases(control, connection.dbname, swap.RESTORING):

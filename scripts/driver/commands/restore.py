@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -132,7 +133,7 @@ def _tell(restored: Restored) -> None:
         click.echo(f"SELECT COUNT(*) FROM students: {restored.students}")  # noqa: S608 - words, not a query
     if restored.replaced:
         click.echo(f"What it replaced is the database {restored.replaced}:")
-        click.echo(f"    back to it:  scripts/cmsid restore --put-back {restored.replaced}")
+        click.echo(f"    back to it:  scripts/cmsid restore --put-back {quote(restored.replaced)}")
         click.echo("    drop it:     scripts/cmsid prune --replaced")
     if restored.safety_backup:
         click.echo(f"What it replaced is the backup {restored.safety_backup}.")

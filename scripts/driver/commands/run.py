@@ -18,7 +18,7 @@ import click
     type=click.Choice(["stop", "restore"]),
     default="stop",
     show_default=True,
-    help="What to do when the validation finds a difference: stop and tell, or restore the backup.",
+    help="What to do when the validation finds a difference: stop and tell, or restore the backup that this run took.",
 )
 @click.option(
     "--validation",

@@ -23,10 +23,14 @@ def undo(*, dry_run: bool, force: bool, yes: bool) -> None:
       scripts/cmsid undo
       scripts/cmsid undo --force --yes
     """
+    from driver import profile
     from driver import undo as work
     from driver.dbt_project import DbtProject
 
-    project = DbtProject()
+    connection = profile.load()
+    connection.connect().close()  # a server that cannot be used is told of in the words that every command has for it
+    # Named, because dbt would look for a profile in the folder that the user happens to be in, and then in ~/.dbt.
+    project = DbtProject(profiles_dir=connection.profiles_dir, target=connection.target or None)
     if dry_run:
         click.echo(work.plan(project, force=force) or "No core table has cms_id; nothing to do.")
         return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 
 from driver.progress import Stages
@@ -46,7 +46,8 @@ def show(connection: Connection, kind: str, output: Path | None, *, validate: bo
     elif kind == "terminal":
         print_report(Console(highlight=False), result)
     else:
-        sys.stdout.write(_text(result, kind))
+        # bytes, since each of these formats says or means that it is UTF-8, whatever the terminal speaks
+        click.echo(_text(result, kind).encode(), nl=False)
     return 0 if result.verdict == "passed" else 1
 
 
