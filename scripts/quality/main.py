@@ -29,7 +29,9 @@ def main(arguments: list[str]) -> int:
     Returns:
         the exit code: 0 if nothing was found, 1 if something was, 2 for wrong usage, 130 on Ctrl-C.
     """
-    parser = argparse.ArgumentParser("scripts/test", description=DESCRIPTION, formatter_class=_Formatter)
+    parser = argparse.ArgumentParser(
+        "scripts/test", description=DESCRIPTION, formatter_class=_Formatter, allow_abbrev=False
+    )
     parser.add_argument("--lint", action="store_true", help="the linters only")
     parser.add_argument("--fast", action="store_true", help="the quick tests only")
     parser.add_argument("--coverage", action="store_true", help="everything, and what of the driver the tests reach")
