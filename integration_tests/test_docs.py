@@ -64,6 +64,87 @@ def test_every_data_test_is_explained() -> None:
         assert f"`{file.stem}`" in page or file.parent.name == "foreign_keys", file.stem
 
 
+# The procedure's own headings and numbered items, in its order. Its text is not part of this project.
+HEADINGS = """
+Introduction
+Objective
+What this migration does NOT do
+Tables to Migrate
+12 Core Tables
+`students` is excluded
+Schema File Locations
+Part A: Schema Changes
+Phase 1: Update Schema Files
+Phase 2: Generate Drizzle Migration
+Phase 3: Edit Migration SQL
+Part B: Pre-Migration Data Snapshot
+Create Snapshot Directory
+Export Row Counts
+Export Critical Relationship Data (Pre-Migration)
+1. Student → Program → Structure → School Chain
+2. Student → Semester → Modules Chain
+3. Assessment Marks Chain
+4. Module Prerequisites
+5. All Tables ID Snapshot
+Part C: Migration Execution
+1. Ensure Backup Exists
+2. Run the Migration
+If migration fails
+Part D: Comprehensive Data Integrity Validation
+Validation Category 1: Schema Verification
+Test 1.1
+Test 1.2
+Validation Category 2: Row Count Integrity
+Test 2.1
+Validation Category 3: cms_id Population Integrity
+Test 3.1
+Validation Category 4: Foreign Key Relationship Integrity
+Test 4.1
+Test 4.2
+Test 4.3
+Test 4.4
+Test 4.5
+Test 4.6
+Test 4.7
+Test 4.8
+Test 4.9
+Test 4.10
+Test 4.11
+Test 4.12
+Test 4.13
+Validation Category 5: Data Chain Comparison
+Test 5.1
+Test 5.2
+Test 5.3
+Test 5.4
+Validation Category 6: ID Column Integrity
+Test 6.1
+Validation Category 7: Uniqueness Verification
+Test 7.1
+Validation Category 8: Aggregate Data Verification
+Test 8.1
+Test 8.2
+Part E: Success Criteria Checklist
+If ANY test fails
+Part F: Rollback Procedure
+Notes
+""".strip().splitlines()
+
+
+def test_every_heading_of_the_procedure_leads_somewhere() -> None:
+    page = (ROOT / "docs" / "procedure.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")]
+    here = [
+        [number for number, (item, *_) in enumerate(rows) if re.search(rf"(?<![\w.]){re.escape(heading)}(?!\d)", item)]
+        for heading in HEADINGS
+    ]
+    assert [heading for heading, found in zip(HEADINGS, here, strict=True) if not found] == []
+    order = [found[0] for found in here]
+    assert order == sorted(order), "the items are in another order than the procedure's"
+    assert [item for item, implementation, _ in rows[1:] if "](" not in implementation] == []
+    assert "not done" not in page
+
+
 def _readme_commands() -> list[str]:
     blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
     lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
