@@ -52,6 +52,16 @@ def test_every_command_and_option_has_help_and_stands_in_the_reference(name: str
             assert re.search(rf"`{option.opts[-1]}\b", rows[0]), f"{name} {option.opts}"
 
 
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_are_spelt_as_they_are(page: Path) -> None:
+    options = {
+        name: {"-h", *(opt for option in command.params for opt in option.opts)} for name, command in _commands()
+    }
+    for name, rest in re.findall(r"(?<!\w)(?:scripts/)?cmsid ([a-z]+)\b([^`#\n|&]*)", page.read_text("utf-8")):
+        assert name in options, f"cmsid {name}"
+        assert {word for word in re.findall(r"(?<!\S)--[a-z-]+", rest)} - options[name] == set(), f"cmsid {name}{rest}"
+
+
 def test_every_operation_and_var_stands_in_the_reference() -> None:
     for macro in (ROOT / "macros" / "commands").glob("*.sql"):
         assert f"`{macro.stem}`" in REFERENCE
