@@ -59,7 +59,7 @@ def test_commands_are_spelt_as_they_are(page: Path) -> None:
     }
     for name, rest in re.findall(r"(?<!\w)(?:scripts/)?cmsid ([a-z]+)\b([^`#\n|&]*)", page.read_text("utf-8")):
         assert name in options, f"cmsid {name}"
-        assert {word for word in re.findall(r"(?<!\S)--[a-z-]+", rest)} - options[name] == set(), f"cmsid {name}{rest}"
+        assert set(re.findall(r"(?<!\S)--[a-z-]+", rest)) - options[name] == set(), f"cmsid {name}{rest}"
 
 
 def test_every_operation_and_var_stands_in_the_reference() -> None:

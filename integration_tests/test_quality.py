@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from driver.bootstrap import ROOT
 from quality import linters, main
 
 
@@ -20,9 +23,14 @@ def test_what_is_no_option_goes_to_pytest(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], for_pytest: list[str]
 ) -> None:
     given: list[list[str]] = []
-    monkeypatch.setattr(main, "_pytest", lambda words: given.append(words) or main.DONE)
-    monkeypatch.setattr(main.os, "chdir", lambda _: None)
-    monkeypatch.setenv("PATH", "/bin")
+
+    def run(words: list[str]) -> int:
+        given.append(words)
+        return main.DONE
+
+    monkeypatch.setattr(main, "_pytest", run)
+    monkeypatch.chdir(ROOT)  # where it goes by itself, and comes back from
+    monkeypatch.setenv("PATH", os.environ["PATH"])
     assert main.main(arguments) == main.DONE
     assert given == [for_pytest]
 
