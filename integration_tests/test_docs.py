@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from support.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
 # The two that take minutes are the CI job itself and a test of their own.
 RUN_ELSEWHERE = {"./scripts/cmsid demo", "./scripts/test"}
@@ -43,11 +43,23 @@ def _commands() -> list[tuple[str, click.Command]]:
 @pytest.mark.parametrize(("name", "command"), _commands(), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_command_and_option_has_help_and_stands_in_the_reference(name: str, command: click.Command) -> None:
     assert command.help
-    assert f"| `{name}` |" in REFERENCE
+    # The command's own rows: its first, and those below that name no other.
+    rows = re.search(rf"^\| `{name}` \|.*\n(?:\| \|.*\n)*", REFERENCE, re.MULTILINE)
+    assert rows, name
     for option in command.params:
         if isinstance(option, click.Option) and not option.hidden:
             assert option.help, f"{name} {option.opts}"
-            assert option.opts[-1] in REFERENCE, f"{name} {option.opts}"
+            assert re.search(rf"`{option.opts[-1]}\b", rows[0]), f"{name} {option.opts}"
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_are_spelt_as_they_are(page: Path) -> None:
+    options = {
+        name: {"-h", *(opt for option in command.params for opt in option.opts)} for name, command in _commands()
+    }
+    for name, rest in re.findall(r"(?<!\w)(?:scripts/)?cmsid ([a-z]+)\b([^`#\n|&]*)", page.read_text("utf-8")):
+        assert name in options, f"cmsid {name}"
+        assert set(re.findall(r"(?<!\S)--[a-z-]+", rest)) - options[name] == set(), f"cmsid {name}{rest}"
 
 
 def test_every_operation_and_var_stands_in_the_reference() -> None:
@@ -58,10 +70,118 @@ def test_every_operation_and_var_stands_in_the_reference() -> None:
         assert f"`{var}`" in REFERENCE or var.startswith("dbt_date:"), var
 
 
+def test_every_variable_of_the_environment_stands_in_the_reference() -> None:
+    sources = [
+        path.read_text("utf-8") for folder in ("scripts", "integration_tests") for path in (ROOT / folder).rglob("*.py")
+    ]
+    named = set(re.findall(r"\bCMSID_[A-Z]\w+", "\n".join(sources)))
+    assert named
+    assert {name for name in named if f"`{name}`" not in REFERENCE} == set()
+
+
 def test_every_data_test_is_explained() -> None:
+    """What it finds, why that matters and what to do."""
     page = (ROOT / "docs" / "tests.md").read_text("utf-8")
+    paragraphs = [" ".join(paragraph.split()) for paragraph in page.split("\n\n")]
     for file in (ROOT / "tests").rglob("*.sql"):
-        assert f"`{file.stem}`" in page or file.parent.name == "foreign_keys", file.stem
+        name = "**Thirteen tests**" if file.parent.name == "foreign_keys" else f"`{file.stem}`"
+        about = next((text for text in paragraphs if name in text.partition(" (")[0]), "")
+        assert [word for word in ("*Finds*", "*Matters*", "*Do*") if word not in about] == [], file.stem
+
+
+@pytest.mark.slow
+@pytest.mark.one_major
+def test_the_sql_of_the_developers_guide_does_what_it_says(migrated_registry: Registry) -> None:
+    migrated_registry.dbt_ok("run", variables={"require_backup": False})
+    page = (ROOT / "docs" / "for-application-developers.md").read_text("utf-8")
+    for block in re.findall(r"^```sql\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        migrated_registry.execute(block)
+    origins = "select count(*) from cms_id_audit.{} where {}"
+    assert migrated_registry.value(origins.format("schools_origin", "origin = 'local'")) == 1
+    assert migrated_registry.value(origins.format("modules_origin", "cms_id = 48213 and origin = 'cms'")) == 1
+
+
+# The procedure's own headings and numbered items, in its order. Its text is not part of this project.
+HEADINGS = """
+Introduction
+Objective
+What this migration does NOT do
+Tables to Migrate
+12 Core Tables
+`students` is excluded
+Schema File Locations
+Part A: Schema Changes
+Phase 1: Update Schema Files
+Phase 2: Generate Drizzle Migration
+Phase 3: Edit Migration SQL
+Part B: Pre-Migration Data Snapshot
+Create Snapshot Directory
+Export Row Counts
+Export Critical Relationship Data (Pre-Migration)
+1. Student → Program → Structure → School Chain
+2. Student → Semester → Modules Chain
+3. Assessment Marks Chain
+4. Module Prerequisites
+5. All Tables ID Snapshot
+Part C: Migration Execution
+1. Ensure Backup Exists
+2. Run the Migration
+If migration fails
+Part D: Comprehensive Data Integrity Validation
+Validation Category 1: Schema Verification
+Test 1.1
+Test 1.2
+Validation Category 2: Row Count Integrity
+Test 2.1
+Validation Category 3: cms_id Population Integrity
+Test 3.1
+Validation Category 4: Foreign Key Relationship Integrity
+Test 4.1
+Test 4.2
+Test 4.3
+Test 4.4
+Test 4.5
+Test 4.6
+Test 4.7
+Test 4.8
+Test 4.9
+Test 4.10
+Test 4.11
+Test 4.12
+Test 4.13
+Validation Category 5: Data Chain Comparison
+Test 5.1
+Test 5.2
+Test 5.3
+Test 5.4
+Validation Category 6: ID Column Integrity
+Test 6.1
+Validation Category 7: Uniqueness Verification
+Test 7.1
+Validation Category 8: Aggregate Data Verification
+Test 8.1
+Test 8.2
+Part E: Success Criteria Checklist
+If ANY test fails
+Part F: Rollback Procedure
+Notes
+""".strip().splitlines()
+
+
+def test_every_heading_of_the_procedure_leads_somewhere() -> None:
+    page = (ROOT / "docs" / "procedure.md").read_text("utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
+    ]
+    here = [
+        [number for number, (item, *_) in enumerate(rows) if re.search(rf"(?<![\w.]){re.escape(heading)}(?!\d)", item)]
+        for heading in HEADINGS
+    ]
+    assert [heading for heading, found in zip(HEADINGS, here, strict=True) if not found] == []
+    order = [found[0] for found in here]
+    assert order == sorted(order), "the items are in another order than the procedure's"
+    assert [item for item, implementation, _ in rows[1:] if "](" not in implementation] == []
+    assert "not done" not in page
 
 
 def _readme_commands() -> list[str]:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = Path(next(iter(dbt.jsonschemas.__path__)))
-FOLDERS = ("models", "macros", "snapshots", "tests")
-PROPERTIES = sorted(path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.yml"))
+FOLDERS = ("models", "macros", "snapshots", "tests", "docs", "offline_packages")
+FILES = sorted(path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.yml"))
+PROJECTS = [Path("dbt_project.yml"), *(path for path in FILES if path.name == "dbt_project.yml")]
+PROPERTIES = [path for path in FILES if path not in PROJECTS]
 
 
 def validator(kind: str) -> jsonschema.Draft7Validator:
@@ -55,8 +57,9 @@ def test_properties(path: Path) -> None:
     assert not list(faults("resources", yaml.safe_load((ROOT / path).read_text())))
 
 
-def test_project() -> None:
-    assert not list(faults("project", yaml.safe_load((ROOT / "dbt_project.yml").read_text())))
+@pytest.mark.parametrize("path", PROJECTS, ids=str)
+def test_project(path: Path) -> None:
+    assert not list(faults("project", yaml.safe_load((ROOT / path).read_text())))
 
 
 def test_misspelt_keys_are_found() -> None:

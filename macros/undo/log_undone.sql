@@ -12,7 +12,7 @@ with undone as (
 
 insert into {{ audit_relation('events') }} (event, detail)
 select
-    'undone',
-    '{{ tables | length }} tables, ' || count(*)::text || ' of them migrated by us'
+    'undone' as event,
+    '{{ tables | length }} tables, ' || count(*)::text || ' of them migrated by us' as detail
 from undone
 {% endmacro %}

@@ -40,7 +40,10 @@ def main(arguments: list[str]) -> int:
         the exit code: 0 when everything was measured, whatever the goals; 1 when something could not be.
     """
     parser = argparse.ArgumentParser(
-        "scripts/bench", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        "scripts/bench",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--scales", default="0.1,1", help="sizes of the sample registry; 1 is the live one's (default: 0.1,1)"
