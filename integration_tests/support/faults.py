@@ -307,7 +307,6 @@ DROP = at_statement("drop", "student_modules", "drop column")
 BATCH = at_log("batch", "update", "new.table_name = 'student_modules' and new.rows_filled > 0")
 INDEXED = at_log("indexed", "update", "new.table_name = 'programs' and new.state = 'indexed'")
 DUMP = Moment("dump", program="pg_dump")
-DUMPED = Moment("dumped", program="pg_dump", behind=True)
 LOAD = Moment("load", program="pg_restore")
 LOADED = Moment("loaded", program="pg_restore", behind=True)
 
