@@ -28,9 +28,12 @@ DATABASE = "registry"  # always this name: dbt parses anew when its connection c
 SUPPORTED = range(14, 19)
 
 
-# A shell without job control starts what runs in the background with Ctrl-C ignored, and every child would inherit that.
+# A shell without job control starts what runs in the background with Ctrl-C ignored, and nohup with SIGHUP; every child
+# would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)  # ignored here all the same, but by no child
 
 
 def majors() -> list[int]:

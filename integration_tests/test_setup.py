@@ -373,7 +373,7 @@ def test_a_link_to_another_environment_is_not_followed(in_process: bootstrap.Env
     other.mkdir()
     (other / "kept").touch()
     in_process.directory.symlink_to(other, target_is_directory=True)
-    with pytest.raises(SystemExit, match="is a link to .*other, .*: remove the link, then run this again"):
+    with pytest.raises(SystemExit, match=r"is a link to .*other, .*: remove the link, then run this again"):
         bootstrap.enter(in_process)
     assert (other / "kept").exists()
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from driver.result import Result, Verdict
 
 COMMAND = "scripts/cmsid"
+LOOK = ("Look at the findings; take the column back with:", f"{COMMAND} undo")
 
 
 def verdict(result: Result, *, interrupted: bool) -> Verdict:
@@ -35,7 +36,6 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None) -> No
         result.next_step, result.next_command = "See where it stands once it answers again:", f"{COMMAND} status"
         return
     result.state = state.sentence
-    stage = result.failed_stage
     if result.verdict == "passed":
         return
     restored = next((stage for stage in result.stages if stage.key == "restore"), None)
@@ -50,19 +50,24 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None) -> No
     elif state.kind == "half-way":
         result.next_step = f"Go on where it stopped (or take it back with {COMMAND} undo):"
         result.next_command = f"{COMMAND} run --mode {state.mode}"
-    elif state.kind == "done" and (stage is None or stage.key != "validate" or result.verdict == "interrupted"):
-        result.next_step, result.next_command = "Validate it:", f"{COMMAND} run"
-    elif state.kind == "done" and not any(test.status == "failed" for test in result.failing_tests):
-        result.next_step = "No test has failed, but not all of them were run; mend the cause, then validate again:"
-        result.next_command = f"{COMMAND} run"
-    elif state.kind == "done" and result.mode == "online" and result.validation == "cutover":
-        result.next_step = "If the application has written meanwhile, validate what holds all the same:"
-        result.next_command = f"{COMMAND} run --validation ongoing"
-    elif state.kind == "done" and result.validation == "ongoing":
-        result.next_step, result.next_command = "Mend what was found, then validate again:", f"{COMMAND} run"
-    elif state.kind == "done" and result.backup:
-        result.next_step = "Go back to the backup, and find out what changed the registry:"
-        result.next_command = result.backup.restore_command
+    elif state.kind == "done":
+        result.next_step, result.next_command = _behind_the_migration(result)
     else:
-        result.next_step = "Look at the findings; take the column back with:"
-        result.next_command = f"{COMMAND} undo"
+        result.next_step, result.next_command = LOOK
+
+
+def _behind_the_migration(result: Result) -> tuple[str, str]:
+    """The next step and its command where all tables are migrated, and the run did not pass."""
+    stage = result.failed_stage
+    if stage is None or stage.key != "validate" or result.verdict == "interrupted":
+        return "Validate it:", f"{COMMAND} run"
+    if not any(test.status == "failed" for test in result.failing_tests):
+        return "No test has failed, but not all of them were run; mend the cause, then validate again:", f"{COMMAND} run"
+    if result.validation == "ongoing":
+        return "Mend what was found, then validate again:", f"{COMMAND} run"
+    if result.mode == "online":
+        step = "If the application has written meanwhile, validate what holds all the same:"
+        return step, f"{COMMAND} run --validation ongoing"
+    if result.backup:
+        return "Go back to the backup, and find out what changed the registry:", result.backup.restore_command
+    return LOOK
