@@ -62,7 +62,10 @@ def _behind_the_migration(result: Result) -> tuple[str, str]:
     if stage is None or stage.key != "validate" or result.verdict == "interrupted":
         return "Validate it:", f"{COMMAND} run"
     if not any(test.status == "failed" for test in result.failing_tests):
-        return "No test has failed, but not all of them were run; mend the cause, then validate again:", f"{COMMAND} run"
+        return (
+            "No test has failed, but not all of them were run; mend the cause, then validate again:",
+            f"{COMMAND} run",
+        )
     if result.validation == "ongoing":
         return "Mend what was found, then validate again:", f"{COMMAND} run"
     if result.mode == "online":
