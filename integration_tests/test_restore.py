@@ -121,6 +121,9 @@ def test_everything_is_as_it_was_at_the_backup(
     assert registry.value(f"select count(*) from {AUDIT_SCHEMA}.events where event like 'restored%'") == 1
     if in_place:
         assert restored.safety_backup in dict(listed)
+        assert (
+            store.find(connection, None, tmp_path).backup_id == backup.backup_id
+        )  # the copy is newer, and is not meant
         safety = store.find(connection, restored.safety_backup, tmp_path)
         restore.restore(connection, safety, directory=tmp_path)
         assert differences(damaged, _picture(registry)) == {}

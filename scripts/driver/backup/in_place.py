@@ -134,7 +134,7 @@ def restore_in_place(
         connection,
         directory=directory,
         jobs=jobs,
-        purpose=f"what the restore of {backup.backup_id} replaced",
+        purpose=store.SAFETY_COPY,
         progress=progress,
     )
     moment = store.stamp(store.now())

@@ -22,6 +22,8 @@ STAMP = "%Y%m%dT%H%M%SZ"
 ID_PATTERN = re.compile(r"\d{8}T\d{6}Z-.+")
 PARTIAL_PREFIX = ".partial-"
 PRUNED_PREFIX = ".pruned-"
+SAFETY_COPY = "what a restore in place was to replace"
+"""The purpose of the backup that such a restore takes first."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Backup:
     def verified_at(self) -> datetime | None:
         """When a test restore of it was identical; None if there was none."""
         return datetime.fromisoformat(self.verification.verified_at) if self.verification else None
+
+    @property
+    def is_safety_copy(self) -> bool:
+        """Whether a restore in place took it of what it was to replace."""
+        return self.manifest.purpose == SAFETY_COPY
 
     @property
     def dump(self) -> Path:
@@ -160,7 +167,8 @@ def find(connection: Connection, name: str | None, directory: Path | None = None
 
     Args:
         connection: the database.
-        name: a backup's name, or the path of its folder; default the newest.
+        name: a backup's name, or the path of its folder; default the newest that no restore took as a safety copy: else
+            a restore that failed, begun again, would put back what it was to replace.
         directory: the folder of all backups.
 
     Raises:
@@ -177,7 +185,14 @@ def find(connection: Connection, name: str | None, directory: Path | None = None
         raise Problem(
             "There is no backup of this database", where=str(folder), do="take one with `scripts/cmsid backup`"
         )
-    newest = found[0]
+    chosen = [backup for backup in found if isinstance(backup, Damaged) or not backup.is_safety_copy]
+    if not chosen:
+        raise Problem(
+            "There are only safety copies, which restores in place took of what they replaced",
+            where=str(folder),
+            do="name the one to restore; `scripts/cmsid backups` lists them",
+        )
+    newest = chosen[0]
     if isinstance(newest, Damaged):
         raise Problem(
             f"The newest backup, {newest.backup_id}, cannot be used: {newest.reason}",
