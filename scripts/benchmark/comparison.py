@@ -150,7 +150,7 @@ def _reladiff(stage: Stage, pairs: Sequence[_Pair], expected: int) -> Mapping[st
     """
     import reladiff
 
-    logging.getLogger("database").setLevel(logging.ERROR)  # it warns of enums and texts, which it does compare
+    logging.getLogger("hashdiff_tables").setLevel(logging.ERROR)  # it warns of enums and texts, which it does compare
     uri = "postgresql://{PGUSER}:{PGPASSWORD}@{PGHOST}:{PGPORT}/{PGDATABASE}".format(**stage.environment())
     threads = os.cpu_count() or 1
     clock, lines = Clock(), 0
