@@ -66,11 +66,12 @@ class Writer:
         row = cursor.fetchone() if cursor.description else None
         return row[0] if row else None
 
-    def write(self, stop: threading.Event) -> None:
-        """Write until told to stop."""
+    def write(self, stop: threading.Event, shared: threading.Barrier) -> None:
+        """Write until told to stop, once every writer knows its share: a row that is inserted is the inserter's alone."""
         chance = random.Random(self.number)  # noqa: S311  nothing secret
         with psycopg.connect(autocommit=True, application_name=f"writer {self.number}") as connection:
             ids = {table: self.share(connection, table) for table in TABLES}
+            shared.wait()
             count = 0
             while not stop.is_set():
                 count += 1
@@ -143,8 +144,9 @@ class Writer:
 def main() -> None:
     """Write until standard input ends."""
     stop = threading.Event()
+    shared = threading.Barrier(WRITERS)
     writers = [Writer(number) for number in range(WRITERS)]
-    threads = [threading.Thread(target=writer.write, args=(stop,)) for writer in writers]
+    threads = [threading.Thread(target=writer.write, args=(stop, shared)) for writer in writers]
     for thread in threads:
         thread.start()
     sys.stdin.read()

@@ -3,17 +3,22 @@
         Each batch is a transaction: rows, cursor and record together, so a crash takes all three back. It need not wait for
         the disk for the same reason. A batch is as large as batch_milliseconds allow, since a writer who wants one of its
         rows waits as long; and it waits no longer than online_lock_timeout for a row that a writer holds.
+        A range of ids is filled in several batches that each take rows from all over its pages. Where pages are full, the
+        first one moves its rows elsewhere, which writes to every index; once it has committed, the room they left is free,
+        and the rows of the others stay in their page, which writes to none. That halves WAL and growth.
         That it changes no other column is proven by the fingerprint of its rows before and after. Where a writer came
-        between the two, the batch is rolled back and done again with its rows locked first. -#}
-    {%- set hash = 'hash_record_extended(row(' ~ columns | map(attribute='hashed') | join(', ') ~ '), 0)::numeric' -%}
+        between the two, the batch is rolled back and done again with its rows locked first. The hashes are bigints, whose
+        sum is a numeric: exact, however many. -#}
+    {%- set hash = 'hash_record_extended(row(' ~ columns | map(attribute='hashed') | join(', ') ~ '), 0)' -%}
     {%- set relation = table.relation -%}
     {%- set rows_in_batch -%}
-{{ table.id }} > step.after_id and {{ table.id }} <= step.up_to_id and cms_id = step.mark
+{{ table.id }} > step.after_id and {{ table.id }} <= step.up_to_id and hashint8({{ table.id }}) & (step.parts - 1) = step.part and cms_id = step.mark
     {%- endset -%}
 do $cms_id$
 #variable_conflict use_column
 <<step>>
 declare
+    parts constant integer := 8; -- a power of two
     slice_end constant timestamptz := clock_timestamp() + interval '{{ seconds }} s';
     rows_left bigint := {{ var('rows_per_second') | int or 'null' }};
     batch_rows integer := least({{ var('batch_size') | int }}, coalesce(nullif(current_setting('cms_id.batch_rows', true), '')::integer, 1000));
@@ -25,6 +30,10 @@ declare
     rows_touched bigint;
     fingerprint_before numeric;
     fingerprint_after numeric;
+    part integer := 0;
+    ranged boolean := false;
+    longest double precision := 0;
+    fullest bigint := 0;
     began timestamptz;
     attempt integer := 0;
     lock_first boolean := false;
@@ -45,14 +54,20 @@ begin
             exit when step.migration.state is distinct from 'marked';
             step.mark := step.migration.mark;
             step.after_id := coalesce(step.migration.cursor_id, step.mark);
-            select max(k.key) into step.up_to_id
-            from (
-                select {{ table.id }} as key
-                from only {{ relation }}
-                where {{ table.id }} > step.after_id
-                order by {{ table.id }}
-                limit least(step.batch_rows, step.rows_left)
-            ) as k;
+            if not step.ranged then
+                step.ranged := true;
+                step.longest := 0;
+                step.fullest := 0;
+                -- within a range it only becomes narrower, since the parts before are filled no further
+                select least(max(k.key), case when step.part > 0 then step.up_to_id end) into step.up_to_id
+                from (
+                    select {{ table.id }} as key
+                    from only {{ relation }}
+                    where {{ table.id }} > step.after_id
+                    order by {{ table.id }}
+                    limit least(step.batch_rows * step.parts, step.rows_left)
+                ) as k;
+            end if;
             if step.up_to_id is null then
                 perform set_config('enable_seqscan', 'on', true);
                 if not exists (select 1 from only {{ relation }} where cms_id = step.mark) then
@@ -115,7 +130,7 @@ begin
                 end if;
                 update {{ audit_relation('migrations') }} as m
                 set
-                    cursor_id = step.up_to_id,
+                    cursor_id = case when step.part = step.parts - 1 then step.up_to_id else m.cursor_id end,
                     rows_filled = m.rows_filled + step.rows_touched
                 where m.migration_id = step.migration.migration_id and m.table_name = step.migration.table_name;
                 if step.rows_touched > 0 then
@@ -136,6 +151,7 @@ begin
             attempt := attempt + 1;
             lock_first := true;
             batch_rows := greatest(1, batch_rows / 4);
+            ranged := false;
             if attempt >= {{ var('online_lock_attempts') | int }} then
                 raise exception 'rows of % could not be filled in % attempts (%); it may be one of these: %',
                     step.migration.table_name, attempt, failure, coalesce(({{ blocking_sessions([table], [
@@ -152,9 +168,21 @@ begin
         attempt := 0;
         lock_first := false;
         rows_left := rows_left - rows_touched;
+        if up_to_id is null then
+            ranged := false;
+            continue;
+        end if;
+        longest := greatest(longest, extract(epoch from clock_timestamp() - began) * 1000);
+        fullest := greatest(fullest, rows_touched);
+        part := (part + 1) % parts;
+        continue when part > 0 and longest <= {{ 2 * var('batch_milliseconds') | int }};
+        ranged := false;
         batch_rows := greatest(1, least(
             {{ var('batch_size') | int }},
-            batch_rows * least(2, greatest(0.5, {{ var('batch_milliseconds') | int }} / greatest(0.1, extract(epoch from clock_timestamp() - began) * 1000)))
+            batch_rows * least(
+                case when fullest > batch_rows / 2 then 2 else 1 end, -- batches that were nearly empty say nothing of full ones
+                greatest(0.5, {{ var('batch_milliseconds') | int }} / greatest(0.1, longest))
+            )
         ))::integer;
         exit when rows_left <= 0 or clock_timestamp() > slice_end;
     end loop;

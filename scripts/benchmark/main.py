@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import sys
-import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmark import backup, comparison, online, proof, whole, window
+from benchmark.expectation import Expectation
+from benchmark.measure import FAILURES, Bench, Failure, Figure, verdicts
 from benchmark.stage import Stage
-from benchmark.table import as_table, verdicts, write_json
-from driver.errors import Problem
+from benchmark.table import Content, as_markdown, print_tables, read_json, write_json
+from driver.sample_registry import LARGEST_SCALE
 
 COMPARISONS = {
     "window": window.compare,
@@ -22,23 +26,50 @@ COMPARISONS = {
     "backup": backup.compare,
     "whole": whole.compare,
 }
-GOALS = [*window.GOALS, *online.GOALS, *comparison.GOALS, *whole.GOALS]
+GOALS = [*window.GOALS, *online.GOALS, *proof.GOALS, *comparison.GOALS, *backup.GOALS, *whole.GOALS]
+NARROWEST = 100  # columns, where the width is not known
+ROUNDS = 3  # at scale 1, whose figures the goals are about; others show the growth
+INTERRUPTED = 130
 
 DESCRIPTION = """\
 Measure this project beside the written procedure and other tools.
 
 Every contestant does the same job on the same data, turn by turn, on a PostgreSQL of its own:
-  scripts/bench --scales 0.1,1
-  scripts/bench --scales 1 --only window,whole --rounds 5
+  scripts/bench
+  scripts/bench --scales 10 --json ten.json
+  scripts/bench --only window,whole --rounds 5
+  scripts/bench --read bench.json ten.json --markdown
 """
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, print the table, write it as JSON.
+    """Measure, print the tables, write the figures as JSON.
 
     Returns:
         the exit code: 0 when everything was measured, whatever the goals; 1 when something could not be.
     """
+    options = _options(arguments)
+    try:
+        content = read_json(options.read) if options.read else _measure(options)
+    except FAILURES as problem:
+        print(f"Error: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted: nothing is left running.", file=sys.stderr)
+        return INTERRUPTED
+    checked = verdicts(content.figures, GOALS)
+    if options.json:
+        write_json(content, checked, options.json)
+        print(f"Figures written to {options.json}", file=sys.stderr)
+    if options.markdown:
+        print(as_markdown(content, checked), end="")
+    else:
+        console = Console() if sys.stdout.isatty() else Console(width=NARROWEST)
+        print_tables(content, checked, console)
+    return 1 if content.failures else 0
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "scripts/bench",
         description=DESCRIPTION,
@@ -46,43 +77,94 @@ def main(arguments: list[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--scales", default="0.1,1", help="sizes of the sample registry; 1 is the live one's (default: 0.1,1)"
+        "--scales",
+        type=_scales,
+        default="0.1,1",
+        help="sizes of the sample registry; 1 is the live one's (default: 0.1,1)",
     )
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant; medians are told (default: 3)")
-    parser.add_argument("--only", default=",".join(COMPARISONS), help="which comparisons (default: all)")
     parser.add_argument(
-        "--json", type=Path, default=Path("bench.json"), help="where to write the figures (default: bench.json)"
+        "--rounds",
+        type=_rounds,
+        help="turns of each contestant, of which the median is told (default: 3 at scale 1, one at others)",
+    )
+    parser.add_argument("--only", type=_comparisons, default=",".join(COMPARISONS), help="of: %(default)s")
+    parser.add_argument("--json", type=Path, help="where to write every turn's figures (default: bench.json)")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
+    parser.add_argument(
+        "--read", type=Path, nargs="+", metavar="JSON", help="measure nothing: tell what earlier runs wrote, together"
     )
     options = parser.parse_args(arguments)
-    chosen = options.only.split(",")
-    if unknown := [name for name in chosen if name not in COMPARISONS]:
-        parser.error(f"there is no comparison {unknown[0]}: choose from {', '.join(COMPARISONS)}")
-    console = Console()
-    figures = []
+    if not options.read and not options.json:
+        options.json = Path("bench.json")
+    return options
+
+
+def _scales(text: str) -> list[float]:
     try:
-        for scale in (float(scale) for scale in options.scales.split(",")):
-            console.print(f"Scale {scale:g}: loading ...")
-            stage = Stage(scale)
-            try:
-                for name in chosen:
-                    began = time.perf_counter()
-                    figures += COMPARISONS[name](stage, options.rounds)
-                    console.print(f"  {name}: {time.perf_counter() - began:.0f} s")
-            finally:
-                stage.close()
-    except (Problem, RuntimeError) as problem:
-        print(f"Error: {problem}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
-        return 130
-    checked = verdicts(figures, GOALS)
-    console.print(as_table(figures))
-    for goal, scale, ratio in checked:
-        held = "holds" if ratio <= goal.limit else "MISSED"
-        console.print(
-            f"{held:6} {goal.comparison}, {goal.quantity}: {ratio:.2f} of {goal.other} at scale {scale:g}; goal {goal.limit:g}"
-        )
-    write_json(figures, checked, options.json)
-    console.print(f"Written to {options.json}")
-    return 0
+        scales = sorted({float(part) for part in text.split(",")})
+    except ValueError:
+        scales = [0.0]
+    if not all(0 < scale <= LARGEST_SCALE for scale in scales):
+        raise argparse.ArgumentTypeError(f"{text}: give numbers above 0, at most {LARGEST_SCALE}, such as 0.1,1")
+    return scales
+
+
+def _rounds(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text}: give a number of at least 1")
+    return int(text)
+
+
+def _comparisons(text: str) -> list[str]:
+    chosen = text.split(",")
+    if unknown := [name for name in chosen if name not in COMPARISONS]:
+        raise argparse.ArgumentTypeError(f"there is no comparison {unknown[0]}: choose from {', '.join(COMPARISONS)}")
+    return chosen
+
+
+def _measure(options: argparse.Namespace) -> Content:
+    """Every comparison at every scale, one server at a time."""
+    rounds = {scale: options.rounds or (ROUNDS if scale == 1 else 1) for scale in options.scales}
+    expectation = Expectation(
+        [(name, scale, rounds[scale]) for scale in options.scales for name in ("", *options.only)]
+    )
+    figures: list[Figure] = []
+    failures: list[Failure] = []
+    machine: dict[str, str] = {}
+    for scale in options.scales:
+
+        def tell(line: str, scale: float = scale) -> None:
+            print(f"scale {scale:g}: {line}; {expectation.told()}", file=sys.stderr)
+
+        bench = Bench(scale, rounds[scale], tell)
+        expectation.begin("", scale)
+        stage = Stage(scale)
+        try:
+            machine.update(_machine(stage))
+            tell("loaded")
+            for name in options.only:
+                expectation.begin(name, scale)
+                try:
+                    COMPARISONS[name](stage, bench)
+                except FAILURES as error:
+                    bench.fail(name, "everyone", error)
+        finally:
+            stage.close()
+        figures += bench.figures
+        failures += bench.failures
+    return Content(machine, figures, failures)
+
+
+def _machine(stage: Stage) -> dict[str, str]:
+    """What the figures were measured on."""
+    names = ("server_version", "shared_buffers", "work_mem", "maintenance_work_mem", "max_wal_size", "fsync")
+    with stage.server.connect() as session:
+        settings = {name: str(session.execute(f"show {name}".encode()).fetchone()[0]) for name in names}  # type: ignore[index]
+    return {
+        "PostgreSQL": settings.pop("server_version"),
+        **settings,
+        "processors": str(os.cpu_count()),
+        "system": f"{platform.system()} {platform.machine()}",
+        "Python": platform.python_version(),
+        "on": f"{datetime.now(timezone.utc):%Y-%m-%d}",
+    }

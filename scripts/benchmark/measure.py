@@ -1,87 +1,195 @@
-"""What is measured, and how figures become a comparison."""
+"""Contestants that take turns, what they measure, and the goals that are held against it."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+import psycopg
+
+from driver.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+SECONDS = "seconds"
+IN_SQL = "seconds in SQL"
+WAL = "WAL, MB"
+SIZE = "size after, MB"
+MEMORY = "memory, MB"
+OURS = "cmsid"
+PROCEDURE = "procedure"
+
+FAILURES = (Problem, RuntimeError, OSError, psycopg.Error)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of one contestant: the median of its runs.
+    """One figure of one contestant at one scale.
 
     Attributes:
         comparison: what was compared, such as `window`.
         scale: of the sample registry; 1 is the live one's size.
         quantity: what the figure counts, with its unit, such as `seconds`.
         contestant: whose figure it is.
-        value: the median.
-        runs: every run's value, in order.
+        runs: every turn's value, in order.
     """
 
     comparison: str
     scale: float
     quantity: str
     contestant: str
-    value: float
     runs: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The value that is told."""
+        return statistics.median(self.runs)
+
+    @property
+    def spread(self) -> float:
+        """Half the distance between the lowest and the highest turn, as a part of the median."""
+        return (max(self.runs) - min(self.runs)) / 2 / self.median if self.median else 0.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A contestant that could not do its job, and why, in one sentence."""
+
+    comparison: str
+    scale: float
+    contestant: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A ratio that is to be held.
+    """What a figure of ours is to be at most.
 
     Attributes:
         comparison: what is compared.
         quantity: the figure.
+        limit: what it is to be at most.
+        other: whom it is held against: with `ratio`, ours divided by theirs; with `excess`, ours less theirs. With `most`
+            nobody: the figure itself. With `growth` nobody: the figure at the scale divided by the one at a tenth of it.
+        kind: how.
+        scales: where it counts.
         ours: our contestant.
-        other: whom it is held against.
-        limit: what ours divided by other's is to be at most.
-        from_scale: the smallest scale at which it counts.
     """
 
     comparison: str
     quantity: str
-    ours: str
-    other: str
     limit: float
-    from_scale: float = 1.0
+    other: str = ""
+    kind: Literal["ratio", "excess", "most", "growth"] = "ratio"
+    scales: tuple[float, ...] = (1.0, 10.0)
+    ours: str = OURS
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A goal at one scale, and what was measured."""
+
+    goal: Goal
+    scale: float
+    measured: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is met."""
+        return self.measured <= self.goal.limit
 
 
 @dataclass
-class Comparison:
-    """Contestants that take turns, so that whatever else the machine does falls on all of them.
+class Bench:
+    """Lets contestants take turns, so that whatever else the machine does falls on all of them.
 
     Attributes:
-        name: what is compared.
         scale: of the sample registry.
-        rounds: how often each has its turn.
+        rounds: how many turns each contestant has.
+        tell: called with a line about every turn.
+        figures: what was measured.
+        failures: what could not be.
     """
 
-    name: str
     scale: float
     rounds: int
-    _runs: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    tell: Callable[[str], None]
+    figures: list[Figure] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
-    def measure(self, contestants: Mapping[str, Callable[[], Mapping[str, float]]]) -> list[Figure]:
-        """Let everyone have their turns.
+    def compare(self, comparison: str, contestants: Mapping[str, Callable[[], Mapping[str, float]]]) -> None:
+        """Let everyone have their turns. Who fails has no more of them.
 
         Args:
-            contestants: name -> does the job once and gives its figures; `seconds` is added where it gives none.
+            comparison: what is compared.
+            contestants: name -> does the job once and gives its figures.
         """
-        for _ in range(self.rounds):
+        runs: dict[tuple[str, str], list[float]] = {}
+        failed: set[str] = set()
+        for number in range(1, self.rounds + 1):
             for contestant, work in contestants.items():
-                began = time.perf_counter()
-                figures = dict(work())
-                figures.setdefault("seconds", time.perf_counter() - began)
+                if contestant in failed:
+                    continue
+                try:
+                    figures = work()
+                except FAILURES as error:
+                    failed.add(contestant)
+                    self.fail(comparison, contestant, error)
+                    continue
                 for quantity, value in figures.items():
-                    self._runs.setdefault((quantity, contestant), []).append(value)
-        return [
-            Figure(self.name, self.scale, quantity, contestant, statistics.median(runs), tuple(runs))
-            for (quantity, contestant), runs in self._runs.items()
+                    runs.setdefault((quantity, contestant), []).append(value)
+                told = f"{figures[SECONDS]:.2f} s" if SECONDS in figures else "done"
+                self.tell(f"{comparison}, round {number} of {self.rounds}: {contestant}: {told}")
+        self.figures += [
+            Figure(comparison, self.scale, quantity, contestant, tuple(values))
+            for (quantity, contestant), values in runs.items()
+            if contestant not in failed
         ]
+
+    def fail(self, comparison: str, contestant: str, error: BaseException) -> None:
+        """Record, and tell, why somebody could not do the job."""
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        self.failures.append(Failure(comparison, self.scale, contestant, reason))
+        self.tell(f"{comparison}: {contestant} failed: {reason}")
+
+
+class Clock:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        """Begin to measure."""
+        self._began = time.perf_counter()
+
+    def seconds(self) -> float:
+        """How long it has been."""
+        return time.perf_counter() - self._began
+
+
+def verdicts(figures: Sequence[Figure], goals: Sequence[Goal]) -> list[Verdict]:
+    """Every goal that the figures decide, scale by scale."""
+    runs = {(f.comparison, f.quantity, f.contestant, f.scale): f.runs for f in figures}
+    found = []
+    for goal in goals:
+        for scale in goal.scales:
+            ours = runs.get((goal.comparison, goal.quantity, goal.ours, scale))
+            other = runs.get(
+                (goal.comparison, goal.quantity, goal.ours, scale / 10)
+                if goal.kind == "growth"
+                else (goal.comparison, goal.quantity, goal.other, scale)
+            )
+            if ours and (other or goal.kind == "most"):
+                found.append(Verdict(goal, scale, _measured(goal, ours, other or ())))
+    return found
+
+
+def _measured(goal: Goal, ours: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """What is held against the limit: the median over the pairs of turns, where there are pairs."""
+    if goal.kind == "most":
+        return max(ours)
+    if goal.kind == "growth":
+        return statistics.median(ours) / statistics.median(other)
+    pairs: Iterator[tuple[float, float]] = zip(ours, other, strict=True)
+    return statistics.median(a / b if goal.kind == "ratio" else a - b for a, b in pairs)

@@ -35,11 +35,15 @@ def counts() -> str:
     return " union all ".join(f"select '{table}', count(*) from {table}" for table in CORE_TABLES) + ";"
 
 
-def chain(name: str, *, whole: bool = False) -> str:
-    """A chain's query; with the procedure's LIMIT unless the whole is asked for."""
+def chain_query(name: str) -> str:
+    """A chain's query, whole and in no order."""
     text = (ROOT / "models" / "chains" / f"{name}.sql").read_text("utf-8")
-    query = re.sub(r"\{\{ source\('registry', '(\w+)'\) \}\}", r"\1", text)
-    return f"{query.strip()} order by {CHAINS[name]}" + (" limit 100000" if name in LIMITED and not whole else "")
+    return re.sub(r"\{\{ source\('registry', '(\w+)'\) \}\}", r"\1", text).strip()
+
+
+def chain(name: str, *, whole: bool = False) -> str:
+    """A chain's query in order; with the procedure's LIMIT unless the whole is asked for."""
+    return f"{chain_query(name)} order by {CHAINS[name]}" + (" limit 100000" if name in LIMITED and not whole else "")
 
 
 def exports(folder: str, *, whole: bool = False) -> str:
@@ -118,9 +122,9 @@ def validation() -> str:
     return f"{counts()}\n{population()}\n{orphans()}\n{duplicates()}\n{aggregates()}\n"
 
 
-def diff(stage: Stage) -> None:
+def diff(stage: Stage, before: str = "pre") -> None:
     """The exports of before and after, file by file."""
-    for file in sorted((stage.folder / "pre").iterdir()):
+    for file in sorted((stage.folder / before).iterdir()):
         stage.run(["cmp", str(file), str(stage.folder / "post" / file.name)])
 
 

@@ -2,68 +2,64 @@
 
 from __future__ import annotations
 
-import json
-import time
 from typing import TYPE_CHECKING
 
 from benchmark import procedure
-from benchmark.measure import Comparison
+from benchmark.measure import IN_SQL, OURS, PROCEDURE, SECONDS, Clock, Goal
+from benchmark.stage import BASELINED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from benchmark.measure import Figure
+    from benchmark.measure import Bench
     from benchmark.stage import Stage
 
 BASELINE = "baseline"
 VALIDATION = "validation"
+WHOLE = "procedure, chains whole"
+GOALS = [Goal(name, SECONDS, 11, kind="growth", scales=(10.0,)) for name in (BASELINE, VALIDATION)]
 
 
-def compare(stage: Stage, rounds: int) -> list[Figure]:
+def compare(stage: Stage, bench: Bench) -> None:
     """Wall time with dbt's start, and the time in SQL."""
 
     def snapshot() -> Mapping[str, float]:
         with stage.clone():
-            return _timed(stage, "snapshot")
+            return _timed(stage, lambda: stage.dbt("snapshot"))
 
     def export(*, whole: bool) -> Mapping[str, float]:
         with stage.clone():
-            began = time.perf_counter()
-            stage.psql(procedure.exports("pre", whole=whole) + procedure.aggregates())
-            return {"seconds": time.perf_counter() - began}
+            script = procedure.exports("pre", whole=whole) + procedure.aggregates()
+            return _timed(stage, lambda: stage.psql(script))
 
-    figures = Comparison(BASELINE, stage.scale, rounds).measure(
-        {
-            "cmsid": snapshot,
-            "procedure": lambda: export(whole=False),
-            "procedure, whole tables": lambda: export(whole=True),
-        }
+    bench.compare(
+        BASELINE,
+        {PROCEDURE: lambda: export(whole=False), WHOLE: lambda: export(whole=True), OURS: snapshot},
     )
-    with stage.clone("baselined"):
+    with stage.clone(BASELINED):
+        stage.psql(procedure.exports("pre") + procedure.exports("pre_whole", whole=True))
         stage.dbt("run-operation", "add_cms_id")
-        stage.psql(procedure.exports("pre"))
 
-        def queries(*, whole: bool) -> Mapping[str, float]:
-            began = time.perf_counter()
-            stage.psql(procedure.validation() + procedure.exports("post", whole=whole))
-            if not whole:
-                procedure.diff(stage)
-            return {"seconds": time.perf_counter() - began}
+        def queries(before: str, *, whole: bool) -> Mapping[str, float]:
+            def work() -> None:
+                stage.psql(procedure.validation() + procedure.exports("post", whole=whole))
+                procedure.diff(stage, before)
 
-        figures += Comparison(VALIDATION, stage.scale, rounds).measure(
+            return _timed(stage, work)
+
+        bench.compare(
+            VALIDATION,
             {
-                "cmsid": lambda: _timed(stage, "test"),
-                "procedure": lambda: queries(whole=False),
-                "procedure, whole tables": lambda: queries(whole=True),
-            }
+                PROCEDURE: lambda: queries("pre", whole=False),
+                WHOLE: lambda: queries("pre_whole", whole=True),
+                OURS: lambda: _timed(stage, lambda: stage.dbt("test")),
+            },
         )
-    return figures
 
 
-def _timed(stage: Stage, command: str) -> Mapping[str, float]:
-    """A dbt command's wall time, and the sum of its nodes' own times."""
-    began = time.perf_counter()
-    stage.dbt(command)
-    seconds = time.perf_counter() - began
-    results = json.loads((stage.folder / "target" / "run_results.json").read_text("utf-8"))["results"]
-    return {"seconds": seconds, "seconds in nodes": sum(result["execution_time"] for result in results)}
+def _timed(stage: Stage, work: Callable[[], object]) -> Mapping[str, float]:
+    """Wall time, and the time that the server spent on statements, of all sessions together."""
+    before, clock = stage.seconds_in_sql(), Clock()
+    work()
+    seconds = clock.seconds()
+    return {SECONDS: seconds, IN_SQL: stage.seconds_in_sql() - before}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,12 @@ from driver.bootstrap import ROOT
 from driver.embedded_server import EmbeddedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     import psycopg
 
+LOADED = "loaded"
+BASELINED = "baselined"
 OWNER = "registry_owner"
 DATABASE = "registry"
 CORE_TABLES = (
@@ -39,23 +42,41 @@ CORE_TABLES = (
     "student_semesters",
     "student_modules",
 )
+MOST_MEMORY = 300.0  # megabytes
+SAMPLED_EVERY = 0.1  # seconds
+NOT_COPIED = shutil.ignore_patterns(".*", "backup_db", "reports", "target", "logs", "integration_tests", "node_modules")
 
 
 class Stage:
-    """The server and its templates: `loaded`, and `baselined` once that is asked for."""
+    """The server, its templates (`loaded`, and `baselined` once that is asked for), and a copy of the project.
+
+    The project is copied because a run writes backups and reports into it, where nobody else's are to be.
+    """
 
     def __init__(self, scale: float) -> None:
         """Start the server and load the registry."""
         self.scale = scale
         self.folder = Path(tempfile.mkdtemp(prefix="cmsid-bench-"))
-        shutil.copy(ROOT / "profiles.example.yml", self.folder / profile.FILE)
-        packages.install()
-        self.server = EmbeddedServer().start()
-        self.server.create_role(OWNER)
-        self.server.create_database("loaded", OWNER)
-        with self.server.connect("loaded", OWNER) as session:
-            sample_registry.load(session, scale)
         self._baselined = False
+        self.server = EmbeddedServer()
+        try:
+            packages.install()
+            self.project = self.folder / "project"
+            shutil.copytree(ROOT, self.project, ignore=NOT_COPIED)
+            shutil.copy(ROOT / "profiles.example.yml", self.folder / profile.FILE)
+            self.server.start()
+            self._load()
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(self) -> None:
+        self.server.create_role(OWNER)
+        self.server.create_database(LOADED, OWNER)
+        with self.server.connect(LOADED, OWNER) as session:
+            sample_registry.load(session, self.scale)
+            # or whoever reads the rows first would pay for marking them as committed
+            session.execute("vacuum analyze")
 
     def close(self) -> None:
         """Stop the server and remove everything."""
@@ -63,15 +84,23 @@ class Stage:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
-    def clone(self, template: str = "loaded") -> Iterator[psycopg.Connection[Any]]:
-        """A fresh copy of a template, under the usual name; the block gets a session of its owner."""
-        if template == "baselined" and not self._baselined:
+    def clone(self, template: str = LOADED) -> Iterator[psycopg.Connection[Any]]:
+        """A fresh copy of a template, under the usual name; the block gets a session of its owner.
+
+        `baselined` holds what a migration asks for: a backup that was restored and compared, and the baseline.
+        """
+        if template == BASELINED and not self._baselined:
             with self.clone():
+                backups = self.folder / "first"
+                self.cmsid("backup", "--verify", "--directory", str(backups))
+                shutil.rmtree(backups)
                 self.dbt("snapshot")
-            self.server.create_database("baselined", OWNER, DATABASE)
+            with self.server.connect(DATABASE, OWNER) as session:
+                session.execute("vacuum analyze")
+            self._copy(DATABASE, BASELINED)
             self._baselined = True
         self.server.drop_database(DATABASE)
-        self.server.create_database(DATABASE, OWNER, template)
+        self._copy(template, DATABASE)
         with self.server.connect() as session:
             session.execute("checkpoint")  # or the copying itself would weigh on whoever comes next
         session = self.server.connect(DATABASE, OWNER)
@@ -79,6 +108,11 @@ class Stage:
             yield session
         finally:
             session.close()
+            shutil.rmtree(self.project / "backup_db", ignore_errors=True)
+
+    def _copy(self, template: str, name: str) -> None:
+        with self.server.connect() as session:
+            session.execute(f"create database {name} owner {OWNER} template {template} strategy file_copy")
 
     def environment(self) -> dict[str, str]:
         """For programs that work on the clone."""
@@ -90,45 +124,44 @@ class Stage:
             "NO_COLOR": "1",
         }
 
-    def dbt(self, *arguments: str, variables: str = "require_backup: false") -> str:
+    def dbt(self, *arguments: str) -> str:
         """Run dbt as a process of its own, as a user would. Returns what it printed."""
-        command = [sys.executable, "-m", "dbt.cli.main", *arguments, "--vars", f"{{{variables}}}"]
-        command += [
-            "--project-dir",
-            str(ROOT),
-            "--target-path",
-            str(self.folder / "target"),
-            "--log-path",
-            str(self.folder),
-        ]
+        command = [sys.executable, "-m", "dbt.cli.main", *arguments]
+        command += ["--project-dir", str(self.project), "--log-path", str(self.folder)]
         return self.run(command)
 
     def cmsid(self, *arguments: str) -> float:
-        """Run `cmsid`. Returns the most memory that the process had, in megabytes."""
+        """Run `cmsid`. Returns the most memory that it had at once, in megabytes, with the programs that it started."""
         code = "import sys; from driver.cli import main; sys.exit(main())"
         process = psutil.Popen(
             [sys.executable, "-c", code, *arguments],
-            env={**self.environment(), "PYTHONPATH": str(ROOT / "scripts")},
+            env={**self.environment(), "PYTHONPATH": str(self.project / "scripts")},
             cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
-        most = 0
-        while process.poll() is None:
-            try:
-                most = max(most, process.memory_info().rss)
-            except psutil.Error:
-                break
-            time.sleep(0.05)
-        _, errors = process.communicate()
+        ended, most = threading.Event(), 0.0
+
+        def watch() -> None:
+            nonlocal most
+            while not ended.wait(SAMPLED_EVERY):
+                most = max(most, _memory_of(process))
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            said, _ = process.communicate()
+        finally:
+            ended.set()
+            watcher.join()
         if process.returncode:
-            raise RuntimeError(f"cmsid {' '.join(arguments)} ended with {process.returncode}: {errors}")
-        return most / 1e6
+            raise RuntimeError(_reason(f"cmsid {arguments[0]}", process.returncode, said))
+        return most
 
     def psql(self, script: str) -> None:
         """Run a script in psql, as the written procedure does."""
-        self.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-P", "pager=off"], script)
+        self.run([self.tool("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-P", "pager=off"], script)
 
     def tool(self, name: str) -> str:
         """One of the server's own programs, such as pg_dump."""
@@ -136,16 +169,38 @@ class Stage:
 
     def run(self, command: list[str], given: str = "") -> str:
         """Run a program on the clone, and insist that it succeeds."""
-        if command[0] == "psql":
-            command = [self.tool("psql"), *command[1:]]
         done = subprocess.run(
             command, input=given, env=self.environment(), cwd=self.folder, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise RuntimeError(
-                f"{' '.join(command[:4])} ended with {done.returncode}: {done.stderr[-2000:]}{done.stdout[-2000:]}"
-            )
+            name = Path(command[0]).name if command[0] != sys.executable else f"dbt {command[3]}"
+            raise RuntimeError(_reason(name, done.returncode, done.stdout + done.stderr))
         return done.stdout
+
+    def seconds_in_sql(self) -> float:
+        """How long sessions have been at work on statements in the clone, all together; those that ended count."""
+        with self.server.connect() as session:
+            row = session.execute(
+                "select active_time / 1000 from pg_stat_database where datname = %s", (DATABASE,)
+            ).fetchone()
+        return float(row[0])  # type: ignore[index]
+
+
+def _memory_of(process: psutil.Process) -> float:
+    """The resident memory of a process and all it started, in megabytes; pages that they share count for each."""
+    total = 0
+    with suppress(psutil.Error):
+        for member in [process, *process.children(recursive=True)]:
+            with suppress(psutil.Error):
+                total += member.memory_info().rss
+    return total / 1e6
+
+
+def _reason(name: str, code: int, said: str) -> str:
+    """Why a program failed, in one sentence: its exit code and what it said of an error, or said last."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"\b(error|failed|fatal)\b", line, re.IGNORECASE)]
+    return f"{name} ended with exit code {code}: {(telling or lines or ['it said nothing'])[-1]}"
 
 
 def wal_position(session: psycopg.Connection[Any]) -> int:
@@ -153,15 +208,15 @@ def wal_position(session: psycopg.Connection[Any]) -> int:
     return int(session.execute("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')").fetchone()[0])  # type: ignore[index]
 
 
-def core_size(session: psycopg.Connection[Any]) -> float:
-    """The size of the core tables with their indexes, in megabytes."""
+def megabytes_since(session: psycopg.Connection[Any], position: int) -> float:
+    """WAL written since a position."""
+    return (wal_position(session) - position) / 1e6
+
+
+def core_size(session: psycopg.Connection[Any], prefix: str = "") -> float:
+    """The size of the core tables, or of their copies under such names, with their indexes, in megabytes."""
     row = session.execute(
         "select sum(pg_total_relation_size(oid)) / 1e6 from pg_class where relname = any(%s) and relkind = 'r'",
-        (list(CORE_TABLES),),
+        ([prefix + table for table in CORE_TABLES],),
     ).fetchone()
     return float(row[0])  # type: ignore[index]
-
-
-def megabytes_since(session: psycopg.Connection[Any], position: int) -> Mapping[str, float]:
-    """WAL written since a position."""
-    return {"WAL, MB": (wal_position(session) - position) / 1e6}

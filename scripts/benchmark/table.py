@@ -1,64 +1,187 @@
-"""The figures as a table for people and as JSON for machines."""
+"""The figures as a table for people, as Markdown, and as JSON for machines."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from benchmark.measure import Failure, Figure, Verdict
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from benchmark.measure import Figure, Goal
+    from rich.console import Console
 
-MEMORY = "memory, MB"
-
-
-def as_table(figures: list[Figure]) -> Table:
-    """One line per comparison, quantity and contestant; a column per scale, and the growth from each to the next."""
-    scales = sorted({figure.scale for figure in figures})
-    table = Table(title="Medians of paired runs")
-    for heading in ("comparison", "figure", "contestant"):
-        table.add_column(heading)
-    for number, scale in enumerate(scales):
-        table.add_column(f"scale {scale:g}", justify="right")
-        if number:
-            table.add_column("grows", justify="right")
-    values = {(f.comparison, f.quantity, f.contestant, f.scale): f.value for f in figures}
-    for comparison, quantity, contestant in dict.fromkeys((f.comparison, f.quantity, f.contestant) for f in figures):
-        cells = []
-        for number, scale in enumerate(scales):
-            value = values.get((comparison, quantity, contestant, scale))
-            cells.append("" if value is None else f"{value:,.2f}")
-            if number:
-                before = values.get((comparison, quantity, contestant, scales[number - 1]))
-                cells.append(f"{value / before:.1f}x" if value and before else "")
-        table.add_row(comparison, quantity, contestant, *cells)
-    return table
+TOLD_SPREAD = 0.01  # below it, turns are as good as equal
+FORMAT = 1
 
 
-def verdicts(figures: list[Figure], goals: list[Goal]) -> list[tuple[Goal, float, float]]:
-    """Every goal with the scale and the ratio that was measured."""
-    values = {(f.comparison, f.quantity, f.contestant, f.scale): f.value for f in figures}
-    found = []
-    for goal in goals:
-        for scale in sorted({figure.scale for figure in figures}):
-            ours = values.get((goal.comparison, goal.quantity, goal.ours, scale))
-            other = values.get((goal.comparison, goal.quantity, goal.other, scale))
-            if ours is not None and other and scale >= goal.from_scale:
-                found.append((goal, scale, ours / other))
-    return found
+@dataclass(frozen=True)
+class Content:
+    """All that a benchmark has to say.
+
+    Attributes:
+        machine: what it ran on, by name.
+        figures: what was measured.
+        failures: what could not be.
+    """
+
+    machine: dict[str, str]
+    figures: list[Figure]
+    failures: list[Failure]
+
+    @property
+    def scales(self) -> list[float]:
+        """The scales that were measured, in order."""
+        return sorted({figure.scale for figure in self.figures} | {failure.scale for failure in self.failures})
 
 
-def write_json(figures: list[Figure], checked: list[tuple[Goal, float, float]], path: Path) -> None:
-    """Everything measured, every single run included."""
-    content = {
-        "figures": [asdict(figure) for figure in figures],
+def print_tables(content: Content, checked: Sequence[Verdict], console: Console) -> None:
+    """For people: a table of figures, one of goals, and what failed."""
+    figures = Table(title="Medians of paired runs", title_justify="left", padding=(0, 1, 0, 0), box=None)
+    for number, heading in enumerate(_figure_headings(content)):
+        figures.add_column(heading, justify="right" if number else "left", no_wrap=bool(number))
+    section = None
+    for comparison, cells in _figure_rows(content):
+        if comparison != section:
+            section = comparison
+            figures.add_row(f"[bold]{comparison}[/bold]")
+        figures.add_row(f"  {cells[0]}", *cells[1:])
+    console.print(figures)
+    goals = Table(title="Goals", title_justify="left", padding=(0, 1, 0, 0), box=None)
+    for heading in ("goal", "at most", "scale", "measured", ""):
+        goals.add_column(heading, justify="left" if heading in ("goal", "") else "right")
+    for verdict in checked:
+        style = "" if verdict.holds else "bold red"
+        goals.add_row(*_goal_cells(verdict), style=style)
+    if checked:
+        console.print()
+        console.print(goals)
+    for failure in content.failures:
+        console.print(f"\nNot measured: {_failure_line(failure)}", style="bold red", highlight=False)
+
+
+def as_markdown(content: Content, checked: Sequence[Verdict]) -> str:
+    """The same, for a document."""
+    machine = ", ".join(f"{name} {value}" for name, value in content.machine.items())
+    parts = [f"Measured on: {machine}.\n"] if machine else []
+    headings = _figure_headings(content)
+    rows = [[comparison, *cells] for comparison, cells in _figure_rows(content)]
+    parts.append(_markdown(["comparison", *headings], rows, left=2))
+    if checked:
+        goals = [_goal_cells(verdict) for verdict in checked]
+        parts.append(_markdown(["goal", "at most", "scale", "measured", "verdict"], goals, left=1))
+    parts += [f"Not measured: {_failure_line(failure)}\n" for failure in content.failures]
+    return "\n".join(parts)
+
+
+def write_json(content: Content, checked: Sequence[Verdict], path: Path) -> None:
+    """Everything measured, every single turn included."""
+    document = {
+        "format": FORMAT,
+        "machine": content.machine,
+        "figures": [
+            {**asdict(figure), "median": figure.median, "spread": round(figure.spread, 4)} for figure in content.figures
+        ],
+        "failures": [asdict(failure) for failure in content.failures],
         "goals": [
-            {**asdict(goal), "scale": scale, "ratio": ratio, "holds": ratio <= goal.limit}
-            for goal, scale, ratio in checked
+            {**asdict(verdict.goal), "scale": verdict.scale, "measured": verdict.measured, "holds": verdict.holds}
+            for verdict in checked
         ],
     }
-    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    path.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+
+
+def read_json(paths: Sequence[Path]) -> Content:
+    """What earlier runs wrote, as if it were one run.
+
+    Raises:
+        RuntimeError: a file is not one of these.
+    """
+    machine: dict[str, str] = {}
+    figures: list[Figure] = []
+    failures: list[Failure] = []
+    for path in paths:
+        try:
+            document = json.loads(path.read_text("utf-8"))
+            for told in document["figures"]:
+                known = {name: told[name] for name in ("comparison", "scale", "quantity", "contestant")}
+                figures.append(Figure(**known, runs=tuple(told["runs"])))
+            failures += [Failure(**told) for told in document["failures"]]
+            machine.update(document["machine"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise RuntimeError(f"{path} was not written by scripts/bench: write it anew with --json") from error
+    return Content(machine, figures, failures)
+
+
+def _figure_headings(content: Content) -> list[str]:
+    headings = ["figure"]
+    for number, scale in enumerate(content.scales):
+        headings += [f"scale {scale:g}", "grows"] if number else [f"scale {scale:g}"]
+    return headings
+
+
+def _figure_rows(content: Content) -> Iterator[tuple[str, list[str]]]:
+    """(comparison, cells): a line per comparison, quantity and contestant; quantities of a comparison stand together."""
+    by_key: dict[tuple[str, str, str], dict[float, Figure]] = {}
+    for figure in content.figures:
+        key = (figure.comparison, figure.quantity, figure.contestant)
+        by_key.setdefault(key, {})[figure.scale] = figure
+    quantities: dict[tuple[str, str], list[str]] = {}
+    for comparison, quantity, contestant in by_key:
+        quantities.setdefault((comparison, quantity), []).append(contestant)
+    order = list(dict.fromkeys(comparison for comparison, _ in quantities))
+    for (comparison, quantity), contestants in sorted(quantities.items(), key=lambda item: order.index(item[0][0])):
+        for contestant in contestants:
+            yield (
+                comparison,
+                [f"{quantity}: {contestant}", *_values(content.scales, by_key[comparison, quantity, contestant])],
+            )
+
+
+def _values(scales: Sequence[float], figures: dict[float, Figure]) -> Iterator[str]:
+    """The cells of one line: the median and its spread at each scale, and the growth from the scale before."""
+    for number, scale in enumerate(scales):
+        figure = figures.get(scale)
+        yield _value(figure) if figure else "-"
+        if number:
+            before = figures.get(scales[number - 1])
+            yield f"{figure.median / before.median:.1f}x" if figure and before and before.median else ""
+
+
+def _value(figure: Figure) -> str:
+    told = f"{figure.median:,.2f}" if figure.median < 100 else f"{figure.median:,.0f}"  # noqa: PLR2004 - three digits tell
+    return f"{told} ±{figure.spread:.0%}" if figure.spread >= TOLD_SPREAD else told
+
+
+def _goal_cells(verdict: Verdict) -> list[str]:
+    goal = verdict.goal
+    what = f"{goal.comparison}, {goal.quantity}"
+    tell = {
+        "ratio": f"{what}: of {goal.other}",
+        "excess": f"{what}: more than {goal.other}",
+        "most": what,
+        "growth": f"{what}: growth over ten times the rows",
+    }[goal.kind]
+    unit = "x" if goal.kind == "growth" else ""
+    digits = 2 if goal.kind in ("ratio", "growth") else 0
+    measured = f"{verdict.measured:,.{digits}f}{unit}"
+    return [tell, f"{goal.limit:g}{unit}", f"{verdict.scale:g}", measured, "holds" if verdict.holds else "MISSED"]
+
+
+def _failure_line(failure: Failure) -> str:
+    return f"{failure.comparison} at scale {failure.scale:g}, {failure.contestant}: {failure.reason}"
+
+
+def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> str:
+    """A table of which the first `left` columns are text."""
+    lines: list[Sequence[Any]] = [
+        headings,
+        ["---" if number < left else "---:" for number in range(len(headings))],
+        *rows,
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

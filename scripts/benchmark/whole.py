@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from typing import TYPE_CHECKING
 
 from benchmark import procedure
-from benchmark.measure import Comparison, Goal
+from benchmark.measure import MEMORY, OURS, PROCEDURE, SECONDS, Clock, Goal
+from benchmark.stage import MOST_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from benchmark.measure import Figure
+    from benchmark.measure import Bench
     from benchmark.stage import Stage
 
 NAME = "whole run"
 GOALS = [
-    Goal(NAME, "seconds", "cmsid", "procedure", 0.7),
-    Goal(NAME, "seconds", "cmsid", "procedure", 0.5, from_scale=10.0),
+    Goal(NAME, SECONDS, 0.7, PROCEDURE, scales=(1.0,)),
+    Goal(NAME, SECONDS, 0.5, PROCEDURE, scales=(10.0,)),
+    Goal(NAME, SECONDS, 11, kind="growth", scales=(10.0,)),
+    Goal(NAME, MEMORY, MOST_MEMORY, kind="most"),
 ]
 
 
-def compare(stage: Stage, rounds: int) -> list[Figure]:
+def compare(stage: Stage, bench: Bench) -> None:
     """From the first backup to the last verdict."""
 
     def ours() -> Mapping[str, float]:
         with stage.clone():
-            began = time.perf_counter()
+            clock = Clock()
             memory = stage.cmsid("run")
-            return {"seconds": time.perf_counter() - began, "memory, MB": memory}
+            return {SECONDS: clock.seconds(), MEMORY: memory}
 
     def theirs() -> Mapping[str, float]:
         with stage.clone():
-            began = time.perf_counter()
+            clock = Clock()
             procedure.whole(stage)
-            return {"seconds": time.perf_counter() - began}
+            return {SECONDS: clock.seconds()}
 
-    try:
-        return Comparison(NAME, stage.scale, rounds).measure({"procedure": theirs, "cmsid": ours})
-    finally:
-        shutil.rmtree(stage.folder / "post", ignore_errors=True)
+    bench.compare(NAME, {PROCEDURE: theirs, OURS: ours})
