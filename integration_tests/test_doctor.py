@@ -416,6 +416,16 @@ def test_a_role_or_database_that_may_not_is_refused(registry: Registry) -> None:
     assert {f.code for f in diagnosis.against("window")} == wanted
 
 
+def test_a_database_with_citus_is_refused(registry: Registry) -> None:
+    registry.execute(  # its packages are not here, but its name in the catalogue is what is looked for
+        "set allow_system_table_mods = on; insert into pg_catalog.pg_extension"
+        " (oid, extname, extowner, extnamespace, extrelocatable, extversion) values (4242, 'citus', 10, 11, false, '13.0')",
+        user=SUPERUSER,
+    )
+    for mode in ("window", "online"):
+        assert {f.code for f in assert_refused(registry, mode).against(mode)} == {"citus"}
+
+
 def test_autocommit_is_refused(registry: Registry) -> None:
     from dataclasses import replace
 

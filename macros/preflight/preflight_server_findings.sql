@@ -60,6 +60,17 @@ findings (finding, table_name, blocks, detail, remedy) as (
     union all
 
     select
+        'citus',
+        null,
+        'both',
+        format('the database has the extension citus (%s)', extversion),
+        'a unique constraint of a distributed table must contain its distribution column, which cms_id is not: see docs/scale.md'
+    from pg_catalog.pg_extension
+    where extname = 'citus'
+
+    union all
+
+    select
         'standby',
         null,
         'both',

@@ -128,12 +128,23 @@ def diff(stage: Stage, before: str = "pre") -> None:
         stage.run(["cmp", str(file), str(stage.folder / "post" / file.name)])
 
 
-def whole(stage: Stage) -> None:
-    """Backup, exports, migration, validation, exports, diffs: Parts B to D in order."""
+def whole(stage: Stage, *, proven: bool = False) -> None:
+    """Backup, exports, migration, validation, exports, diffs: Parts B to D in order.
+
+    Args:
+        stage: where.
+        proven: whether the backup is restored once, and the chains are exported and compared to their ends.
+    """
     dump = stage.folder / "procedure.dump"
     stage.run([stage.tool("pg_dump"), "-Fc", "-f", str(dump)])
-    stage.psql(exports("pre") + aggregates())
+    if proven:
+        scratch = "restored_once"
+        stage.run([stage.tool("createdb"), scratch])
+        stage.run([stage.tool("pg_restore"), "--exit-on-error", "-d", scratch, str(dump)])
+        stage.run([stage.tool("psql"), "-X", "-q", "-d", scratch, "-c", counts()])
+        stage.run([stage.tool("dropdb"), scratch])
+    stage.psql(exports("pre", whole=proven) + aggregates())
     stage.psql("begin;\n" + migration() + "\ncommit;\n")
-    stage.psql(validation() + exports("post"))
+    stage.psql(validation() + exports("post", whole=proven))
     diff(stage)
     dump.unlink()

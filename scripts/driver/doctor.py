@@ -36,7 +36,7 @@ LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 LONGEST_WAIT = "3s"
 # What is looked at, in the order of the table, and by which findings it may fail.
 CHECKS: dict[str, tuple[str, ...]] = {
-    "server": ("server_version", "server_version_new", "standby", "read_only"),
+    "server": ("server_version", "server_version_new", "citus", "standby", "read_only"),
     "client programs": ("no_tools",),
     "dbt profile": ("autocommit", "database_name", "audit_schema_is_registry", "audit_schema", "no_temporary_tables"),
     "dbt packages": (),
