@@ -14,8 +14,8 @@ from quality import linters, main
     ("arguments", "for_pytest"),
     [
         (["--co", "-q"], ["--co", "-q"]),
-        (["--fast"], ["-m", "not slow and not unsettled"]),
-        (["--fast", "-k", "a"], ["-m", "not slow and not unsettled", "-k", "a"]),
+        (["--fast"], ["-m", "not slow"]),
+        (["--fast", "-k", "a"], ["-m", "not slow", "-k", "a"]),
         (["integration_tests/test_undo.py"], ["integration_tests/test_undo.py"]),
     ],
 )
