@@ -16,6 +16,7 @@ import pytest
 from driver import sample_registry
 from driver.embedded_server import EmbeddedServer
 from driver.server_programs import installed_servers
+from support.backups import drop_all
 from support.dbt_runner import Dbt
 from support.fault_score import pytest_terminal_summary  # noqa: F401  pytest looks for it here
 from support.registry import OWNER, Registry
@@ -149,7 +150,7 @@ def registry(servers: Servers, dbt_runner: Dbt, major: int) -> Iterator[Registry
     """A fresh sample registry."""
     made = _registry(servers, dbt_runner, major, "loaded")
     yield made
-    made.server.drop_database(DATABASE)
+    drop_all(made.server, DATABASE)  # and what restores have replaced
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def baselined_registry(servers: Servers, dbt_runner: Dbt, major: int) -> Iterato
     """A fresh sample registry whose baseline has been taken."""
     made = _registry(servers, dbt_runner, major, "baselined")
     yield made
-    made.server.drop_database(DATABASE)
+    drop_all(made.server, DATABASE)  # and what restores have replaced
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def migrated_registry(servers: Servers, dbt_runner: Dbt, major: int) -> Iterator
     """A fresh sample registry with its baseline, and migrated (without a backup, which the tests of that have)."""
     made = _registry(servers, dbt_runner, major, "migrated")
     yield made
-    made.server.drop_database(DATABASE)
+    drop_all(made.server, DATABASE)  # and what restores have replaced
 
 
 @pytest.fixture

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -41,7 +44,10 @@ def port() -> int:
 def own_registry(major: int, dbt_runner: Dbt, monkeypatch: pytest.MonkeyPatch, port: int) -> Iterator[Registry]:
     """A baselined registry on a server that nobody else uses, so that it may be killed."""
     monkeypatch.setattr(embedded_server, "_free_port", lambda: port)
-    server = EmbeddedServer(major=major, fsync=False).start()
+    # Not below pytest's folder, which the account of the server may not enter; and not the server's own, which goes with it.
+    folder = Path(tempfile.mkdtemp(prefix="cmsid-kills-"))
+    folder.chmod(0o711)
+    server = EmbeddedServer(folder / "server", major, fsync=False).start()
     server.create_role(OWNER)
     server.create_database("registry", OWNER)
     with server.connect("registry", OWNER) as connection:
@@ -59,6 +65,7 @@ def own_registry(major: int, dbt_runner: Dbt, monkeypatch: pytest.MonkeyPatch, p
     )
     yield registry
     server.stop()
+    shutil.rmtree(folder)
 
 
 def look(registry: Registry, query: str) -> Any:
@@ -78,11 +85,12 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     return found
 
 
-def kill(registry: Registry, victim: str) -> None:
+def kill(registry: Registry, victim: str, finished: list[DbtRun]) -> None:
     """kill -9 one of: dbt's process, the session's process, the server; and have the server up again."""
-    session, port = until(
-        lambda: registry.rows(f"select pid, client_port from pg_stat_activity where {RUNNER}", user="postgres")
-    )[0]
+    running = f"select pid, client_port from pg_stat_activity where {RUNNER}"
+    found = until(lambda: registry.rows(running, user="postgres") or finished)
+    assert not finished, finished[0].output
+    session, port = found[0]
     if victim == "process":
         for connection in psutil.net_connections("tcp"):
             if connection.pid and connection.pid != session and connection.laddr and connection.laddr.port == port:
@@ -137,7 +145,7 @@ def run_and_kill(registry: Registry, victim: str, phase: str, delay: float) -> D
             held.enter_context(holding(registry, "begin", f"select * from {table} limit 1"))
             until(lambda: look(registry, f"select count(*) from {AUDIT_SCHEMA}.migrations where state = 'indexed'"))
         time.sleep(delay)
-        kill(registry, victim)
+        kill(registry, victim, finished)
         thread.join(60)
     assert not finished[0].success, finished[0].output
     return finished[0]
