@@ -1,13 +1,13 @@
 {% macro migration_sizes(tables) %}
     {#- How much there is to migrate, from the catalogue's own sizes: per table its rows, bytes and indexes, and how many bytes
         either mode needs beside them. The density of a table that was never analyzed is taken to be the usual one. A rewrite
-        makes a second copy of heap and indexes, and the first is freed at the commit; filling in place leaves one dead
-        row for each, and one more entry in each index. An index entry of cms_id takes 20 bytes of a page that is nine
-        tenths full, the column itself 4 or 8. Self-contained. -#}
+        makes a second copy of heap and indexes, and the first is freed at the commit; filling in place writes some rows
+        elsewhere, with new entries in each index, and all of them where somebody holds an old snapshot. An index entry of
+        cms_id takes 20 bytes of a page that is nine tenths full, the column itself 4 or 8. Self-contained. -#}
 select
     sizes.*,
     sizes.heap_bytes + sizes.index_bytes + sizes.row_count * 30 as window_disk_bytes,
-    sizes.heap_bytes + sizes.index_bytes * 3 / 4 + sizes.row_count * 30 as online_disk_bytes
+    sizes.heap_bytes / 2 + sizes.index_bytes * 3 / 4 + sizes.row_count * 25 as online_disk_bytes
 from (
     select
         t.table_name,

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,8 +66,10 @@ def demonstrate(options: DemoOptions, console: Console | None = None) -> int:
         server.create_database(DATABASE, OWNER)
         _load(server, options.scale, stages)
         console.print()
-        with _environment(server) as connection:
-            code = run_in_terminal(connection, options.run, console)
+        with _environment(server) as connection, tempfile.TemporaryDirectory(prefix="cmsid-backups-") as folder:
+            # A backup of a server that will be gone is of no use, and would stand among those of a registry of this name.
+            run = options.run if options.keep else replace(options.run, backups=Path(folder))
+            code = run_in_terminal(connection, run, console)
     except BaseException:
         server.stop()
         raise

@@ -96,9 +96,9 @@ def _estimate(mode: str, sizes: Sequence[dict[str, Any]], project: DbtProject, s
         work = 0.15 + 1.7e-6 * rows + 0.35e-6 * (entries + rows) + 4e-9 * heap
         seconds = slowness * work + disk / DISK_RATE
         return Estimate(rows, seconds, seconds, heap + indexes + 50 * rows, disk)
-    # each row hashed, updated and hashed again, with a new entry in each index; and some statements for each table
-    work = 0.3 + 0.05 * len(sizes) + 10e-6 * rows + 3.6e-6 * entries + 20e-9 * heap
+    # each row hashed, updated and hashed again, one in eight with a new entry in each index; and some statements per table
+    work = 0.1 + 0.035 * len(sizes) + 6e-6 * rows + 1.5e-6 * entries + 10e-9 * heap
     pace = int(project.var("rows_per_second"))
     seconds = max(slowness * work, rows / pace if pace else 0)
     lock_seconds = slowness * (0.002 + 0.0008 * len(sizes))
-    return Estimate(rows, seconds, lock_seconds, 130 * rows + 95 * entries + 2 * heap + indexes, disk)
+    return Estimate(rows, seconds, lock_seconds, 120 * rows + 12 * entries + heap, disk)

@@ -55,6 +55,7 @@ class Options:
         with_values: whether the report shows values that may tell something about persons.
         validation: cutover or ongoing; None: ongoing where rows were created locally already.
         reports: where the report goes.
+        backups: the folder of all backups; None for the project's own.
         only_validate: leave out everything before the validation.
     """
 
@@ -64,6 +65,7 @@ class Options:
     with_values: bool = False
     validation: str | None = None
     reports: Path = files.REPORTS
+    backups: Path | None = None
     only_validate: bool = False
 
 
@@ -234,6 +236,7 @@ class Run:
 
         taken = take_backup(
             self.connection,
+            directory=self.options.backups,
             verify=True,
             purpose="before the migration",
             progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
@@ -346,7 +349,8 @@ class Run:
 
             restored = restore(
                 self.connection,
-                store.find(self.connection, backup.backup_id),
+                store.find(self.connection, backup.backup_id, self.options.backups),
+                directory=self.options.backups,
                 progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
             )
             stage.detail = (

@@ -1,0 +1,111 @@
+"""The demo: the whole job on a server of its own, again and again, and nothing left behind however it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from driver.backup.store import DEFAULT_FOLDER
+from driver.report.files import REPORTS
+from support.backups import SCRIPTS, cmsid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCALE = "0.003"
+PORT = re.compile(r"registry_owner@127\.0\.0\.1:(\d+)/registry")
+
+
+@pytest.fixture(autouse=True)
+def no_reports() -> Iterator[None]:
+    """Remove the reports and backups that the block leaves in the project."""
+    folders = (REPORTS, DEFAULT_FOLDER / "registry")
+    before = {path for folder in folders for path in folder.glob("*")}
+    yield
+    for path in {path for folder in folders for path in folder.glob("*")} - before:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def port_of(text: str) -> int:
+    """The port of the server that the demo has started."""
+    found = PORT.search(text)
+    assert found, text
+    return int(found[1])
+
+
+def answers(port: int) -> bool:
+    """Whether anything listens on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.slow
+def test_it_works_twice_and_leaves_nothing() -> None:
+    backups = set(DEFAULT_FOLDER.glob("registry/*"))
+    for options in ([], ["--mode", "online", "--major", "16"]):
+        done = cmsid("demo", "--scale", SCALE, *options, environment={})
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "PASSED: 13 of 13 checklist lines passed." in done.stdout
+        assert "The server is stopped and its files are removed." in done.stdout
+        assert not answers(port_of(done.stdout))
+        (report,) = re.findall(r"Report: (\S+)", done.stdout)
+        assert (SCRIPTS.parent / report).is_file()
+    assert set(DEFAULT_FOLDER.glob("registry/*")) == backups
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["load", "doctor", "baseline"])
+def test_interrupted_it_leaves_no_server(stage: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-u", str(SCRIPTS / "cmsid"), "demo", "--scale", SCALE],
+        env={**os.environ, "CMSID_NO_VENV": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    lines = []
+    assert process.stdout
+    for line in process.stdout:
+        lines.append(line)
+        if line.split()[1:2] == [stage]:
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            break
+    rest, _ = process.communicate(timeout=60)
+    text = "".join(lines) + rest
+    assert process.returncode == 130, text
+    assert "Traceback" not in text
+    assert not answers(port_of(text))
+
+
+@pytest.mark.slow
+def test_a_server_that_is_kept_can_be_used_and_stopped_as_it_says() -> None:
+    done = cmsid("demo", "--scale", SCALE, "--keep", environment={})
+    assert done.returncode == 0, done.stdout + done.stderr
+    settings = dict(re.findall(r"export (PG\w+)=(\S+)", done.stdout))
+    (stop,) = re.findall(r"(?m)^    (kill \d+)$", done.stdout)
+    try:
+        with psycopg.connect(
+            host=settings["PGHOST"],
+            port=settings["PGPORT"],
+            user=settings["PGUSER"],
+            dbname=settings["PGDATABASE"],
+            passfile=settings["PGPASSFILE"],
+        ) as session:
+            assert session.execute("select count(*) from schools where cms_id is distinct from id").fetchone() == (0,)
+    finally:
+        subprocess.run(stop.split(), check=True)
+    deadline = time.monotonic() + 30
+    while answers(int(settings["PGPORT"])):
+        assert time.monotonic() < deadline, "it goes on"
+        time.sleep(0.1)
