@@ -114,6 +114,7 @@ def test_what_stands_in_the_audit_schema_is_left_out(every_kind: Registry) -> No
 
 
 @pytest.mark.alone
+@pytest.mark.one_major
 def test_reading_the_catalogue_grows_with_its_objects_and_no_faster(empty_registry: Registry) -> None:
     def seconds(tables: int) -> float:
         """The shortest of three readings of a catalogue of so many tables."""
