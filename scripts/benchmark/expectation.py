@@ -10,16 +10,16 @@ from driver.wording import duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Comparison -> seconds of a round at scale 0, and how many more at scale 1; of these, how many rounds' worth comes before
-# the first. "" is the loading. Only their proportions matter: what was measured so far says how fast this machine is.
+# Comparison -> seconds of a round at scale 0, and how many more at scale 1, as measured at 0.1 and 1 on two processors; "" is
+# the loading. Only their proportions matter: what was measured so far says how fast this machine is.
 SECONDS = {
-    "": (4.0, 7.0),
-    "window": (8.0, 22.0),
-    "online": (10.0, 40.0),
-    "proof": (20.0, 25.0),
-    "comparison": (3.0, 60.0),
-    "backup": (8.0, 25.0),
-    "whole": (15.0, 35.0),
+    "": (1.0, 3.0),
+    "window": (5.0, 10.0),
+    "online": (4.0, 34.0),
+    "proof": (13.0, 6.0),
+    "comparison": (0.0, 50.0),
+    "backup": (4.0, 10.0),
+    "whole": (12.0, 30.0),
 }
 
 
