@@ -1,0 +1,84 @@
+"""What a run tells to do next: the command that fits what the database holds, and never one that would lose something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from driver.conclusion import tell_state_and_next_step
+from driver.migration_state import MigrationState
+from driver.result import Outcome, Stage
+from support.sample_result import failed_result, passed_tests, result_of
+
+if TYPE_CHECKING:
+    from driver.result import Result
+
+DONE = MigrationState("done", 12, done=12, mode="window", cut_over_at="2026-01-31T08:00:00Z")
+NOT_BEGUN = MigrationState("not begun", 12)
+UNDONE = MigrationState("undone", 12, changed_at="2026-01-31T09:00:00Z")
+HALF_WAY = MigrationState("half-way", 12, ("schools",), 1, "online", 15, 300, "2026-01-31T08:00:00Z")
+UNLOGGED = MigrationState("unlogged", 12, ("schools",))
+
+
+def told(result: Result, state: MigrationState | None) -> tuple[str, str, str]:
+    """What the result says: state, step, command."""
+    result.next_step = result.next_command = result.state = ""
+    tell_state_and_next_step(result, state)
+    return result.state, result.next_step, result.next_command
+
+
+def failed(**changes: Any) -> Result:
+    """A run whose validation failed, changed."""
+    result = failed_result()
+    for name, value in changes.items():
+        setattr(result, name, value)
+    return result
+
+
+def test_after_a_pass_there_is_nothing_to_do() -> None:
+    assert told(result_of(passed_tests()), DONE)[1:] == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("result", "state", "words", "command"),
+    [
+        (failed(), None, "once it answers", "scripts/cmsid status"),
+        (failed(), NOT_BEGUN, "Mend the cause", "scripts/cmsid run"),
+        (failed(verdict="interrupted"), NOT_BEGUN, "from the start", "scripts/cmsid run"),
+        (failed(), UNDONE, "Mend the cause", "scripts/cmsid run"),
+        (failed(), HALF_WAY, "scripts/cmsid undo", "scripts/cmsid run --mode online"),
+        (failed(), UNLOGGED, "take the column back", "scripts/cmsid undo"),
+        (failed(stages=[Stage("migrate", "failed")]), DONE, "Validate", "scripts/cmsid run"),
+        (failed(verdict="interrupted"), DONE, "Validate", "scripts/cmsid run"),
+        (failed(validation="ongoing"), DONE, "Mend what was found", "scripts/cmsid run"),
+        (failed(mode="online"), DONE, "has written meanwhile", "scripts/cmsid run --validation ongoing"),
+        (failed(), DONE, "Go back to the backup", "scripts/cmsid restore b-1"),
+        (failed(backup=None), DONE, "take the column back", "scripts/cmsid undo"),
+    ],
+)
+def test_the_next_step_fits_what_the_database_holds(
+    result: Result, state: MigrationState | None, words: str, command: str
+) -> None:
+    sentence, step, found = told(result, state)
+    assert words in step
+    assert found == command
+    assert (state is None) or state.sentence in sentence
+
+
+def test_no_restore_is_advised_where_no_test_has_failed() -> None:
+    tests = {key: [Outcome(f"test_of_{key}", "", "1.1", "error", message="connection lost")] for key in passed_tests()}
+    result = result_of(tests)
+    result.stages[-1] = Stage("validate", "failed")
+    _, step, command = told(result, DONE)
+    assert "not all of them were run" in step
+    assert command == "scripts/cmsid run"
+
+
+def test_a_restore_that_was_done_is_told() -> None:
+    result = failed()
+    result.stages.append(Stage("restore", "done", detail="registry is b-1 again"))
+    state, step, command = told(result, NOT_BEGUN)
+    assert "The backup was restored: registry is b-1 again." in state
+    assert step.startswith("Find out")
+    assert command == "scripts/cmsid run"
