@@ -27,10 +27,12 @@ def install_missing() -> None:
 
 
 def _missing() -> list[str]:
-    """Names of Debian's packages for what is not here: a browser, npm, and a PostgreSQL of a major not embedded."""
+    """Names of Debian's packages for what is not here: a browser and its driver, npm, and a PostgreSQL of a major not embedded."""
     missing = []
     if not any(map(which, ("chromium", "chromium-browser", "google-chrome"))):
         missing.append("chromium")
+    if not which("chromedriver"):
+        missing.append("chromium-driver")
     if not which("npm"):
         missing.append("npm")
     majors = [path.parts[4] for path in Path("/").glob("usr/lib/postgresql/*/bin/postgres")]
