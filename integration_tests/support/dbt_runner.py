@@ -134,8 +134,7 @@ class Dbt:
 
     def environment(self, registry: Mapping[str, str]) -> dict[str, str]:
         """The environment for a dbt process, given libpq's variables of a database."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
-        return {**kept, **registry, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1"}
+        return {**_surroundings(), **registry, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1"}
 
     def command(
         self, args: tuple[str, ...], registry: Mapping[str, str], variables: Mapping[str, Any] | None
@@ -217,6 +216,7 @@ class Dbt:
                 stdout=subprocess.PIPE,
                 text=True,
                 cwd=self.folder,
+                env=_surroundings(),
             )
         forker = self._forker
         assert forker.stdin is not None
@@ -254,6 +254,12 @@ class Dbt:
             )
             for result in json.loads(file.read_text())["results"]
         ]
+
+
+def _surroundings() -> dict[str, str]:
+    """The environment, without what leads dbt elsewhere, and without coverage: plain dbt runs nothing of the driver."""
+    left_out = ("PG", "DBT_", "COVERAGE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
 
 
 def _name(unique_id: str) -> str:
