@@ -1,0 +1,130 @@
+"""Commands as they are typed: what they print, in which format, and what they ask before they remove something."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+
+from driver.checklist import CHECKLIST
+from driver.cli import cmsid
+from driver.progress import Stages
+from driver.report.files import REPORTS
+from support.backups import databases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from support.registry import Registry
+
+    Type = Callable[..., Result]
+
+
+def typed(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Type:
+    """Commands in this process, as the registry's owner."""
+    for name, value in registry.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(registry.profiles_dir))
+    monkeypatch.setenv("DBT_TARGET_PATH", str(registry.runner.folder / "target-of-commands"))
+
+    def run(*words: object, answer: str = "") -> Result:
+        return CliRunner().invoke(cmsid, [str(word) for word in words], input=answer, catch_exceptions=False)
+
+    return run
+
+
+@pytest.fixture
+def on_migrated(migrated_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Type:
+    """Commands on a registry that is migrated."""
+    return typed(migrated_registry, monkeypatch)
+
+
+@pytest.fixture
+def on_loaded(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Type:
+    """Commands on a registry that is not."""
+    return typed(registry, monkeypatch)
+
+
+@pytest.fixture
+def no_reports() -> Iterator[None]:
+    """Remove the reports that the block leaves in the project."""
+    before = set(REPORTS.glob("*"))
+    yield
+    for path in set(REPORTS.glob("*")) - before:
+        shutil.rmtree(path)
+
+
+@pytest.mark.one_major
+@pytest.mark.usefixtures("no_reports")
+def test_a_report_is_made_once_and_shown_in_every_format(on_migrated: Type, tmp_path: Path) -> None:
+    found = json.loads(on_migrated("report", "--validate", "--format", "json").stdout)
+    assert found["verdict"] == "passed"
+
+    assert "PASSED: 13 of 13" in on_migrated("report").stdout
+    assert json.loads(on_migrated("report", "--format", "json").stdout) == found
+    assert on_migrated("report", "--format", "html").stdout.startswith("<!DOCTYPE html>")
+    for kind in ("junit", "terminal"):
+        assert on_migrated("report", "--format", kind, "--output", tmp_path / kind).stdout == ""
+        assert (tmp_path / kind).stat().st_mode & 0o077 == 0
+    assert ET.parse(tmp_path / "junit").getroot().get("failures") == "0"  # noqa: S314 - our own file
+    text = (tmp_path / "terminal").read_text("utf-8")
+    assert text.count(" PASS  ") == len(CHECKLIST)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.one_major
+def test_an_undo_is_shown_before_it_is_done(on_migrated: Type, migrated_registry: Registry) -> None:
+    shown = on_migrated("undo", "--dry-run")
+    assert shown.exit_code == 0
+    assert shown.stdout.count("drop column cms_id") == 12
+    assert "Traceback" not in on_migrated("undo", answer="n\n").output
+    assert migrated_registry.value("select count(cms_id) = count(*) from schools")
+
+
+@pytest.mark.one_major
+def test_what_is_to_be_removed_is_shown_and_asked(on_loaded: Type, registry: Registry, tmp_path: Path) -> None:
+    folder = ("--directory", tmp_path)
+    assert "no backup" in on_loaded("backups", *folder).stdout.lower()
+    assert on_loaded("prune", *folder).stdout.endswith("Nothing to remove.\n")
+    for purpose in ("the first", "the second"):
+        assert on_loaded("backup", "--verify", "--purpose", purpose, *folder).exit_code == 0
+    listed = on_loaded("backups", *folder).stdout
+    assert listed.index("the second") < listed.index("the first")
+    assert listed.count(" verified ") == 2
+
+    asked = on_loaded("prune", "--keep", 1, *folder, answer="n\n")
+    assert asked.exit_code != 0
+    assert on_loaded("backups", *folder).stdout == listed
+    assert "Removed: 1." in on_loaded("prune", "--keep", 1, "--yes", *folder).stdout
+    assert "the first" not in on_loaded("backups", *folder).stdout
+
+    assert "no database that a restore replaced" in on_loaded("prune", "--replaced", *folder).stdout
+    assert on_loaded("restore", *folder, answer="n\n").exit_code != 0
+    assert on_loaded("restore", *folder, answer="y\n").exit_code == 0
+    (replaced,) = databases(registry.server, "registry__replaced")
+    assert replaced in on_loaded("prune", "--replaced", *folder, answer="n\n").output
+    assert on_loaded("restore", "--put-back", replaced, *folder, answer="y\n").exit_code == 0
+    assert "Dropped: 1." in on_loaded("prune", "--replaced", "--yes", *folder).stdout
+    assert databases(registry.server, "registry__") == []
+
+
+def test_on_a_terminal_a_stage_shows_what_it_is_at() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
+    stages = Stages(console)
+    with stages.running("backup") as progress:
+        progress.update(30, 100, "a table with a name that is too long to stand on the line of a terminal")
+        progress.update(what="short")
+    stages.finished("backup", "done", 1.5, "all of it, " * 12)
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert "short" in shown
+    last = shown[shown.rindex("  done") :].splitlines()
+    assert len(last) > 1
+    assert max(map(len, last)) <= 80
