@@ -146,6 +146,23 @@ def test_the_transaction_itself_refuses_to_write(registry: Registry, monkeypatch
         examine(connection_of(registry), SampleProject())
 
 
+def test_a_log_that_may_not_be_read_is_told(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    registry.execute("create role reader login password 'reader'", user=SUPERUSER)
+    registry.server.passwords["reader"] = "reader"
+    try:
+        for grant, said in (
+            ("select 1", "the schema cms_id_audit may not be read by this role"),
+            ("grant usage on schema cms_id_audit to reader", "the log of migrations may not be read"),
+        ):
+            registry.execute(grant)
+            (finding,) = (f for f in diagnose(registry, "reader").findings if f.code == "unread_log")
+            assert finding.detail.startswith(said)
+            assert finding.blocks == "none"
+    finally:
+        registry.execute("drop owned by reader; drop role reader", user=SUPERUSER)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
