@@ -15,7 +15,7 @@ from driver.drizzle.diff import unified
 from driver.drizzle.files import Change, write_all
 from driver.drizzle.migration_content import Form, content, statements
 from driver.drizzle.plan import Plan, make_plan
-from driver.drizzle.typescript import parse, source_files
+from driver.drizzle.typescript import parse, source_files, string_value
 from driver.errors import Problem
 from support.local_rows import CORE_TABLES
 
@@ -696,6 +696,29 @@ def test_sql_is_taken_apart_as_sql() -> None:
     text = "select ';', \"a;b\" -- ; no\n, $$;$$ /* ; */;\nselect $x$ $$ ; $x$"
     assert statements(text) == ["select ';', \"a;b\" , $$;$$", "select $x$ $$ ; $x$"]
     assert content("select 1;") is None
+
+
+@pytest.mark.parametrize(
+    ("literal", "value"),
+    [
+        ("'schools'", "schools"),
+        ('"schools"', "schools"),
+        ("`schools`", "schools"),
+        ("(('schools'))", "schools"),
+        ("'schools' as const", "schools"),
+        ("/* the table */ 'schools'", "schools"),
+        (r"'sch\x6fols'", "schools"),
+        (r"'sch\u006fols'", "schools"),
+        (r"'sch\u{6f}ols'", "schools"),
+        (r"'it\'s\ta\n'", "it's\ta\n"),
+        ("`${name}`", None),
+        ("name", None),
+        ("pgTable", None),
+    ],
+)
+def test_a_literal_is_read_as_typescript_reads_it(literal: str, value: str | None) -> None:
+    file = parse(Path("a.ts"), f"const read = {literal};".encode())
+    assert string_value(file.values["read"]) == value
 
 
 def test_a_diff_of_a_file_without_a_line_end_says_so(tmp_path: Path) -> None:
