@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,7 @@ import pytest
 from driver.backup.store import DEFAULT_FOLDER
 from driver.report.files import REPORTS
 from support.backups import SCRIPTS, cmsid
+from support.runs import interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,24 +65,8 @@ def test_it_works_twice_and_leaves_nothing() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["load", "doctor", "baseline"])
 def test_interrupted_it_leaves_no_server(stage: str) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-u", str(SCRIPTS / "cmsid"), "demo", "--scale", SCALE],
-        env={**os.environ, "CMSID_NO_VENV": "1"},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    lines = []
-    assert process.stdout
-    for line in process.stdout:
-        lines.append(line)
-        if line.split()[1:2] == [stage]:
-            time.sleep(0.3)
-            process.send_signal(signal.SIGINT)
-            break
-    rest, _ = process.communicate(timeout=60)
-    text = "".join(lines) + rest
-    assert process.returncode == 130, text
+    code, text = interrupted(["demo", "--scale", SCALE], os.environ, stage, 0.3)
+    assert code == 130, text
     assert "Traceback" not in text
     assert not answers(port_of(text))
 

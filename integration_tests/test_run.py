@@ -6,8 +6,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +16,8 @@ from driver import profile
 from driver.backup import store
 from driver.dbt_step import DbtStep
 from driver.status import status
-from support.backups import SCRIPTS, cmsid, databases
-from support.runs import Runner
+from support.backups import cmsid, databases
+from support.runs import Runner, interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,26 +180,9 @@ def _gone(*_: Any) -> None:
 def test_an_interrupted_run_ends_clean_says_so_and_goes_on(runner: Runner, stage: str) -> None:
     registry = runner.registry
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
-    environment |= {**registry.environment, "DBT_PROFILES_DIR": str(registry.profiles_dir), "CMSID_NO_VENV": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-u", str(SCRIPTS / "cmsid"), "run"],
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    before = STAGES[STAGES.index(stage) - 1]
-    lines = []
-    assert process.stdout
-    for line in process.stdout:
-        lines.append(line)
-        if line.split()[1:2] == [before]:
-            time.sleep(0.4)
-            process.send_signal(signal.SIGINT)
-            break
-    rest, _ = process.communicate(timeout=60)
-    text = "".join(lines) + rest
-    assert process.returncode == 130, text
+    environment |= {**registry.environment, "DBT_PROFILES_DIR": str(registry.profiles_dir)}
+    code, text = interrupted(["run"], environment, STAGES[STAGES.index(stage) - 1], 0.4)
+    assert code == 130, text
     assert "INTERRUPTED" in text
     assert "Traceback" not in text
     migrated = bool(registry.rows("select 1 from information_schema.columns where column_name = 'cms_id'"))

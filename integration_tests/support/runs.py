@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +15,10 @@ from rich.console import Console
 from driver import profile, run_in_terminal
 from driver.report.files import NAMES, newest
 from driver.run import Options, Run
+from support.backups import SCRIPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pytest
@@ -95,3 +100,34 @@ class Runner:
             return told
 
         self.monkeypatch.setattr(Run, f"_{after}", stage)
+
+
+def interrupted(words: Sequence[str], environment: Mapping[str, str], behind: str, seconds: float) -> tuple[int, str]:
+    """Run a command of cmsid as a process of its own, and press Ctrl-C a moment after a stage has ended.
+
+    Args:
+        words: what is typed.
+        environment: its environment.
+        behind: the stage.
+        seconds: how long after it.
+
+    Returns:
+        the exit code, and everything that it printed.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-u", str(SCRIPTS / "cmsid"), *words],
+        env={**environment, "CMSID_NO_VENV": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    lines = []
+    assert process.stdout
+    for line in process.stdout:
+        lines.append(line)
+        if line.split()[1:2] == [behind]:
+            time.sleep(seconds)
+            process.send_signal(signal.SIGINT)
+            break
+    rest, _ = process.communicate(timeout=60)
+    return process.returncode, "".join(lines) + rest
