@@ -176,7 +176,7 @@ def _gone(*_: Any) -> None:
 
 @pytest.mark.one_major
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["doctor", "backup", "baseline", "migrate", "validate"])
+@pytest.mark.parametrize("stage", ["doctor", "backup", "baseline", "migrate", "origins", "validate"])
 def test_an_interrupted_run_ends_clean_says_so_and_goes_on(runner: Runner, stage: str) -> None:
     registry = runner.registry
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
