@@ -13,26 +13,23 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from driver.backup.store import DEFAULT_FOLDER
-from driver.report.files import REPORTS
+from driver.backup.store import FOLDER_VARIABLE
 from support.backups import SCRIPTS, cmsid
 from support.runs import interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 SCALE = "0.003"
 PORT = re.compile(r"registry_owner@127\.0\.0\.1:(\d+)/registry")
 
 
 @pytest.fixture(autouse=True)
-def no_reports() -> Iterator[None]:
-    """Remove the reports and backups that the block leaves in the project."""
-    folders = (REPORTS, DEFAULT_FOLDER / "registry")
-    before = {path for folder in folders for path in folder.glob("*")}
-    yield
-    for path in {path for folder in folders for path in folder.glob("*")} - before:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+def backups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of all backups, for these tests only."""
+    folder = tmp_path / "backups"
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    return folder
 
 
 def port_of(text: str) -> int:
@@ -42,6 +39,14 @@ def port_of(text: str) -> int:
     return int(found[1])
 
 
+def take_report_away(text: str) -> None:
+    """Remove the report that a run says it has written."""
+    (report,) = re.findall(r"Report: (\S+)", text)
+    path = SCRIPTS.parent / report
+    assert path.is_file()
+    shutil.rmtree(path.parent)
+
+
 def answers(port: int) -> bool:
     """Whether anything listens on a port of this machine."""
     with socket.socket() as probe:
@@ -49,17 +54,15 @@ def answers(port: int) -> bool:
 
 
 @pytest.mark.slow
-def test_it_works_twice_and_leaves_nothing() -> None:
-    backups = set(DEFAULT_FOLDER.glob("registry/*"))
+def test_it_works_twice_and_leaves_nothing_but_its_report(backups: Path) -> None:
     for options in ([], ["--mode", "online", "--major", "16"]):
         done = cmsid("demo", "--scale", SCALE, *options, environment={})
         assert done.returncode == 0, done.stdout + done.stderr
         assert "PASSED: 13 of 13 checklist lines passed." in done.stdout
         assert "The server is stopped and its files are removed." in done.stdout
         assert not answers(port_of(done.stdout))
-        (report,) = re.findall(r"Report: (\S+)", done.stdout)
-        assert (SCRIPTS.parent / report).is_file()
-    assert set(DEFAULT_FOLDER.glob("registry/*")) == backups
+        take_report_away(done.stdout)
+    assert not backups.exists()
 
 
 @pytest.mark.slow
@@ -76,6 +79,7 @@ def test_a_server_that_is_kept_can_be_used_and_stopped_as_it_says() -> None:
     done = cmsid("demo", "--scale", SCALE, "--keep", environment={})
     assert done.returncode == 0, done.stdout + done.stderr
     settings = dict(re.findall(r"export (PG\w+)=(\S+)", done.stdout))
+    take_report_away(done.stdout)
     (stop,) = re.findall(r"(?m)^    (kill \d+)$", done.stdout)
     try:
         with psycopg.connect(

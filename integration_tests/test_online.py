@@ -612,6 +612,30 @@ def test_a_trigger_that_comes_later_is_caught_by_the_batch(baselined_registry: R
     assert_all_filled(registry)
 
 
+@pytest.mark.one_major
+def test_triggers_of_indexed_columns_never_fire_whenever_they_are_made(baselined_registry: Registry) -> None:
+    """The filling names indexed columns; not those that have a trigger, and where one comes later it ends first."""
+    registry = baselined_registry
+    registry.execute(
+        "create table fired (happened text);"
+        " create function fire() returns trigger language plpgsql as"
+        " $$ begin insert into fired values (tg_name); return new; end $$;"
+        " create trigger of_status after update of status on student_modules for each row execute function fire()"
+    )
+    with background(registry, *ONLINE, variables=SLOW) as finished:
+        until(lambda: state_of(registry, "student_modules") == "marked" and state_of(registry, "schools") == "done")
+        registry.execute(
+            "create trigger of_semester after update of student_semester_id on student_modules"
+            " for each row execute function fire()"
+        )
+    assert not finished[0].success
+    assert "a trigger was made on student_modules" in finished[0].output
+    assert "Run the same command again" in finished[0].output
+    registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
+    assert_all_filled(registry)
+    assert registry.rows("select * from fired") == []
+
+
 # ---- awkward tables
 
 

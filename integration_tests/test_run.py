@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -30,12 +29,9 @@ STAGES = ["prepare", "doctor", "backup", "baseline", "migrate", "origins", "vali
 
 @pytest.fixture
 def runner(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
-    """Runs on a fresh registry; the backups they take in the project's folder are removed again."""
-    folder = store.DEFAULT_FOLDER
-    before = set(folder.glob("*/*"))
+    """Runs on a fresh registry, with backups and reports in folders of their own."""
+    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "backups"))
     yield Runner(registry, tmp_path / "reports", monkeypatch)
-    for path in set(folder.glob("*/*")) - before:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name in databases(registry.server, "registry"):
         registry.server.drop_database(name)
 

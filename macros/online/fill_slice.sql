@@ -1,16 +1,20 @@
-{% macro fill_slice(table, columns, seconds=1) %}
+{% macro fill_slice(table, columns, restated, seconds=1) %}
     {#- Fills batches for about a second and leaves the cursor behind them; sent again until the table is `backfilled`.
         Each batch is a transaction: rows, cursor and record together, so a crash takes all three back. It need not wait for
         the disk for the same reason. A batch is as large as batch_milliseconds allow, since a writer who wants one of its
         rows waits as long; and it waits no longer than online_lock_timeout for a row that a writer holds.
         A range of ids is filled in several batches that each take rows from all over its pages. Where pages are full, the
         first one moves its rows elsewhere, which writes to every index; once it has committed, the room they left is free,
-        and the rows of the others stay in their page, which writes to none. That halves WAL and growth.
+        and the rows of the others stay in their page, which writes to none. That halves WAL and growth. Rows are read by
+        the index, since that frees such room and a read by place does not, and updated by their place, which is quicker.
+        `restated` are columns that are set to what they are, for the sake of their indexes: see restated_columns.
         That it changes no other column is proven by the fingerprint of its rows before and after. Where a writer came
         between the two, the batch is rolled back and done again with its rows locked first. The hashes are bigints, whose
         sum is a numeric: exact, however many. -#}
     {%- set hash = 'hash_record_extended(row(' ~ columns | map(attribute='hashed') | join(', ') ~ '), 0)' -%}
     {%- set relation = table.relation -%}
+    {%- set assignments = ['cms_id = ' ~ table.id] -%}
+    {%- for column in restated -%}{%- do assignments.append(column ~ ' = ' ~ column) -%}{%- endfor -%}
     {%- set rows_in_batch -%}
 {{ table.id }} > step.after_id and {{ table.id }} <= step.up_to_id and hashint8({{ table.id }}) & (step.parts - 1) = step.part and cms_id = step.mark
     {%- endset -%}
@@ -28,6 +32,7 @@ declare
     up_to_id bigint;
     rows_expected bigint;
     rows_touched bigint;
+    places tid[];
     fingerprint_before numeric;
     fingerprint_after numeric;
     part integer := 0;
@@ -40,11 +45,23 @@ declare
     failed boolean;
     failure text;
 begin
+{%- if restated %}
+    if exists (
+        select 1
+        from pg_catalog.pg_trigger as g
+        inner join pg_catalog.pg_attribute as a on g.tgrelid = a.attrelid and a.attnum = any(g.tgattr)
+        where g.tgrelid = {{ quote_text(relation) }}::regclass and quote_ident(a.attname) in ({% for column in restated %}{{ quote_text(column) }}{{ ', ' if not loop.last }}{% endfor %})
+    ) then
+        raise exception 'a trigger was made on %, for a column that the filling names', {{ quote_text(table.name) }}
+            using hint = 'Run the same command again: it leaves that column out. Everything done so far is kept.';
+    end if;
+{%- endif %}
     loop
         began := clock_timestamp();
         failed := false;
         perform set_config('synchronous_commit', 'off', true);
         perform set_config('enable_seqscan', 'off', true);
+        perform set_config('enable_tidscan', 'on', true);
         begin
             perform set_config('lock_timeout', {{ quote_text(var('online_lock_timeout')) }}, true);
             select * into step.migration
@@ -89,36 +106,25 @@ begin
                 if step.lock_first then
                     perform 1 from only {{ relation }} where {{ rows_in_batch }} order by {{ table.id }} for no key update;
                 end if;
-                with before as (
-                    select
-                        count(*) as row_count,
-                        coalesce(sum({{ hash }}), 0) as fingerprint
-                    from only {{ relation }}
-                    where {{ rows_in_batch }}
-                ),
-
-                filled as (
+                select
+                    count(*),
+                    coalesce(sum({{ hash }}), 0),
+                    array_agg(ctid)
+                into step.rows_expected, step.fingerprint_before, step.places
+                from only {{ relation }}
+                where {{ rows_in_batch }};
+                with filled as (
                     update only {{ relation }}
-                    set cms_id = {{ table.id }}
-                    where {{ rows_in_batch }}
+                    set {{ assignments | join(', ') }}
+                    where ctid = any(step.places) and cms_id = step.mark
                     returning {{ hash }} as fingerprint
-                ),
-
-                afterwards as (
-                    select
-                        count(*) as row_count,
-                        coalesce(sum(f.fingerprint), 0) as fingerprint
-                    from filled as f
                 )
 
                 select
-                    b.row_count,
-                    a.row_count,
-                    b.fingerprint,
-                    a.fingerprint
-                into step.rows_expected, step.rows_touched, step.fingerprint_before, step.fingerprint_after
-                from before as b
-                cross join afterwards as a;
+                    count(*),
+                    coalesce(sum(f.fingerprint), 0)
+                into step.rows_touched, step.fingerprint_after
+                from filled as f;
                 if step.rows_touched <> step.rows_expected{{ ' or step.fingerprint_before <> step.fingerprint_after' if not var('allow_update_triggers') }} then
                     if not step.lock_first then
                         raise serialization_failure using message = 'a writer came between';

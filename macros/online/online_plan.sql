@@ -8,13 +8,14 @@
     {%- endif -%}
     {%- set names = core_tables() | map(attribute='name') | list -%}
     {%- set columns = columns_by_table(tables) -%}
+    {%- set restated = restated_columns(tables) -%}
     {%- set hint = 'Everything done so far is kept.' -%}
     {%- for table in tables -%}
         {%- set state = states.get(table.name) if table not in new_tables else 'marked' -%}
         {%- set label = 'table ' ~ (names.index(table.name) + 1) ~ ' of ' ~ names | length ~ ', ' ~ table.name -%}
         {%- if state == 'marked' -%}
             {%- do plan.append({'kind': 'once', 'label': label ~ ': count the marked rows', 'sql': count_marked(table)}) -%}
-            {%- do plan.append({'kind': 'fill', 'label': label ~ ': fill; sent again until the table is filled', 'sql': fill_slice(table, columns[table.name]), 'table': table}) -%}
+            {%- do plan.append({'kind': 'fill', 'label': label ~ ': fill; sent again until the table is filled', 'sql': fill_slice(table, columns[table.name], restated.get(table.name, [])), 'table': table}) -%}
         {%- endif -%}
         {%- if state in ['marked', 'backfilled'] -%}
             {%- do plan.append({'kind': 'once', 'label': label ~ ': gate: every marked row is filled', 'sql': check_filled(table)}) -%}

@@ -194,7 +194,7 @@ class _Examination:
 
     def _backup_disk(self) -> None:
         """Whether a backup fits: the dump is smaller than the tables, and so is its test restore, which the server stores."""
-        folder = store.DEFAULT_FOLDER
+        folder = store.default_folder().absolute()
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         free = shutil.disk_usage(existing).free
         needed = int(self._value("select pg_database_size(current_database())")) // 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from driver.backup.manifest import Manifest, Verification
     from driver.profile import Connection
 
-DEFAULT_FOLDER = ROOT / "backup_db"
+FOLDER_VARIABLE = "CMSID_BACKUPS"
+"""The environment variable that names the folder of all backups."""
 STAMP = "%Y%m%dT%H%M%SZ"
 ID_PATTERN = re.compile(r"\d{8}T\d{6}Z-.+")
 PARTIAL_PREFIX = ".partial-"
@@ -100,14 +102,19 @@ def safe_name(database: str) -> str:
     return "%2E" + name[1:] if name.startswith(".") else name
 
 
+def default_folder() -> Path:
+    """The folder of all backups where a command is told none: CMSID_BACKUPS, or backup_db in the project."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or ROOT / "backup_db")
+
+
 def folder_of(connection: Connection, directory: Path | None = None) -> Path:
     """The folder of a database's backups.
 
     Args:
         connection: the database.
-        directory: the folder of all backups; default backup_db in the project.
+        directory: the folder of all backups; by default as `default_folder`.
     """
-    return (directory or DEFAULT_FOLDER).absolute() / safe_name(connection.dbname)
+    return (directory or default_folder()).absolute() / safe_name(connection.dbname)
 
 
 def new_id(connection: Connection, folder: Path, moment: datetime) -> str:

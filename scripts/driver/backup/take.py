@@ -51,7 +51,7 @@ def take_backup(
 
     Args:
         connection: the database.
-        directory: the folder of all backups; default backup_db in the project.
+        directory: the folder of all backups; by default as `store.default_folder`.
         jobs: parallel workers; default as many as there are processors, four at most.
         verify: restore it into a scratch database and compare.
         purpose: what it is for, in words.

@@ -17,7 +17,7 @@ import click
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="The folder of all backups; default backup_db in the project.",
+    help="The folder of all backups; default $CMSID_BACKUPS, or backup_db in the project.",
 )
 def backup(*, jobs: int | None, verify: bool, purpose: str, directory: Path | None) -> None:
     """Back up the database: dump, row counts and fingerprints of every table, all of one moment.

@@ -12,7 +12,7 @@ import click
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="The folder of all backups; default backup_db in the project.",
+    help="The folder of all backups; default $CMSID_BACKUPS, or backup_db in the project.",
 )
 def backups(directory: Path | None) -> None:
     """List the backups of the database: verified or not, and what each is for.

@@ -19,7 +19,7 @@ import click
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="The folder of all backups; default backup_db in the project.",
+    help="The folder of all backups; default $CMSID_BACKUPS, or backup_db in the project.",
 )
 def prune(*, keep: int, replaced: bool, yes: bool, directory: Path | None) -> None:
     """Remove old backups, or the databases that restores replaced.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="The folder of all backups; default backup_db in the project.",
+    help="The folder of all backups; default $CMSID_BACKUPS, or backup_db in the project.",
 )
 def restore(
     *,
