@@ -21,6 +21,7 @@
                 {%- endif -%}
                 {%- do run_query('drop table if exists ' ~ table.baseline) -%}
                 {%- do run_query('create table ' ~ table.baseline ~ ' as select ' ~ names ~ ' from only ' ~ table.relation) -%}
+                {%- do run_query('create index on ' ~ table.baseline ~ ' (' ~ table.id ~ ')') -%}
                 {%- do run_query('analyze ' ~ table.baseline) -%}
             {%- endfor -%}
             {%- do run_query(pin_values()) -%}

@@ -10,6 +10,10 @@ select
     coalesce(live.cms_id::text, 'NULL') as actual
 from only {{ table.relation }} as live
 left join {{ table.baseline }} as kept on live.{{ table.id }} = kept.{{ table.id }}
-left join {{ table.baseline }} as taken on live.cms_id = taken.{{ table.id }}
-where live.cms_id is distinct from kept.{{ table.id }} and (kept.{{ table.id }} is not null or taken.{{ table.id }} is not null)
+where
+    live.cms_id is distinct from kept.{{ table.id }}
+    and (
+        kept.{{ table.id }} is not null
+        or live.cms_id in (select {{ table.id }} from {{ table.baseline }})
+    )
 {%- endmacro %}

@@ -1,19 +1,30 @@
 -- marks is text in the live registry ('NM', '' and decimals occur): what is a number is summed, what is not is counted
-with marks as (
+with results as (
+    -- each pair once, since there are few: what is costly is then done for few
     select
         grade,
-        case when marks::text ~ '^\s*[-+]?[0-9]+(\.[0-9]+)?\s*$' then marks::text::numeric end as mark,
-        marks is not null as given
+        marks::text collate "C" as marks,
+        count(*) as row_count
     from {{ source('registry', 'student_modules') }}
+    group by 1, 2
+),
+
+numbers as (
+    select
+        grade,
+        marks,
+        row_count,
+        case when marks ~ '^\s*[-+]?[0-9]+(\.[0-9]+)?\s*$' then marks::numeric end as mark
+    from results
 ),
 
 totals as (
     select
-        sum(mark) as total_marks,
-        avg(mark) as average_marks,
+        sum(mark * row_count) as total_marks,
+        sum(mark * row_count) / sum(row_count) filter (where mark is not null) as average_marks,
         count(distinct grade) as distinct_grades,
-        count(*) filter (where given and mark is null) as marks_not_numeric
-    from marks
+        sum(row_count) filter (where marks is not null and mark is null) as marks_not_numeric
+    from numbers
 ),
 
 students_per_school as (
@@ -55,7 +66,7 @@ union all
 select
     'marks' as aggregate_name,
     'marks_not_numeric' as aggregate_key,
-    marks_not_numeric::numeric as aggregate_value
+    coalesce(marks_not_numeric, 0) as aggregate_value
 from totals
 
 union all

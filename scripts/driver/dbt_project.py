@@ -6,6 +6,7 @@ import gc
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -101,9 +102,14 @@ class DbtProject:
         """The value of a dbt var: the one given here, else the project's."""
         if name in self.variables:
             return self.variables[name]
+        return self._defaults[name]
+
+    @cached_property
+    def _defaults(self) -> Mapping[str, Any]:
         import yaml
 
-        return yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"][name]
+        project = yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
+        return cast("Mapping[str, Any]", project["vars"])
 
     def core_tables(self) -> list[CoreTable]:
         """The core tables, by name: the sources with `core_table: true` in their meta."""
