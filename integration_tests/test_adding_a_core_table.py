@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.dbt_runner import Dbt
-from support.registry import Registry
+from support.registry import NO_BACKUP, Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "adding-a-core-table.md"
 PARTS = ["dbt_project.yml", "packages.yml", "models", "macros", "tests", "snapshots", "dbt_packages", "selectors.yml"]
-NO_BACKUP = {"require_backup": False}
 
 
 @pytest.fixture(scope="module")

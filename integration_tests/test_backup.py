@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.backups import SCRIPTS, cmsid, connection_of, databases, drop_all
 from support.registry import AUDIT_SCHEMA, OWNER
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -208,7 +208,7 @@ DAMAGE: dict[str, tuple[Callable[[Backup], None], str]] = {
     "replaced by a link": (_replace_by_link, "link"),
     "manifest edited": (_edit_manifest, "checksum"),
     "manifest reformatted": (_reformat_manifest, "checksum"),
-    "manifest truncated": (_truncate_manifest, "damaged"),
+    "manifest truncated": (_truncate_manifest, "is damaged"),
     "manifest missing": (_lose_manifest, "no manifest"),
     "verification edited": (_edit_verification, "checksum"),
 }
@@ -336,7 +336,9 @@ def test_a_server_of_another_major_or_another_server_is_refused(
     from conftest import majors
 
     _, whole, _ = whole_backup
-    for major in majors()[:-1]:
+    if not (others := majors()[:-1]):
+        pytest.skip("there is no server of another major")
+    for major in others:
         server = servers.server(major)
         server.drop_database("damaged")
         server.create_database("damaged", OWNER)
@@ -384,7 +386,7 @@ def test_a_driver_killed_half_way_leaves_no_backup(registry: Registry, connectio
         stderr=subprocess.DEVNULL,
     )
     folder = store.folder_of(connection, tmp_path)
-    _until(lambda: any(folder.glob(".partial-*/dump/toc.dat")))
+    until(lambda: any(folder.glob(".partial-*/dump/toc.dat")))
     assert store.partial_folders(folder) == []  # it is being written
     workers = psutil.Process(child.pid).children(recursive=True)
     child.send_signal(signal.SIGKILL)
@@ -545,10 +547,3 @@ def test_prune_counts_whole_verified_backups_only_and_keeps_what_is_in_use(
 
 def _environment(registry: Registry) -> dict[str, str]:
     return {**os.environ, **registry.environment, "DBT_PROFILES_DIR": str(registry.profiles_dir), "CMSID_NO_VENV": "1"}
-
-
-def _until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)

@@ -7,10 +7,8 @@ import pytest
 from driver.facts import read_facts
 from support.local_rows import CORE_TABLES
 from support.picture import Picture, picture
-from support.registry import AUDIT_SCHEMA, Registry
+from support.registry import AUDIT_SCHEMA, NO_BACKUP, SUPERUSER, Registry
 
-NO_BACKUP = {"require_backup": False}
-SUPERUSER = "postgres"
 ADD = ("run-operation", "add_cms_id")
 CHAINS = (
     "student_school_chain_baseline",

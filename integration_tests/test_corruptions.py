@@ -16,15 +16,13 @@ import pytest
 from psycopg.rows import dict_row
 
 from support.corruptions import CORRUPTIONS, Corruption, Database, Shown
-from support.registry import OWNER, Registry
+from support.registry import NO_BACKUP, OWNER, SUPERUSER, Registry
 
 if TYPE_CHECKING:
     from support.dbt_runner import DbtRun
 
 # `major` by name, since `judged` asks for its registry only once.
 pytestmark = [pytest.mark.one_major, pytest.mark.usefixtures("major")]
-NO_BACKUP = {"require_backup": False}
-SUPERUSER = "postgres"
 
 
 @dataclass

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.registry import NO_BACKUP
+
 if TYPE_CHECKING:
     from support.registry import Registry
 
 PROJECT = "cms_id_tracking"
-NO_BACKUP = {"require_backup": False}
 
 
 def _ours(artifact: dict[str, Any], *kinds: str) -> dict[str, dict[str, Any]]:

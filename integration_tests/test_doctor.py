@@ -12,46 +12,24 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from driver import doctor_in_terminal, profile
-from driver.dbt_project import CoreTable, DbtProject
+from driver import doctor_in_terminal
+from driver.dbt_project import CoreTable
 from driver.doctor import CHECKS, Diagnosis, examine
 from driver.errors import Problem
 from driver.run import Options, Run
 from support.local_rows import CORE_TABLES
 from support.picture import differences, picture
-from support.registry import AUDIT_SCHEMA, OWNER, Registry
+from support.registry import AUDIT_SCHEMA, OWNER, SUPERUSER, Registry
+from support.sample_project import SampleProject, connection_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-SUPERUSER = "postgres"
 # What a role without more rights cannot know anywhere.
 USUAL = {"disk_unknown"}
 
 pytestmark = pytest.mark.one_major
-
-
-class SampleProject(DbtProject):
-    """The project, whose core tables are known without asking dbt."""
-
-    def core_tables(self) -> list[CoreTable]:
-        return [CoreTable(name, "public", name, "id", f"{name}_cms_id_unique") for name in CORE_TABLES]
-
-
-def connection_of(registry: Registry, user: str = OWNER) -> profile.Connection:
-    """The connection that a profile for this role would give."""
-    server = registry.server
-    return profile.Connection(
-        host=server.host,
-        port=server.port,
-        user=user,
-        password=server.passwords[user],
-        dbname=registry.dbname,
-        sslmode="disable",
-        target="registry",
-        profiles_dir=registry.profiles_dir,
-    )
 
 
 def diagnose(registry: Registry, user: str = OWNER, **variables: object) -> Diagnosis:

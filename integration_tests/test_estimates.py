@@ -19,16 +19,14 @@ from driver import sample_registry
 from driver.doctor import examine
 from support.local_rows import CORE_TABLES
 from support.plan import script_of, steps_of
-from support.registry import OWNER, Registry
-from test_doctor import SampleProject, connection_of
+from support.registry import NO_BACKUP, OWNER, SUPERUSER, Registry
+from support.sample_project import SampleProject, connection_of
 
 if TYPE_CHECKING:
     from conftest import Servers
     from driver.estimate import Estimate
     from support.dbt_runner import Dbt
 
-NO_BACKUP = {"require_backup": False}
-SUPERUSER = "postgres"
 FACTOR = 2.0
 SCALES = [float(scale) for scale in os.environ.get("CMSID_TEST_SCALES", "0.1").split()]
 HOUR = 3600.0

@@ -120,7 +120,6 @@ class Change:
     shown: dict[str, list[str]]
 
 
-FIRST = "(select min(id) from {})"
 CHANGES = {
     "a row is gone": Change(
         "delete from next_of_kins where id = (select min(id) from next_of_kins)",

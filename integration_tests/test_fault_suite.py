@@ -13,7 +13,7 @@ import re
 import shutil
 import signal
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +69,6 @@ class Fault:
     truth: tuple[str, ...] = ("nothing",)
     way_on: tuple[str, ...] | None = None
     meanwhile: str = ""
-    environment: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Its name among the tests."""
@@ -389,7 +388,7 @@ FAULTS: list[Fault] = [
         says="no profile cms_id_tracking",
     ),
     Fault(
-        "network cut again and again",
+        "server not there",
         "status",
         "migrated",
         around=(f.refused,),
@@ -520,7 +519,7 @@ def _commit(fault: Fault, world: World) -> Command:
         for circumstance in fault.around:
             held.enter_context(circumstance(world))
         if fault.moment is None:
-            done = world.run(fault.command, **fault.environment)
+            done = world.run(fault.command)
         else:
             assert fault.hit is not None
             with f.stopped(world, fault.command, fault.moment) as done:

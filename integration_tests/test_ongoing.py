@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.local_rows import CORE_TABLES, insert_local_row
-from support.registry import AUDIT_SCHEMA, OWNER, Registry
+from support.registry import AUDIT_SCHEMA, OWNER, SUPERUSER, Registry
 
 if TYPE_CHECKING:
     from support.dbt_runner import DbtRun
 
 pytestmark = pytest.mark.one_major
-SUPERUSER = "postgres"
 READER = "cms_id_reader"
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.plan import steps_of
+from support.registry import NO_BACKUP
 
 if TYPE_CHECKING:
     from support.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[1]
-NO_BACKUP = {"require_backup": False}
 OLDEST = "14.0"  # of the supported majors: what is safe on a newer server may not be on this one
 EXCEPTED = re.compile(r"^-- squawk-ignore-file (\S+)$", re.MULTILINE)
 # Rules of sqlfluff that a text put together from the names of a registry cannot keep, and why.

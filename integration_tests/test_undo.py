@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from driver.dbt_project import DbtProject
 from support.local_rows import CORE_TABLES, insert_local_row
-from support.picture import Picture, differences, picture
+from support.picture import differences, picture_of
 from support.plan import script_of, steps_of
-from support.registry import AUDIT_SCHEMA
+from support.registry import AUDIT_SCHEMA, NO_BACKUP, SUPERUSER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,15 +19,7 @@ if TYPE_CHECKING:
     from support.dbt_runner import DbtRun
     from support.registry import Registry
 
-SUPERUSER = "postgres"
-NO_BACKUP = {"require_backup": False}
 COLUMNS = "select count(*) from information_schema.columns where table_schema = 'public' and column_name = 'cms_id'"
-
-
-def picture_of(registry: Registry) -> Picture:
-    """Everything but what is ours."""
-    with registry.connect(SUPERUSER) as connection:
-        return picture(connection, (AUDIT_SCHEMA,))
 
 
 def drop(registry: Registry, **arguments: bool) -> DbtRun:
@@ -36,30 +28,21 @@ def drop(registry: Registry, **arguments: bool) -> DbtRun:
     return registry.dbt("run-operation", "drop_cms_id", "--args", f"{{{words}}}", variables=NO_BACKUP)
 
 
-def columns_of(registry: Registry, table: str) -> list[str]:
-    """A core table's columns."""
-    query = (
-        "select attname::text from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
-        " order by attnum"
-    )
-    return [name for (name,) in registry.rows(query, [table])]
-
-
 def insert_into_each(registry: Registry, tables: tuple[str, ...] = CORE_TABLES) -> None:
     """A local row in each table, at the end of those there are."""
     for table in tables:
-        registry.execute(insert_local_row(table, columns_of(registry, table)))
+        registry.execute(insert_local_row(table, registry.columns(table)))
 
 
 def test_an_undo_leaves_the_database_as_it_was_before(baselined_registry: Registry) -> None:
     registry = baselined_registry
-    before = picture_of(registry)
+    before = picture_of(registry, AUDIT_SCHEMA)
     registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
     registry.dbt_ok("run", variables=NO_BACKUP)
     assert registry.value(f"select count(*) from {AUDIT_SCHEMA}.origin_summary") == len(CORE_TABLES)
     run = drop(registry)
     assert run.success, run.output
-    assert differences(before, picture_of(registry)) == {}
+    assert differences(before, picture_of(registry, AUDIT_SCHEMA)) == {}
     assert registry.value(COLUMNS) == 0
     assert registry.rows(f"select distinct state, undone_at is not null from {AUDIT_SCHEMA}.migrations") == [
         ("undone", True)
@@ -133,7 +116,7 @@ def test_what_others_built_on_the_column_is_named_and_kept(migrated_registry: Re
         alter table programs add column twice integer generated always as (cms_id * 2) stored;
         """
     )
-    before = picture_of(registry)
+    before = picture_of(registry, AUDIT_SCHEMA)
     run = drop(registry, force=True)
     assert not run.success
     for name in (
@@ -147,7 +130,7 @@ def test_what_others_built_on_the_column_is_named_and_kept(migrated_registry: Re
     ):
         assert name in run.output, run.output
     assert "origin_summary" not in run.output
-    assert differences(before, picture_of(registry)) == {}
+    assert differences(before, picture_of(registry, AUDIT_SCHEMA)) == {}
 
 
 @pytest.mark.one_major
@@ -163,11 +146,11 @@ def test_a_comment_and_a_grant_on_the_column_go_with_it(migrated_registry: Regis
 @pytest.mark.one_major
 def test_a_dry_run_prints_what_any_client_can_run(migrated_registry: Registry) -> None:
     registry = migrated_registry
-    before = picture_of(registry)
+    before = picture_of(registry, AUDIT_SCHEMA)
     printed = registry.dbt_ok(
         "--quiet", "run-operation", "drop_cms_id", "--args", "{dry_run: true}", variables=NO_BACKUP
     ).output
-    assert differences(before, picture_of(registry)) == {}
+    assert differences(before, picture_of(registry, AUDIT_SCHEMA)) == {}
     steps = steps_of(script_of(printed))
     assert [steps[0].sql, steps[-1].sql] == ["begin", "commit"]
     with registry.connect() as connection:
@@ -190,10 +173,11 @@ def test_the_gate_holds_against_what_an_undo_sets_off(migrated_registry: Registr
         """,
         user=SUPERUSER,
     )
-    before = picture_of(registry)
+    before = picture_of(registry, AUDIT_SCHEMA)
     run = drop(registry)
     assert not run.success
-    assert differences(before, picture_of(registry)) == {}
+    assert 'gate check "rows" failed' in run.output
+    assert differences(before, picture_of(registry, AUDIT_SCHEMA)) == {}
 
 
 @pytest.mark.one_major

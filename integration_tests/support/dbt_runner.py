@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +75,6 @@ class DbtRun:
         code: exit status; negative: the signal that ended it.
         output: everything it printed.
         results: its nodes, in the order they finished; empty for commands without any.
-        seconds: how long it took.
         target_path: where its artifacts are, until the next run there.
     """
 
@@ -84,7 +82,6 @@ class DbtRun:
     code: int
     output: str
     results: list[NodeResult]
-    seconds: float
     target_path: Path
 
     @property
@@ -175,11 +172,9 @@ class Dbt:
         results_file.unlink(missing_ok=True)
         output_file = self.folder / "output"
         output_file.unlink(missing_ok=True)
-        began = time.monotonic()
         code = self._serve(full, registry, output_file, timeout)
-        seconds = time.monotonic() - began
         results = self._results(results_file, query)
-        return DbtRun(args, code, output_file.read_text(errors="replace"), results, seconds, target)
+        return DbtRun(args, code, output_file.read_text(errors="replace"), results, target)
 
     def start(
         self, *args: str, registry: Mapping[str, str], variables: Mapping[str, Any] | None = None, **options: Any

@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from support.cutting_proxy import CuttingProxy
 from support.dbt_runner import PROFILE, PROJECT
 from support.local_rows import CORE_TABLES
 from support.registry import OWNER
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,17 +109,6 @@ class Command:
         """Its children whose names begin so."""
         found = psutil.Process(self.pid).children(recursive=True)
         return [child for child in found if child.name().startswith(beginning)]
-
-
-def until(
-    condition: Callable[[], Any], seconds: float = 60, told: Callable[[], str] = lambda: "it did not happen"
-) -> Any:
-    """Wait until a condition gives something, and return that."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, told()
-        time.sleep(0.02)
-    return found
 
 
 class World:

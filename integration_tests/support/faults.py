@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from support.fault_world import DATABASE, OURS, until
+from support.fault_world import DATABASE, OURS
 from support.registry import AUDIT_SCHEMA, OWNER
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

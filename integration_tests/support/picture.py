@@ -6,10 +6,15 @@ policy, function, type, view, sequence, comment, owner and grant. Two equal pict
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
+
+from support.registry import SUPERUSER
+
+if TYPE_CHECKING:
+    from support.registry import Registry
 
 Picture = dict[tuple[str, str], str]
 
@@ -125,3 +130,14 @@ def differences(before: Picture, after: Picture) -> dict[tuple[str, str], tuple[
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     }
+
+
+def picture_of(registry: Registry, *without: str) -> Picture:
+    """Everything a registry's database holds, as the superuser sees it.
+
+    Args:
+        registry: the registry.
+        without: schemas to leave out.
+    """
+    with registry.connect(SUPERUSER) as connection:
+        return picture(connection, without)

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from support.dbt_runner import Dbt, DbtRun
 
 OWNER = "registry_owner"
+SUPERUSER = "postgres"
 AUDIT_SCHEMA = "cms_id_audit"
+NO_BACKUP: dict[str, Any] = {"require_backup": False}
+"""Vars for a test that is about something else than backups."""
 
 
 @dataclass
@@ -55,6 +58,14 @@ class Registry:
         """Run a statement, or several without parameters, and commit. Returns the number of rows it touched."""
         with self.connect(user) as connection:
             return connection.execute(statement.encode(), parameters).rowcount
+
+    def columns(self, table: str) -> list[str]:
+        """A table's columns, in their order."""
+        query = (
+            "select attname::text from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
+            " order by attnum"
+        )
+        return [name for (name,) in self.rows(query, [table])]
 
     def rows(self, query: str, parameters: Sequence[Any] | None = None, user: str = OWNER) -> list[tuple[Any, ...]]:
         """The rows of a query."""

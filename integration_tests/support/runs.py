@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -68,7 +68,6 @@ class Runner:
     registry: Registry
     reports: Path
     monkeypatch: pytest.MonkeyPatch
-    options: dict[str, Any] = field(default_factory=dict)
 
     def go(self, after: str = "", fault: Callable[[], object] | None = None, **options: Any) -> Outcome:
         """Run the procedure.

@@ -1,5 +1,5 @@
 {% macro cms_id_constraint_differences(tables=none) %}
-    {#- Spec test 1.2, by the constraint's column and not by its name: a plain unique index does not count. -#}
+    {#- Spec test 1.2: the constraint is found by its column, and must have the configured name too. A plain unique index does not count. -#}
     {%- if not execute -%}{%- do return(no_failing_rows()) -%}{%- endif -%}
     {%- set tables = tables or core_tables() -%}
 select

@@ -332,15 +332,18 @@ class Run:
     # ---- the end
 
     def _restore_if_wanted(self) -> None:
-        """After a failure that has left the registry migrated, or half so, restore the backup if that was asked for.
+        """After a validation that found a difference, restore the backup if that was asked for.
 
-        Only the backup that this very run has taken: an older one lacks what the application has written since.
+        Only the backup that this very run has taken: an older one lacks what the application has written since. And not
+        where a test could not run, or an online migration is half-way and can go on: neither says that rows are wrong.
         """
         if self.options.on_failure != "restore" or self._stage_of("backup").status != "done":
             return
+        if not any(test.status == "failed" for test in self.result.failing_tests):
+            return
         state = self._ask_state()
         backup = self.result.backup
-        if state is None or backup is None or state.kind not in ("done", "half-way"):
+        if state is None or backup is None or state.kind != "done":
             return
         self.result.stages.append(Stage("restore"))
         with suppress(_Stopped), self._stage("restore") as (stage, progress):

@@ -1,0 +1,26 @@
+"""Waits for what another process does."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def until(
+    condition: Callable[[], Any], seconds: float = 120, told: Callable[[], str] = lambda: "it did not happen in time"
+) -> Any:
+    """Wait until a condition gives something, and return that.
+
+    Args:
+        condition: asked again and again.
+        seconds: how long; then the test fails.
+        told: what it fails with.
+    """
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, told()
+        time.sleep(0.01)
+    return found
