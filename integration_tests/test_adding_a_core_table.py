@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +20,20 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "adding-a-core-table.md"
-PARTS = ["dbt_project.yml", "packages.yml", "models", "macros", "tests", "snapshots", "dbt_packages", "selectors.yml"]
+PARTS = [
+    "scripts",
+    "offline_packages",
+    "profiles.example.yml",
+    "dbt_project.yml",
+    "packages.yml",
+    "package-lock.yml",
+    "models",
+    "macros",
+    "tests",
+    "snapshots",
+    "dbt_packages",
+    "selectors.yml",
+]
 
 
 @pytest.fixture(scope="module")
@@ -74,5 +90,27 @@ def test_a_migrated_registry_takes_the_new_table_alone(migrated_registry: Regist
     run = thirteen.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
     assert "departments: fill and constrain" in run.output
     assert "schools: " not in run.output
+    assert thirteen.value("select count(*) from departments where cms_id = id") == 7
+    assert thirteen.value("select cms_id from schools where code = 'LOCAL'") is None
+
+
+@pytest.mark.one_major
+@pytest.mark.slow
+def test_the_whole_run_takes_the_new_table_in(migrated_registry: Registry, followed: Dbt) -> None:
+    """It backs up, baselines and migrates again, and validates what holds where rows are local already."""
+    thirteen = _with_departments(migrated_registry, followed)
+    thirteen.execute("insert into schools (code, name) values ('LOCAL', 'A school of our own')")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
+    profile = {"DBT_PROFILES_DIR": str(thirteen.profiles_dir), "PYTHONPATH": str(followed.project / "scripts")}
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from driver.cli import main; sys.exit(main(['run']))"],
+        env={**kept, **thirteen.environment, **profile, "CMSID_NO_VENV": "1"},
+        cwd=followed.project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "13 of 13 tables done" in done.stdout
     assert thirteen.value("select count(*) from departments where cms_id = id") == 7
     assert thirteen.value("select cms_id from schools where code = 'LOCAL'") is None

@@ -126,7 +126,7 @@ def test_wrong_usage(arguments: list[str], sentence: str, capsys: pytest.Capture
         (psycopg.OperationalError(""), 1, "Error: The database cannot be used: no reason given: check"),
         (psycopg.errors.InsufficientPrivilege("permission denied for table t"), 1, "permission denied for table t"),
         (KeyboardInterrupt(), 130, "Interrupted"),
-        (click.Abort(), 130, "Interrupted"),
+        (click.Abort(), 1, "Nothing was changed."),
         (click.exceptions.Exit(1), 1, ""),
     ],
     ids=lambda value: type(value).__name__,

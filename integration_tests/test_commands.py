@@ -53,12 +53,12 @@ def on_loaded(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Type:
 
 
 @pytest.fixture
-def no_reports() -> Iterator[None]:
-    """Remove the reports that the block leaves in the project."""
-    before = set(REPORTS.glob("*"))
+def no_reports(migrated_registry: Registry) -> Iterator[None]:
+    """Remove the reports of this registry that the block leaves in the project; other tests leave some as well."""
     yield
-    for path in set(REPORTS.glob("*")) - before:
-        shutil.rmtree(path)
+    for path in REPORTS.glob("*/report.json"):
+        if not path.parent.is_symlink() and f":{migrated_registry.server.port}/" in path.read_text("utf-8"):
+            shutil.rmtree(path.parent)
 
 
 @pytest.mark.one_major
@@ -77,6 +77,10 @@ def test_a_report_is_made_once_and_shown_in_every_format(on_migrated: Type, tmp_
     text = (tmp_path / "terminal").read_text("utf-8")
     assert text.count(" PASS  ") == len(CHECKLIST)
     assert max(map(len, text.splitlines())) <= 80
+
+    refused = on_migrated("report", "--validate", "--output", tmp_path / "missing" / "report")
+    assert refused.exit_code == 1
+    assert "The folder of the report does not exist" in refused.output
 
 
 @pytest.mark.one_major

@@ -248,11 +248,19 @@ def test_a_file_changed_by_hand_is_told(tmp_path: Path) -> None:
     assert file.reason == "changed after it was exported to pre"
 
 
-@pytest.mark.parametrize("text", ["id\n2\n1\n", "id\n1\nx\n", "id\n1\n\n"])
+@pytest.mark.parametrize("text", ["id\n2\n1\n", "id\n1\nx\n", "id\n1\n\n", "id\n1,2\n"])
 def test_a_file_that_is_not_as_it_should_be_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
     write(tmp_path / "pre", "schools_ids.csv", text)
     write(tmp_path / "post", "schools_ids.csv", "id\n1\n")
     with pytest.raises(Problem, match="export it again"):
+        list(diff(tmp_path / "pre", tmp_path / "post"))
+
+
+def test_a_file_in_another_encoding_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    for folder, text in (("pre", "id,name\n1,Café\n"), ("post", "id,name\n1,Cafe\n")):
+        write(tmp_path / folder, "schools_ids.csv", text)
+        (tmp_path / folder / "schools_ids.csv").write_bytes(text.encode("cp1252"))
+    with pytest.raises(Problem, match="no CSV file in UTF-8"):
         list(diff(tmp_path / "pre", tmp_path / "post"))
 
 

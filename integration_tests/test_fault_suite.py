@@ -80,6 +80,7 @@ GONE = r"connection|terminat|server closed|cannot be used|could not"
 EVERY_HIT: dict[str, tuple[f.Hit, tuple[int, ...], str]] = {
     "killed": (f.killed, (KILLED,), ""),
     "SIGTERM": (f.terminated, (130, 1, -signal.SIGTERM), ""),
+    "terminal gone": (f.hung_up, (130,), ""),
     "Ctrl-C": (f.interrupted, (130,), ""),
     "its sessions ended": (f.backend_terminated, (1,), GONE),
     "its statements cancelled": (f.backend_cancelled, (1,), r"cancel"),
@@ -103,7 +104,12 @@ DBT_CODES = {"code": (1, 2, 130, KILLED, -signal.SIGTERM)}
 
 FAULTS: list[Fault] = [
     # ---- backup
-    *hits("backup", f.DUMP, "killed, SIGTERM, Ctrl-C, its sessions ended, network cut, server crashed", state="loaded"),
+    *hits(
+        "backup",
+        f.DUMP,
+        "killed, SIGTERM, terminal gone, Ctrl-C, its sessions ended, network cut, server crashed",
+        state="loaded",
+    ),
     Fault("pg_dump killed", "backup", "loaded", moment=f.DUMP, hit=f.tool_killed, says=r"pg_dump"),
     *hits("backup", f.reading("students"), "Ctrl-C, server restarted", state="loaded"),
     Fault("a table locked for good", "backup", "loaded", around=(f.locked("students"),), says=r"lock"),

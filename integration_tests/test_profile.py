@@ -103,6 +103,7 @@ def test_dbt_reads_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ({"target": "two"}, r"has no target two .*: use one of: one"),
         ({"text": "other: {}"}, "There is no profile cms_id_tracking"),
         ({"text": "cms_id_tracking: {}"}, "There is no profile cms_id_tracking"),
+        ({"text": "cms_id_tracking: {target: a, outputs: {a: }}"}, "The target a is empty"),
         ({"text": "- a list"}, "There is no profile cms_id_tracking"),
         ({"text": f"a: [{SECRET}\nb: }}"}, r"cannot be read .*profiles.yml, line 2"),
     ],

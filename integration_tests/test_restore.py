@@ -164,6 +164,20 @@ def test_a_lost_database_is_made_again(registry: Registry, connection: Connectio
 
 
 @pytest.mark.one_major
+def test_a_replaced_database_is_put_back_where_the_live_one_is_gone(
+    registry: Registry, connection: Connection, tmp_path: Path
+) -> None:
+    registry.execute("insert into schools (code, name) values ('NEW', 'Written since')")
+    before = _picture(registry)
+    restored = restore.restore(connection, take_backup(connection, directory=tmp_path), directory=tmp_path)
+    registry.server.drop_database("registry")
+    back = restore.put_back(connection, restored.replaced, directory=tmp_path)
+    assert back.replaced == ""
+    assert differences(before, _picture(registry)).keys() <= {("schema", "cms_id_audit")}
+    assert databases(registry.server, "registry_") == []
+
+
+@pytest.mark.one_major
 def test_applications_that_reconnect_all_the_time_see_the_old_or_the_new_and_never_half(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
@@ -266,7 +280,8 @@ def test_the_command_asks_shows_who_is_connected_and_says_how_to_go_back(
     backup = take_backup(connection, directory=tmp_path)
     with registry.connect(application_name="the portal"):
         asked = cmsid("restore", *options, environment=environment, input="n\n")
-    assert asked.returncode != 0
+    assert asked.returncode == 1
+    assert asked.stderr.endswith("Nothing was changed.\n")
     assert "the portal" in asked.stdout
     assert databases(registry.server, "registry_") == []
     done = cmsid("restore", backup.backup_id, "--yes", *options, environment=environment)

@@ -14,6 +14,7 @@ import pytest
 from driver import profile
 from driver.backup import store
 from driver.dbt_step import DbtStep
+from driver.report.files import newest
 from driver.status import status
 from support.backups import cmsid, databases
 from support.runs import Runner, interrupted
@@ -115,6 +116,40 @@ def test_the_backup_is_restored_if_asked_for(runner: Runner) -> None:
     assert "The backup was restored" in outcome.text
     with pytest.raises(psycopg.errors.UndefinedColumn):
         runner.registry.value("select cms_id from schools")
+
+
+@pytest.mark.one_major
+def test_only_a_difference_is_a_reason_to_restore(runner: Runner) -> None:
+    """Tests that break off say nothing of the rows."""
+    registry = runner.registry
+    slow = "alter database registry set statement_timeout = '1ms'"
+    outcome = runner.go("origins", lambda: registry.execute(slow), on_failure="restore")
+    assert outcome.code == 1
+    assert outcome.stage("validate") == "failed"
+    assert outcome.result
+    assert [stage.key for stage in outcome.result.stages] == STAGES
+    registry.execute("alter database registry reset statement_timeout")
+    assert registry.value("select count(cms_id) = count(*) from schools")
+
+
+@pytest.mark.one_major
+def test_whatever_ends_a_run_there_is_a_report_of_it(runner: Runner) -> None:
+    """Ctrl-C while the backup is restored, and a fault of our own."""
+    from driver.backup import restore
+
+    for raised, verdict in ((KeyboardInterrupt(), "interrupted"), (ZeroDivisionError(), "failed")):
+
+        def fail(*_: Any, raised: BaseException = raised, **__: Any) -> None:
+            raise raised
+
+        runner.monkeypatch.setattr(restore, "restore", fail)
+        with pytest.raises(type(raised)):
+            runner.go("origins", lambda: corrupt(runner.registry), on_failure="restore")
+        result = newest(profile.load().describe(), runner.reports)
+        assert result
+        assert result.verdict == verdict
+        assert "The migration is done" in result.state
+        assert runner.registry.dbt_ok("run-operation", "drop_cms_id", "--args", "{force: true}").success
 
 
 @pytest.mark.one_major

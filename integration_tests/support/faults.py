@@ -382,6 +382,11 @@ def terminated(_world: World, command: Command) -> None:
     command.signal(signal.SIGTERM)
 
 
+def hung_up(_world: World, command: Command) -> None:
+    """SIGHUP, as when a connection to the terminal is lost."""
+    command.signal(signal.SIGHUP)
+
+
 def interrupted(_world: World, command: Command) -> None:
     """Ctrl-C: the signal goes to all of the foreground."""
     os.killpg(command.pid, signal.SIGINT)

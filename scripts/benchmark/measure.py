@@ -135,7 +135,7 @@ class Bench:
                     continue
                 try:
                     figures = work()
-                except FAILURES as error:
+                except Exception as error:  # noqa: BLE001 - another tool's own errors must not cost everybody's figures
                     failed.add(contestant)
                     self.fail(comparison, contestant, error)
                     continue

@@ -18,6 +18,7 @@ import click
 from driver import __version__
 from driver.bootstrap import ROOT
 from driver.errors import Problem
+from driver.termination import as_interruption
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,11 +58,11 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Names in the order of work."""
-        return [name for name in COMMANDS if _exists(name)]
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         """The command, imported; None if there is none of that name."""
-        return _load(cmd_name) if cmd_name in COMMANDS and _exists(cmd_name) else None
+        return _load(cmd_name) if cmd_name in COMMANDS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -115,10 +116,6 @@ def preparing(command: click.Command) -> click.Command:
     return command
 
 
-def _exists(name: str) -> bool:
-    return importlib.util.find_spec(f"driver.commands.{name}") is not None
-
-
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -140,7 +137,7 @@ def cmsid(ctx: click.Context) -> None:
       scripts/cmsid run                 backup, baseline, migration, validation, report
       scripts/cmsid restore             back to the last backup
 
-    Exit code: 0 done, 1 a check or a step failed, 2 wrong usage or an unexpected error.
+    Exit code: 0 done, 1 a check or a step failed, 2 wrong usage or an unexpected error, 130 interrupted.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
@@ -159,9 +156,8 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("\nInterrupted: `scripts/cmsid status` says what stands where.", err=True)
-        return INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as abort:
+        return _tell_interrupted(abort)
     except BrokenPipeError:
         # The reader of our output is gone (`| head`); a second attempt to write, at exit, must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -172,7 +168,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        result: Any = cmsid.main(arguments, prog_name="cmsid", standalone_mode=False)
+        with as_interruption():
+            result: Any = cmsid.main(arguments, prog_name="cmsid", standalone_mode=False)
         sys.stdout.flush()
     except Exception as error:
         problem = _as_problem(error)
@@ -203,6 +200,15 @@ def _as_problem(error: Exception) -> Problem | None:
 
         return connection_problem(error)
     return None
+
+
+def _tell_interrupted(abort: BaseException) -> int:
+    """What Ctrl-C leaves, or a question that was not answered with yes."""
+    if isinstance(abort, click.Abort) and abort.__cause__ is None:
+        click.echo("Nothing was changed.", err=True)
+        return FAILED
+    click.echo("\nInterrupted: `scripts/cmsid status` says what stands where.", err=True)
+    return INTERRUPTED
 
 
 def _tell_unexpected(error: Exception) -> int:

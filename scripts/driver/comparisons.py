@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from driver.facts import audit_table, exists
 from driver.macro_sql import render_macro
-from driver.result import Comparison
+from driver.result import Comparison, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,8 @@ def compared(facts: Facts, validation: Validation, columns: int) -> list[Compari
         validation: the tests' outcomes.
         columns: how many original columns the core tables have.
     """
-    ran = {test.name for tests in [*validation.by_line.values(), validation.beyond] for test in tests}
-    rows, links = facts.total("rows_before"), sum(chain.rows_before or 0 for chain in facts.chains.values())
+    ran = _with_a_verdict([*chain.from_iterable(validation.by_line.values()), *validation.beyond])
+    rows, links = facts.total("rows_before"), sum(link.rows_before or 0 for link in facts.chains.values())
     found = []
     if "core_rows_unchanged" in ran:
         found.append(
@@ -47,9 +48,14 @@ def compared(facts: Facts, validation: Validation, columns: int) -> list[Compari
     found += [
         Comparison(test.about, f"test {test.spec} {test.name}" if test.spec else test.name)
         for test in validation.beyond
-        if test.name != "core_rows_unchanged" and test.about and test.status in ("passed", "failed")
+        if test.name != "core_rows_unchanged" and test.about and test.name in ran
     ]
     return found
+
+
+def _with_a_verdict(tests: Sequence[Outcome]) -> set[str]:
+    """The tests that did compare something: one that broke off or was skipped has not."""
+    return {test.name for test in tests if test.status in ("passed", "failed")}
 
 
 def not_compared(
@@ -75,7 +81,7 @@ def not_compared(
             Comparison(", ".join(as_text), "of a type that PostgreSQL cannot compare: compared as text instead")
         )
     others = _other_tables(connection, audit_schema, tables)
-    if others and not any(test.name == "other_tables_unchanged" for test in outcome.beyond):
+    if others and "other_tables_unchanged" not in _with_a_verdict(outcome.beyond):
         found.append(
             Comparison(
                 f"Rows of {len(others)} other tables: {', '.join(others[:8])}{' …' if len(others) > 8 else ''}",  # noqa: PLR2004 - enough to know which

@@ -47,6 +47,11 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None) -> No
         result.state = f"Nothing was changed in the registry. {state.sentence}"
         result.next_step = "Go on from the start:" if result.verdict == "interrupted" else "Mend the cause, then:"
         result.next_command = f"{COMMAND} run"
+    elif state.kind == "extended":
+        result.next_step, result.next_command = (
+            "Mend the cause, then bring in the tables that were added:",
+            f"{COMMAND} run",
+        )
     elif state.kind == "half-way":
         result.next_step = f"Go on where it stopped (or take it back with {COMMAND} undo):"
         result.next_command = f"{COMMAND} run --mode {state.mode}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
+
+    from driver.profile import Connection
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE_NAME = "registry"
@@ -39,6 +42,11 @@ class CoreTable:
     identifier: str
     id_column: str
     constraint: str
+
+
+def nodes_at_a_time(connection: Connection) -> int:
+    """How many nodes dbt works on at a time: the profile's threads, and at least as many as keep the processors busy."""
+    return max(connection.threads, (os.cpu_count() or 1) + 2)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from driver.errors import Problem
+from driver.termination import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,7 +153,7 @@ def essence(message: str) -> str:
 
 @contextmanager
 def _cancel_on_interrupt() -> Iterator[None]:
-    """While the block runs, Ctrl-C cancels what the server is doing for dbt.
+    """While the block runs, Ctrl-C and its like cancel what the server is doing for dbt.
 
     The main thread may be waiting inside the database driver, where Python hears of no signal before the statement is
     over; but the signal's number is written to a socket at once, and a thread that reads it sends the cancellation.
@@ -166,7 +167,7 @@ def _cancel_on_interrupt() -> Iterator[None]:
 
     def watch() -> None:
         while heard := reader.recv(1):
-            if heard[0] == signal.SIGINT:
+            if heard[0] in (signal.SIGINT, *SIGNALS):
                 _cancel_statements()
 
     thread = threading.Thread(target=watch, name="cancel-on-interrupt", daemon=True)

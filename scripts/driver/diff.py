@@ -15,7 +15,7 @@ from driver.errors import Problem
 from driver.export_files import MANIFEST, ExportManifest, Order, order_of, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 LIMIT = 20
@@ -149,7 +149,15 @@ def _equal_bytes(first: Path, second: Path) -> bool:
 def _count_rows(path: Path) -> int:
     """The rows of a CSV file, its header left out."""
     with path.open(encoding="utf-8", newline="") as file:
-        return max(sum(1 for _ in csv.reader(file)) - 1, 0)
+        return max(sum(1 for _ in _rows(path, file)) - 1, 0)
+
+
+def _rows(path: Path, file: Iterable[str]) -> Iterator[Row]:
+    """The rows of an open CSV file."""
+    try:
+        yield from csv.reader(file)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Problem("The file is no CSV file in UTF-8", where=str(path), do="export it again") from error
 
 
 class _Reader:
@@ -157,6 +165,7 @@ class _Reader:
 
     def __init__(self, path: Path, rows: Iterator[Row], order: Order, header: Row) -> None:
         self._path, self._rows, self._order = path, rows, order
+        self._columns = len(header)
         self._positions = [header.index(column) for column in order.columns]
         self.row: Row | None = None
         self.sort: tuple[int | str, ...] = ()
@@ -170,13 +179,13 @@ class _Reader:
         self.count += 1
         if self.row is None:
             return
+        if len(self.row) != self._columns:
+            self._refuse(f"has a row of {len(self.row)} values where there are {self._columns} columns")
         try:
             values = [self.row[position] for position in self._positions]
             self.sort = tuple(int(value) for value in values) if self._order.numeric else tuple(values)
-        except (ValueError, IndexError):
-            self._refuse(
-                "holds a row without a whole number in its sort columns" if self._order.numeric else "has a short row"
-            )
+        except ValueError:
+            self._refuse("holds a row without a whole number in its sort columns")
         if previous and self.sort < previous:
             self._refuse(f"is not sorted by {', '.join(self._order.columns)}")
 
@@ -187,7 +196,7 @@ class _Reader:
 def _compare_rows(before: Path, after: Path, limit: int) -> FileDifference:
     result = FileDifference(before.name, identical=False)
     with before.open(encoding="utf-8", newline="") as one, after.open(encoding="utf-8", newline="") as other:
-        first, second = csv.reader(one), csv.reader(other)
+        first, second = _rows(before, one), _rows(after, other)
         header, header_after = next(first, []), next(second, [])
         if header != header_after:
             result.reason = f"the columns differ: {', '.join(header)} → {', '.join(header_after)}"

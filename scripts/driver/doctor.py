@@ -17,6 +17,7 @@ import psycopg
 
 from driver import packages
 from driver.backup import pg_tools, store
+from driver.dbt_project import nodes_at_a_time
 from driver.errors import Problem
 from driver.estimate import Estimate, estimate, size
 from driver.facts import migration_log
@@ -56,6 +57,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "indexes": ("invalid_index",),
     "sequences": ("sequence_behind",),
     "triggers and rules": ("update_trigger", "update_rule", "event_trigger"),
+    "check constraints": ("check_not_valid",),
     "row level security": ("row_security",),
     "replication": ("published", "logical_slot"),
     "other sessions": ("old_snapshot", "old_transaction", "prepared_transaction"),
@@ -162,14 +164,14 @@ class _Examination:
         tables = self.project.core_tables()
         self._server()
         self._client_programs()
-        self._packages()
+        self._profile()
         log = self._log()
         todo, foreign = self._still_to_migrate(tables, log)
         self._server_findings(tables)
         self._table_findings(todo, log)
         self._way_back()
         readable = self._readable(todo)
-        self._row_findings(readable, [table for table in foreign if table in self._readable(foreign)])
+        self._row_findings(readable, self._readable(foreign))
         self._sizes(todo)
         self._backup_disk()
         self._describe(tables, todo)
@@ -186,7 +188,7 @@ class _Examination:
         except Problem as problem:
             self._add("no_tools", "both", problem.what, f"{problem.do}; without them there is no backup")
 
-    def _packages(self) -> None:
+    def _profile(self) -> None:
         self._found("dbt profile", f"target {self.connection.target}, our own schema is {self.connection.audit_schema}")
 
     def _way_back(self) -> None:
@@ -279,7 +281,7 @@ class _Examination:
                 audit_schema=self.connection.audit_schema,
                 autocommit=self.connection.autocommit,
                 lock_timeout=self.project.var("lock_timeout"),
-                connections=max(self.connection.threads, (os.cpu_count() or 1) + 2) + 2,
+                connections=nodes_at_a_time(self.connection) + 2,
             )
         )
 
@@ -372,9 +374,10 @@ class _Examination:
             " or name = 'data_directory' and pg_has_role('pg_read_all_settings', 'member')"
         )
         # A server in a container names a folder of its own, which is not here.
-        if not folder or not Path(folder).is_dir():
+        try:
+            return f"{shutil.disk_usage(folder).free >> 20} MB" if folder and Path(folder).is_dir() else ""
+        except OSError:  # it is here, and this account may not look into it
             return ""
-        return f"{shutil.disk_usage(folder).free >> 20} MB"
 
     # ---- the table
 
@@ -389,6 +392,7 @@ class _Examination:
         self._found("indexes", "all valid")
         self._found("sequences", "ahead of the ids")
         self._found("triggers and rules", "none fires on UPDATE or ALTER TABLE")
+        self._found("check constraints", "all valid")
         self._found("row level security", "none hides rows from this role")
         self._found("replication", "no core table is published")
         self._found("other sessions", "none in the way")

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import dict_row
 
 from driver.macro_sql import render_macro
+from driver.migration_state import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     import psycopg
-
-OPEN_STATES = ("marked", "backfilled", "indexed")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class TableProgress:
     @property
     def unfinished(self) -> bool:
         """Whether the migration of this table has begun and not ended."""
-        return self.state in OPEN_STATES
+        return self.state in UNFINISHED
 
     def __str__(self) -> str:
         """One line for people."""

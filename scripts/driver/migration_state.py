@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from driver.dbt_project import CoreTable
 
-Kind = Literal["not begun", "half-way", "done", "undone", "unlogged"]
+Kind = Literal["not begun", "half-way", "done", "extended", "undone", "unlogged"]
 UNFINISHED = ("marked", "backfilled", "indexed")
 
 
@@ -26,7 +26,8 @@ class MigrationState:
     """The state of the whole registry.
 
     Attributes:
-        kind: `unlogged` means that tables have a cms_id that no migration of ours is known to have made.
+        kind: `unlogged` means that tables have a cms_id that no migration of ours is known to have made; `extended`, that
+            tables became core tables when the others were migrated already.
         tables: how many core tables there are.
         with_column: the core tables that have a cms_id.
         done: how many of them are migrated.
@@ -56,6 +57,8 @@ class MigrationState:
             return f"The migration was undone at {moment(self.changed_at)}: no core table has a cms_id."
         if self.kind == "unlogged":
             return f"{', '.join(self.with_column)}: there is a cms_id that no finished migration is known to have made."
+        if self.kind == "extended":
+            return f"Core tables were added since the migration: {self.done} of {self.tables} have their cms_id."
         if self.kind == "half-way":
             return (
                 f"The migration is half-way ({self.mode} mode, cut-over at {moment(self.cut_over_at)}): {self.done} of"
@@ -79,7 +82,7 @@ def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: S
     elif present - {entry.table for entry in done}:
         kind = "unlogged"
     elif done:
-        kind = "half-way"  # a core table was added to the list after the migration
+        kind = "extended"
     elif entries:
         kind = "undone"
     return MigrationState(

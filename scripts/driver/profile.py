@@ -164,6 +164,8 @@ def load(target: str | None = None, profiles_dir: Path | None = None) -> Connect
     if chosen not in outputs:
         known = ", ".join(map(str, outputs))
         raise Problem(f"The profile {NAME} has no target {chosen}", where=str(path), do=f"use one of: {known}")
+    if not isinstance(outputs[chosen], dict):
+        raise Problem(f"The target {chosen} is empty", where=str(path), do="indent what belongs to it")
     values = {ALIASES.get(key, key): _render(value, str(key), path) for key, value in outputs[chosen].items()}
     if values.get("type") != "postgres":
         raise Problem(

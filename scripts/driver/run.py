@@ -6,10 +6,7 @@ does only what is still to do: on a registry that is migrated already it validat
 
 from __future__ import annotations
 
-import os
 import platform
-import signal
-import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -20,7 +17,7 @@ import psycopg
 
 from driver import __version__, comparisons, conclusion
 from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
-from driver.dbt_project import DbtProject
+from driver.dbt_project import DbtProject, nodes_at_a_time
 from driver.dbt_step import DbtStep
 from driver.errors import Problem
 from driver.facts import migration_log, newest_backup, read_facts
@@ -102,6 +99,7 @@ class Run:
         self._tables: list[CoreTable] = []
         self._state: MigrationState | None = None
         self._plan_seconds: dict[str, float] = {}
+        self._backup_id = ""
 
     # ---- the run as a whole
 
@@ -112,17 +110,23 @@ class Run:
             KeyboardInterrupt: the run was interrupted; the result is complete and written nevertheless.
         """
         interrupted: KeyboardInterrupt | None = None
-        with _terminated_as_interrupted():
-            try:
-                self._all_stages()
-            except KeyboardInterrupt as interrupt:
-                interrupted = interrupt
-            except _Stopped:
-                self._restore_if_wanted()
-            self._conclude(interrupted=interrupted is not None)
+        try:
+            self._all_stages_and_what_follows()
+        except KeyboardInterrupt as interrupt:
+            interrupted = interrupt
+        except Exception:
+            self._conclude(interrupted=False)
+            raise
+        self._conclude(interrupted=interrupted is not None)
         if interrupted:
             raise interrupted
         return self.result
+
+    def _all_stages_and_what_follows(self) -> None:
+        try:
+            self._all_stages()
+        except _Stopped:
+            self._restore_if_wanted()
 
     def _all_stages(self) -> None:
         with self._stage("prepare") as (stage, _):
@@ -241,6 +245,7 @@ class Run:
             purpose="before the migration",
             progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
         )
+        self._backup_id = taken.backup_id
         content = taken.manifest
         return (
             f"{content.bytes / 1e6:,.1f} MB; restored into a scratch database and compared:"
@@ -337,13 +342,12 @@ class Run:
         Only the backup that this very run has taken: an older one lacks what the application has written since. And not
         where a test could not run, or an online migration is half-way and can go on: neither says that rows are wrong.
         """
-        if self.options.on_failure != "restore" or self._stage_of("backup").status != "done":
+        if self.options.on_failure != "restore" or not self._backup_id:
             return
         if not any(test.status == "failed" for test in self.result.failing_tests):
             return
         state = self._ask_state()
-        backup = self.result.backup
-        if state is None or backup is None or state.kind != "done":
+        if state is None or state.kind != "done":
             return
         self.result.stages.append(Stage("restore"))
         with suppress(_Stopped), self._stage("restore") as (stage, progress):
@@ -352,7 +356,7 @@ class Run:
 
             restored = restore(
                 self.connection,
-                store.find(self.connection, backup.backup_id, self.options.backups),
+                store.find(self.connection, self._backup_id, self.options.backups),
                 directory=self.options.backups,
                 progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
             )
@@ -387,8 +391,8 @@ class Run:
 
     @property
     def threads(self) -> int:
-        """Nodes that dbt works on at a time: the profile's, and at least as many as keep the processors busy."""
-        return max(self.connection.threads, (os.cpu_count() or 1) + 2)
+        """Nodes that dbt works on at a time."""
+        return nodes_at_a_time(self.connection)
 
     def _threads(self) -> tuple[str, str]:
         return "--threads", str(self.threads)
@@ -396,23 +400,6 @@ class Run:
 
 class _Stopped(Exception):  # noqa: N818 - it carries no fault of its own, the stage has it
     """A stage failed; what is to be known of it is recorded."""
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """While the block runs, SIGTERM ends it as Ctrl-C does: in order, with a report."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _ended(stage: Stage) -> StageStatus:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
 from driver.backup.situation import describe
 from driver.errors import Problem
 from driver.facts import migration_log, newest_backup
@@ -11,12 +13,11 @@ from driver.migration_progress import migration_progress
 from driver.migration_state import logged_tables, read_state
 from driver.report.files import NAMES, REPORTS, newest
 from driver.report.terminal import verdict_sentence
+from driver.validation import first_line
 from driver.wording import moment
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import psycopg
 
     from driver.profile import Connection
 
@@ -30,6 +31,8 @@ def status(connection: Connection, reports: Path = REPORTS) -> list[str]:
             lines.append(f"Backup:      {_backup(session, connection.audit_schema)}")
     except Problem as problem:
         lines.append(f"Migration:   unknown. {problem.format_message()}")
+    except psycopg.Error as error:
+        lines.append(f"Migration:   unknown. {first_line(error)} (as {connection.user}).")
     lines.append(f"Validation:  {_validation(connection, reports)}")
     lines += [f"{'Restore:' if number == 0 else '':12} {line}" for number, line in enumerate(describe(connection))]
     return lines

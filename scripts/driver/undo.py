@@ -65,20 +65,16 @@ class _Steps(DbtStep):
 
     on_step: Callable[[str], None] | None = None
     did_something: bool = True
-    reason: str = ""
     printed: list[str] = field(default_factory=list)
 
     def why(self, result: Any) -> str:
         """The reason of a failure; one that came before any macro ran is in dbt's result."""
-        reason = self.reason.removeprefix("drop_cms_id: ") or essence(str(result.exception or ""))
+        reason = self._error.removeprefix("drop_cms_id: ") or essence(str(result.exception or ""))
         return reason.rstrip(".") or "dbt's log, logs/dbt.log, says why"
 
     def _on_event(self, event: Any) -> None:
         if event.info.name == "PrintEvent":
             self.printed.append(event.info.msg)
-        # an operation's error is in no result of dbt's, only in what it says while it runs
-        if event.info.name == "RunningOperationCaughtError":
-            self.reason = essence(event.info.msg)
         super()._on_event(event)
 
     def _on_message(self, message: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from shutil import which
 
 SKIP = "CMSID_NO_SYSTEM_PACKAGES"
-NEWEST_EMBEDDED = (16, 18)
+EMBEDDED_MAJORS = (16, 18)
 
 
 def install_missing() -> None:
@@ -36,7 +36,7 @@ def _missing() -> list[str]:
     if not which("npm"):
         missing.append("npm")
     majors = [path.parts[4] for path in Path("/").glob("usr/lib/postgresql/*/bin/postgres")]
-    if not any(major not in map(str, NEWEST_EMBEDDED) for major in majors):
+    if not any(major not in map(str, EMBEDDED_MAJORS) for major in majors):
         missing.append("postgresql")
     return missing
 

@@ -54,14 +54,11 @@ class ToolError(Exception):
     """A program ended with an error.
 
     Attributes:
-        code: its exit status; negative, the signal that ended it.
         reason: its first error, in one line.
     """
 
     def __init__(self, program: str, code: int, lines: Sequence[str]) -> None:
         """Keep what it said."""
-        self.code = code
-        self.program = program
         self.reason = _reason(program, code, lines)
         super().__init__(self.reason)
 

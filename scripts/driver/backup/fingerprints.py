@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from driver.backup.manifest import Table
@@ -46,7 +46,12 @@ def queries(session: psycopg.Connection[Any]) -> list[Query]:
 
 
 def of_all_tables(
-    connection: Connection, *, snapshot: str | None = None, jobs: int = 1, progress: Progress | None = None
+    connection: Connection,
+    *,
+    snapshot: str | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    stop: Event | None = None,
 ) -> list[Table]:
     """The fingerprint of every table.
 
@@ -56,7 +61,9 @@ def of_all_tables(
             nobody else writes).
         jobs: how many sessions to use.
         progress: called with the bytes done and the total, counted by the tables' sizes.
+        stop: once it is set, no further table is begun, and what is returned is not whole.
     """
+    stop = stop or Event()
     with _reader(connection, snapshot) as session:
         todo = queries(session)
     total, done, results = sum(query.bytes for query in todo), 0, []
@@ -65,7 +72,7 @@ def of_all_tables(
     def work() -> None:
         nonlocal done
         with _reader(connection, snapshot) as session:
-            while True:
+            while not stop.is_set():
                 with lock:
                     query = next(remaining, None)
                 if query is None:
@@ -77,9 +84,14 @@ def of_all_tables(
                     if progress:
                         progress(done, total)
 
-    with ThreadPoolExecutor(max(1, min(jobs, len(todo)))) as pool:
-        for worker in [pool.submit(work) for _ in range(max(1, min(jobs, len(todo))))]:
-            worker.result()
+    workers = max(1, min(jobs, len(todo)))
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for worker in [pool.submit(work) for _ in range(workers)]:
+                worker.result()
+        except BaseException:
+            stop.set()
+            raise
     return sorted(results, key=lambda table: (table.schema, table.name))
 
 

@@ -124,14 +124,3 @@ def unfinished(folder: Path) -> Journal | None:
         return Journal(**manifest.read_checked(path, "The journal of a restore"))
     except TypeError as error:
         raise Problem("The journal of a restore is damaged", where=str(path), do="move it away") from error
-
-
-def history(folder: Path) -> list[Journal]:
-    """The restores that came to an end, the newest first."""
-    found = []
-    for path in sorted((folder / HISTORY).glob("*.json"), reverse=True):
-        try:
-            found.append(Journal(**manifest.read_checked(path, "The journal of a restore")))
-        except (Problem, TypeError):
-            continue  # history is told as far as it can be read
-    return found

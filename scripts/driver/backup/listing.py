@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from driver.macro_sql import render_macro
+from driver.migration_state import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     import psycopg
 
     from driver.backup.store import Backup
-
-OPEN_STATES = ("marked", "backfilled", "indexed")
 
 
 def record(session: psycopg.Connection[Any], audit_schema: str, backup: Backup) -> None:
@@ -84,10 +83,10 @@ def uses(session: psycopg.Connection[Any], audit_schema: str) -> dict[str, str]:
             "select distinct on (backup_id) backup_id, migration_id, state from {migrations}"
             " where backup_id is not null order by backup_id, state = any(%s) desc, migration_id desc",
         ),
-        [list(OPEN_STATES)],
+        [list(UNFINISHED)],
     ).fetchall()
     return {
-        backup_id: f"open migration {number}" if state in OPEN_STATES else f"migration {number} ({state})"
+        backup_id: f"open migration {number}" if state in UNFINISHED else f"migration {number} ({state})"
         for backup_id, number, state in rows
     }
 

@@ -149,7 +149,8 @@ def read(folder: Path) -> Manifest:
         Problem: it is missing, cannot be read, was changed, or belongs to another backup.
     """
     path = folder / NAME
-    if not path.exists() and _can_search(folder):
+    _require_searchable(folder)
+    if not path.exists():
         raise Problem(
             "The backup has no manifest: it was never finished, or the file is lost", where=str(folder), do=REFUSAL
         )
@@ -255,15 +256,15 @@ def _walk(folder: Path) -> list[Path]:
     return found
 
 
-def _can_search(folder: Path) -> bool:
+def _require_searchable(folder: Path) -> None:
+    """Raise where it cannot be told whether there is a manifest."""
     try:
         list(folder.iterdir())
         (folder / NAME).stat()
     except FileNotFoundError:
-        return True
+        pass
     except OSError as error:
         raise _unreadable(folder, error) from error
-    return True
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:

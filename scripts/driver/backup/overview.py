@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from driver.backup import listing, store
 from driver.backup.session import pinned
 from driver.errors import Problem
@@ -53,7 +55,7 @@ def lines(connection: Connection, directory: Path | None = None) -> list[Line]:
         with pinned(connection) as session:
             uses = listing.uses(session, connection.audit_schema)
             listed = listing.listed(session, connection.audit_schema)
-    except Problem:
+    except (Problem, psycopg.Error):
         pass  # the backups are there without their database
     return [_line(backup, uses, listed) for backup in store.all_backups(store.folder_of(connection, directory))]
 

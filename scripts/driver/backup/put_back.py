@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 
 def carry_on_back(connection: Connection, control: psycopg.Connection[Any], folder: Path, made: Journal) -> Restored:
-    """Swap the live database and a replaced one."""
+    """Swap the live database, if there still is one, and a replaced one."""
     try:
         if not is_swapped(control, made):
-            swap.set_open(control, made.database, is_open=False)
-            made = journal.record(folder, made, journal.CLOSED)
+            live = made.database in swap.databases(control, [made.database])
+            if live:
+                swap.set_open(control, made.database, is_open=False)
+                made = journal.record(folder, made, journal.CLOSED)
             swap.set_open(control, made.side_name, is_open=False)
             swap.clear(control, made.side_name)
-            swap.swap(control, made.database, made.side_name, made.replaced_name)
+            swap.swap(control, made.database, made.side_name, made.replaced_name if live else None)
             made = journal.record(folder, made, journal.SWAPPED)
     except BaseException as error:
         undo(control, folder, made, error)
@@ -35,4 +37,5 @@ def carry_on_back(connection: Connection, control: psycopg.Connection[Any], fold
         with pinned(connection) as session:
             students = count_students(session)
         journal.finish(folder, made, journal.DONE)
-    return Restored(made.backup_id, made.database, made.replaced_name, "", 0, students)
+    replaced = made.replaced_name if swap.databases(control, [made.replaced_name]) else ""
+    return Restored(made.backup_id, made.database, replaced, "", 0, students)

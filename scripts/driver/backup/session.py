@@ -102,8 +102,6 @@ def elsewhere(connection: Connection, *avoid: str) -> psycopg.Connection[Any]:
     Raises:
         Problem: no other database accepts this role.
     """
-    from driver.errors import Problem
-
     tried: list[str] = []
     problem: Problem | None = None
     for name in MAINTENANCE_DATABASES:

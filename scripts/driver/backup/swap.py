@@ -96,13 +96,13 @@ def refuse_unless_possible(control: psycopg.Connection[Any], database: str) -> N
         Problem: the role may not rename the database, or something in it forbids that.
     """
     row = control.execute(
-        "select pg_has_role(d.datdba, 'USAGE'), d.datistemplate, pg_get_userbyid(d.datdba)::text, current_user::text"
+        "select pg_has_role(d.datdba, 'USAGE'), pg_get_userbyid(d.datdba)::text, current_user::text"
         " from pg_catalog.pg_database as d where d.datname = %s",
         [database],
     ).fetchone()
     if row is None:
         return
-    owned, _, owner, role = row
+    owned, owner, role = row
     if not owned:
         raise Problem(
             f"The database {database} belongs to {owner}, and only its owner can put another in its place",

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,12 @@ def take_backup(
     """
     jobs = jobs or usual_jobs()
     with pinned(connection) as session:
+        if one_row(session, "select pg_is_in_recovery()")[0]:
+            raise Problem(
+                "The server is a standby, where a backup cannot be listed",
+                where=connection.describe(),
+                do="back up the primary, whose tables the migration compares with the backup",
+            )
         tools = pg_tools.find(major_of(session))
         folder = store.folder_of(connection, directory)
         files.make_private_folder(folder)
@@ -92,7 +98,11 @@ def _partial_folder(folder: Path, backup_id: str) -> Iterator[Path]:
     """A folder under a name that is no backup's, removed if this fails, and known to be in use while it is."""
     partial = folder / (store.PARTIAL_PREFIX + backup_id)
     lock = store.lock_of(partial)
-    with files.exclusive(lock):
+    with files.exclusive(lock) as free:
+        if not free or partial.exists():
+            raise Problem(
+                "Another backup of this database began in this very second", where=str(partial), do="run this again"
+            )
         try:
             partial.mkdir(mode=files.FOLDER_MODE)
             yield partial
@@ -135,6 +145,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
             snapshot=snapshot,
             jobs=order.jobs,
             progress=(lambda done, total: progress("fingerprints (bytes)", done, total)) if progress else None,
+            stop=stop,
         )
 
     try:
@@ -182,7 +193,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
 
 
 def _finish(partial: Path, folder: Path, manifest: Manifest) -> None:
-    """Bring the files to the disk, give the folder its name, and write the manifest last."""
+    """Bring the files to the disk, the manifest last, and give the folder its name, which makes it a backup."""
     files.make_private(partial)
     files.sync_all(partial)
     with ThreadPoolExecutor(usual_jobs()) as pool:
@@ -192,23 +203,24 @@ def _finish(partial: Path, folder: Path, manifest: Manifest) -> None:
         File(path.relative_to(partial).as_posix(), path.stat().st_size, digest)
         for path, digest in zip(paths, digests, strict=True)
     )
+    manifest.write(partial)
     partial.rename(folder)
     files.sync_folder(folder.parent)
-    manifest.write(folder)
 
 
 def _both(dumping: Future[None], reading: Future[list[Table]], stop: threading.Event) -> list[Table]:
     """Wait for both; the first that fails stops the other."""
-    try:
-        tables = reading.result()
-    except BaseException:
+    both: list[Future[Any]] = [dumping, reading]
+    wait(both, return_when=FIRST_EXCEPTION)
+    if not dumping.done():
         stop.set()
-        # Its own end, by our hand, is not the reason.
+        # Its end, by our hand, is not the reason.
         with contextlib.suppress(archive.ToolError):
             dumping.result()
-        raise
-    dumping.result()
-    return tables
+    elif dumping.exception():
+        stop.set()
+        dumping.result()
+    return reading.result()
 
 
 @contextlib.contextmanager

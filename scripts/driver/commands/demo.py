@@ -10,11 +10,11 @@ import click
 @click.command()
 @click.option(
     "--scale",
-    type=click.FloatRange(0, 1000, min_open=True),
+    type=click.FloatRange(0, 250, min_open=True),
     default=1.0,
     show_default=True,
     metavar="F",
-    help="Size of the sample registry; 1 is the live registry's size.",
+    help="Size of the sample registry, 250 at most; 1 is the live registry's size.",
 )
 @click.option("--keep", is_flag=True, help="Leave the server running, and say how to use and to stop it.")
 @click.option(

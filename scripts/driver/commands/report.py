@@ -37,6 +37,6 @@ def report(kind: str, output: Path | None, *, validate: bool, with_values: bool)
     Exit code: 0 if every line passed, else 1.
     """
     from driver import profile
-    from driver.report.command import show
+    from driver.report.show import show
 
     return show(profile.load(), kind, output, validate=validate or with_values, with_values=with_values)

@@ -32,6 +32,7 @@ STAGE_NAMES = {
     "migrate": "Migrate",
     "origins": "Origin views",
     "validate": "Validate",
+    "restore": "Restore",
 }
 CHAIN_NAMES = {
     "student_school_chain": "Student → School",
@@ -227,13 +228,13 @@ def _tables(tables: Sequence[TableFacts]) -> str:
     )
     attributes = ("rows_before", "rows_after", "cms", "local", "equal", "different")
 
-    def row(name: str, numbers: Sequence[int | None], tag: str = "th") -> str:
+    def row(name: str, numbers: Sequence[int | None]) -> str:
         before, after = numbers[0], numbers[1]
         cells = []
         for position, number in enumerate(numbers):
             wrong = (position == 1 and before is not None and before != after) or (position == 5 and number)  # noqa: PLR2004 - its column
             cells.append(f'<td class="number{" differs" if wrong else ""}">{_count(number)}</td>')
-        return f'<tr><{tag} scope="row">{escape(name)}</{tag}>{"".join(cells)}</tr>\n'
+        return f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>\n'
 
     body = "".join(row(table.name, [getattr(table, name) for name in attributes]) for table in tables)
     sums = [[getattr(table, name) for table in tables] for name in attributes]

@@ -55,7 +55,7 @@ def verdict_sentence(result: Result) -> str:
     count = f"{result.lines_passed} of {len(result.checklist)} checklist lines passed"
     if result.verdict == "passed":
         held = sum(line.status == "not applicable" for line in result.checklist)
-        return f"PASSED: {count}" + (f", {held} concern the moment of the cut-over only." if held else ".")
+        return f"PASSED: {count}" + (f", {held} do not apply here." if held else ".")
     stage = result.failed_stage
     where = f" in stage {stage.key}" if stage else ""
     if result.verdict == "interrupted":

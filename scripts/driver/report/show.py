@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from driver.errors import Problem
 from driver.progress import Stages
 from driver.report.files import newest, write_private
 from driver.report.html import render_html
@@ -35,6 +36,8 @@ def show(connection: Connection, kind: str, output: Path | None, *, validate: bo
     Returns:
         the exit code: 0 if the verdict is `passed`, else 1.
     """
+    if output is not None and not output.absolute().parent.is_dir():
+        raise Problem("The folder of the report does not exist", where=str(output.absolute().parent), do="create it")
     result = None if validate else newest(connection.describe(), validated=True)
     if result is None:
         options = Options(command="report", only_validate=True, with_values=with_values)
