@@ -252,3 +252,17 @@ def test_a_core_table_that_joins_later_does_not_change_what_a_report_counts(migr
         " constraint_name, cut_over_at) values (2, 'terms', 'public', 'terms', 'window', 'done', 'c', now())"
     )
     assert links() == before
+
+
+@pytest.mark.one_major
+def test_a_session_that_reads_by_one_snapshot_waits_for_no_migration(baselined_registry: Registry) -> None:
+    """It would not see what came of it, and take migrated tables for others."""
+    registry = baselined_registry
+    registry.execute("alter database registry set default_transaction_isolation = 'repeatable read'")
+    with registry.connect() as runner:
+        runner.execute("select pg_advisory_lock(hashtextextended('cms_id_tracking: runner', 0))")
+        refused = registry.dbt("snapshot", variables=NO_BACKUP)
+    assert not refused.success
+    assert "this session (repeatable read) would not see what comes of it" in refused.output
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)

@@ -770,3 +770,13 @@ def test_the_log_tells_who_when_and_how_many(migrated_registry: Registry) -> Non
     assert {row["started_by"] for row in rows} == {OWNER}
     assert len({row["cut_over_at"] for row in rows}) == 1
     assert {row["constraint_name"] for row in rows} == {f"{table}_cms_id_unique" for table in CORE_TABLES}
+
+
+@pytest.mark.one_major
+def test_another_constraint_on_the_column_does_not_hide_ours(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    registry.execute('alter table schools add constraint "schools_cmsId_unique" unique (cms_id) deferrable')
+    registry.dbt_ok("test", "--select", "cms_id_constraints_exist", variables=NO_BACKUP)
+    registry.execute("alter table schools drop constraint schools_cms_id_unique")
+    found = registry.dbt("test", "--select", "cms_id_constraints_exist", variables=NO_BACKUP)
+    assert [row["table_name"] for row in found["cms_id_constraints_exist"].rows] == ["schools"]

@@ -16,7 +16,6 @@
         'updated_at': snapshot_get_time(),
         'row_changed': '(' ~ (changed | join(' or ') or 'false') ~ ')',
         'scd_id': "(" ~ key ~ "::text || '@' || (select statement_timestamp()::text))",
-        'invalidate_hard_deletes': true,
         'hard_deletes': adapter.get_hard_deletes_behavior(config),
     }) -%}
 {% endmacro %}

@@ -1,6 +1,6 @@
 {% macro cms_id_catalogue_query(tables) %}
     {#- What the catalogue says of cms_id, one row per core table: the column, and the unique constraint that stands on
-        exactly that column, whatever it is called. -#}
+        exactly that column, whatever it is called; of several, the one that has the configured name. -#}
 select
     t.table_name,
     c.oid is not null as table_exists,
@@ -20,7 +20,7 @@ left join lateral (
         k.condeferrable
     from pg_catalog.pg_constraint as k
     where k.conrelid = c.oid and k.contype = 'u' and k.conkey = array[a.attnum]
-    order by k.conname
+    order by k.conname = t.constraint_name desc, k.conname
     limit 1
 ) as u on true
 left join pg_catalog.pg_index as i on u.conindid = i.indexrelid

@@ -14,6 +14,6 @@ where
     live.cms_id is distinct from kept.{{ table.id }}
     and (
         kept.{{ table.id }} is not null
-        or live.cms_id in (select {{ table.id }} from {{ table.baseline }})
+        or exists (select 1 from {{ table.baseline }} as taken where taken.{{ table.id }} = live.cms_id)
     )
 {%- endmacro %}

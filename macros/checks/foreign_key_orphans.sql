@@ -1,6 +1,6 @@
-{% macro foreign_key_orphans(tables=none) %}
+{% macro foreign_key_orphans() %}
     {#- Rows that break a foreign key of the catalogue: also one that is NOT VALID, NOT ENFORCED, or whose triggers are off. -#}
     {%- if not execute -%}{%- do return(no_failing_rows()) -%}{%- endif -%}
-    {%- set queries = run_query(foreign_key_orphan_queries(tables or core_tables())).columns['orphan_query'].values() -%}
+    {%- set queries = run_query(foreign_key_orphan_queries(core_tables())).columns['orphan_query'].values() -%}
     {%- do return(queries | join('\nunion all\n') or no_failing_rows()) -%}
 {% endmacro %}

@@ -1,8 +1,8 @@
-{% macro row_differences(tables=none) %}
+{% macro row_differences() %}
     {#- Every core table against its kept rows, every original column, by value. -#}
     {%- if not execute -%}{%- do return(no_failing_rows()) -%}{%- endif -%}
     {%- do join_by_index() -%}
-    {%- set tables = tables or core_tables() -%}
+    {%- set tables = core_tables() -%}
     {%- set kept = baseline_columns() -%}
     {%- set live = columns_by_table(tables) -%}
     {%- set parts = [] -%}

@@ -1,4 +1,4 @@
-{% macro fingerprint_queries(except_columns=[]) %}
+{% macro fingerprint_queries() %}
     {#- A catalogue query: per ordinary table its columns and one ready statement that yields
         (row_count, fingerprint_a, fingerprint_b). Two seeds, summed: the order of rows does not matter,
         equal rows do not cancel, and a column that is added later is not in the list. -#}
@@ -15,8 +15,5 @@ select
         string_agg(hashed, ', ' order by column_number), schema_name, relation_name
     ) as fingerprint_query
 from comparable_columns
-{%- if except_columns %}
-where column_name not in ({% for column in except_columns %}'{{ column.replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor %})
-{%- endif %}
 group by schema_name, relation_name
 {% endmacro %}

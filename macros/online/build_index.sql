@@ -1,12 +1,12 @@
 {% macro build_index(table) %}
     {#- Builds the unique index, after removing what an interrupted build left behind. Runs on a live server only. -#}
     {%- set found = run_query(cms_id_indexes_query(table)).rows -%}
-    {%- for index in found if not index['is_valid'] or (index['index_name'] == quote_name(table.schema) ~ '.' ~ quote_name(table.constraint) and not index['is_ours']) -%}
+    {%- for index in found if not index['is_valid'] -%}
         {%- do log('online: ' ~ table.name ~ ': dropping index ' ~ index['index_name'] ~ ', which was left unfinished', info=true) -%}
         {%- do run_query('drop index concurrently if exists ' ~ index['index_name']) -%}
     {%- endfor -%}
     {%- if not found | selectattr('is_ours') | list -%}
-        {%- set waits_for = run_query(old_snapshots_query()).columns[0][0] -%}
+        {%- set waits_for = run_query(index_build_waits_for()).columns[0][0] -%}
         {%- if waits_for -%}
             {%- do log('online: ' ~ table.name ~ ': the index build waits for transactions that are open: ' ~ waits_for, info=true) -%}
         {%- endif -%}

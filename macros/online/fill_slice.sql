@@ -1,4 +1,4 @@
-{% macro fill_slice(table, columns, restated, seconds=1) %}
+{% macro fill_slice(table, columns, restated) %}
     {#- Fills batches for about a second and leaves the cursor behind them; sent again until the table is `backfilled`.
         Each batch is a transaction: rows, cursor and record together, so a crash takes all three back. It need not wait for
         the disk for the same reason. A batch is as large as batch_milliseconds allow, since a writer who wants one of its
@@ -23,7 +23,7 @@ do $cms_id$
 <<step>>
 declare
     parts constant integer := 8; -- a power of two
-    slice_end constant timestamptz := clock_timestamp() + interval '{{ seconds }} s';
+    slice_end constant timestamptz := clock_timestamp() + interval '1 s';
     rows_left bigint := {{ var('rows_per_second') | int or 'null' }};
     batch_rows integer := least({{ var('batch_size') | int }}, coalesce(nullif(current_setting('cms_id.batch_rows', true), '')::integer, 1000));
     migration {{ audit_relation('migrations') }};
@@ -45,17 +45,6 @@ declare
     failed boolean;
     failure text;
 begin
-{%- if restated %}
-    if exists (
-        select 1
-        from pg_catalog.pg_trigger as g
-        inner join pg_catalog.pg_attribute as a on g.tgrelid = a.attrelid and a.attnum = any(g.tgattr)
-        where g.tgrelid = {{ quote_text(relation) }}::regclass and quote_ident(a.attname) in ({% for column in restated %}{{ quote_text(column) }}{{ ', ' if not loop.last }}{% endfor %})
-    ) then
-        raise exception 'a trigger was made on %, for a column that the filling names', {{ quote_text(table.name) }}
-            using hint = 'Run the same command again: it leaves that column out. Everything done so far is kept.';
-    end if;
-{%- endif %}
     loop
         began := clock_timestamp();
         failed := false;
@@ -125,6 +114,18 @@ begin
                     coalesce(sum(f.fingerprint), 0)
                 into step.rows_touched, step.fingerprint_after
                 from filled as f;
+                {%- if restated %}
+                -- behind the update, whose lock lets no trigger be made any more
+                if exists (
+                    select 1
+                    from pg_catalog.pg_trigger as g
+                    inner join pg_catalog.pg_attribute as a on g.tgrelid = a.attrelid and a.attnum = any(g.tgattr)
+                    where g.tgrelid = {{ quote_text(relation) }}::regclass and quote_ident(a.attname) in ({% for column in restated %}{{ quote_text(column) }}{{ ', ' if not loop.last }}{% endfor %})
+                ) then
+                    raise exception 'a trigger was made on %, for a column that the filling names', {{ quote_text(table.name) }}
+                        using hint = 'Run the same command again: it leaves that column out. Everything done so far is kept.';
+                end if;
+                {%- endif %}
                 if step.rows_touched <> step.rows_expected{{ ' or step.fingerprint_before <> step.fingerprint_after' if not var('allow_update_triggers') }} then
                     if not step.lock_first then
                         raise serialization_failure using message = 'a writer came between';

@@ -1,5 +1,5 @@
 {% macro load_query() %}
-    {#- Why filling should pause now, as one text, or NULL: a replica that lags, or sessions that wait. How far replicas are
+    {#- Why filling should pause now, as one text, or an empty one: a replica that lags, or sessions that wait. How far replicas are
         is shown to members of pg_monitor only, what sessions wait for to them too; that they wait for a lock, to all. -#}
 select concat_ws(
     '; ',

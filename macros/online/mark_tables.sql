@@ -15,7 +15,11 @@ insert into {{ audit_relation('migrations') }} (
     migration_id, table_name, schema_name, relation_name, mode, state, constraint_name, mark, cut_over_at, backup_id
 )
 select
-    (select coalesce(max(migration_id), 0) + 1 from {{ audit_relation('migrations') }}),
+    (
+        -- a table that comes later joins the migration that is open
+        select coalesce(max(m.migration_id) filter (where m.mode = 'online' and m.state in ('{{ open_states() | join("', '") }}')), max(m.migration_id) + 1, 1)
+        from {{ audit_relation('migrations') }} as m
+    ),
     t.table_name,
     t.schema_name,
     t.relation_name,

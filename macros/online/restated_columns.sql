@@ -3,7 +3,7 @@
         takes an update that names no column of an index as a sign that dead entries pile up in it, and looks for some
         whenever a page of it is full. Here there are hardly any, and the search took half of all the time. Which rows get
         new entries is judged by values, so naming a column adds none. Columns of unique indexes, of triggers, and
-        those that may not be set are left out. -#}
+        those that may not be set are left out; so are tables with generated columns, which would be computed anew. -#}
     {%- set query -%}
         select distinct
             t.table_name,
@@ -20,6 +20,7 @@
                 k.position <= i.indnkeyatts
                 and a.attgenerated = ''
                 and a.attidentity = ''
+                and a.attname <> 'cms_id'
                 and not exists (
                     select 1 from pg_catalog.pg_index as u where u.indrelid = i.indrelid and u.indisunique and a.attnum = any(u.indkey)
                 )
@@ -29,7 +30,12 @@
             order by k.position
             limit 1
         ) as n
-        where m.amname = 'btree' and not i.indisunique
+        where
+            m.amname = 'btree'
+            and not i.indisunique
+            and not exists (
+                select 1 from pg_catalog.pg_attribute as g where g.attrelid = i.indrelid and g.attgenerated = 's' and not g.attisdropped
+            )
         order by 1, 2
     {%- endset -%}
     {%- set columns = {} -%}

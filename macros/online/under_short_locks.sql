@@ -7,14 +7,19 @@
 do $cms_id$
 declare
     attempts constant integer := {{ var('online_lock_attempts') | int }};
-    longest constant interval := least(
-        {{ quote_text(var('online_lock_timeout')) }}::interval,
-        (select setting::integer from pg_catalog.pg_settings where name = 'deadlock_timeout') * interval '0.5 ms'
-    );
+    longest interval;
     deadline timestamptz;
     locked_at timestamptz;
     blockers text;
 begin
+    perform set_config('lock_timeout', {{ quote_text(var('online_lock_timeout')) }}, true);
+    select least(
+        min(setting::integer) filter (where name = 'lock_timeout'),
+        min(setting::integer) filter (where name = 'deadlock_timeout') / 2
+    ) * interval '1 ms'
+    into longest
+    from pg_catalog.pg_settings
+    where name in ('lock_timeout', 'deadlock_timeout');
     for attempt in 1 .. attempts loop
         perform set_config('synchronous_commit', 'off', true);
         begin

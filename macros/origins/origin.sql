@@ -1,3 +1,3 @@
-{% macro origin(cms_id='cms_id') %}
-case when {{ cms_id }} is null then 'local' else 'cms' end
+{% macro origin() %}
+case when cms_id is null then 'local' else 'cms' end
 {%- endmacro %}

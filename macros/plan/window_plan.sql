@@ -29,6 +29,6 @@
     {%- do plan.append({'label': 'catalogue after', 'sql': keep_catalogue('cms_id_catalogue_after')}) -%}
     {%- do plan.append({'label': 'gate: nothing else in the catalogue',
         'sql': gate_check('catalogue', added_object_differences(tables, 'cms_id_catalogue_before', 'cms_id_catalogue_after'))}) -%}
-    {%- do plan.append({'label': 'log the end', 'sql': log_finished(tables)}) -%}
+    {%- do plan.append({'label': 'log the end', 'sql': log_finished()}) -%}
     {%- do return(plan) -%}
 {% endmacro %}

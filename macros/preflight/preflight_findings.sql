@@ -320,6 +320,20 @@ findings (finding, table_name, blocks, detail, remedy) as (
 
     union all
 
+    -- PostgreSQL 18 knows constraints that are not enforced, and not-null ones that are not valid
+    select
+        'check_not_valid',
+        o.table_name,
+        'online',
+        format('%s has rows for which nobody knows whether the constraint %s lets them be updated', o.table_name, string_agg(k.conname, ', ' order by k.conname)),
+        'validate the constraint, or use window mode, which updates no row'
+    from ordinary as o
+    inner join pg_catalog.pg_constraint as k on o.table_oid = k.conrelid
+    where k.contype in ('c', 'n') and not k.convalidated and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
+    group by o.table_name
+
+    union all
+
     select
         'row_security',
         table_name,

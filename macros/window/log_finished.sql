@@ -1,4 +1,4 @@
-{% macro log_finished(tables) %}
+{% macro log_finished() %}
 update {{ audit_relation('migrations') }} as m
 set
     state = 'done',

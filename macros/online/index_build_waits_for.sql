@@ -1,4 +1,4 @@
-{% macro old_snapshots_query() %}
+{% macro index_build_waits_for() %}
     {#- Who keeps a concurrent index build waiting: every transaction of this database that is older than a few seconds. -#}
 select string_agg(format(
     'session %s of %s (%s, %s since %s)', pid, usename, coalesce(nullif(application_name, ''), 'no application name'), state,

@@ -1,17 +1,25 @@
 {% macro lock_tables(tables, lock_mode='access exclusive') %}
-    {#- All tables or none. While one attempt waits, everyone who comes behind it waits too: so each attempt is short,
-        the pauses between are random, and the last one names the session in the way. A deadlock, too, ends an attempt. -#}
+    {#- All tables or none. While one attempt waits, everyone who comes behind it waits too: so each attempt is short, all
+        tables together, the pauses between are random, and the last one names the session in the way. A deadlock, too, ends
+        an attempt. -#}
 do $cms_id$
 declare
     attempts constant integer := {{ var('lock_attempts') | int }};
+    longest interval;
+    deadline timestamptz;
     blockers text;
 begin
     perform set_config('lock_timeout', {{ quote_text(var('lock_timeout')) }}, true);
+    longest := (select setting::bigint from pg_catalog.pg_settings where name = 'lock_timeout') * interval '1 ms';
     for attempt in 1 .. attempts loop
         begin
-            lock table
-                {{ tables | map(attribute='relation') | join(',\n                ') }}
-            in {{ lock_mode }} mode;
+            deadline := clock_timestamp() + longest;
+            {%- for table in tables %}
+            if longest > interval '0' then
+                perform set_config('lock_timeout', greatest(1, extract(epoch from deadline - clock_timestamp()) * 1000)::integer || 'ms', true);
+            end if;
+            lock table {{ table.relation }} in {{ lock_mode }} mode;
+            {%- endfor %}
             return;
         exception when lock_not_available or deadlock_detected then
             -- the locks of this attempt are released with its block
