@@ -107,7 +107,7 @@ def read_json(paths: Sequence[Path]) -> Content:
     failures: list[Failure] = []
     for path in paths:
         try:
-            document = json.loads(path.read_text("utf-8"))
+            document = _document(path)
             for told in document["figures"]:
                 known = {name: told[name] for name in ("comparison", "scale", "quantity", "contestant")}
                 figures.append(Figure(**known, runs=tuple(told["runs"])))
@@ -116,6 +116,13 @@ def read_json(paths: Sequence[Path]) -> Content:
         except (ValueError, KeyError, TypeError) as error:
             raise RuntimeError(f"{path} was not written by scripts/bench: write it anew with --json") from error
     return Content(machine, figures, failures)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    if document["format"] != FORMAT:
+        raise ValueError(document["format"])
+    return document
 
 
 def _figure_headings(content: Content) -> list[str]:

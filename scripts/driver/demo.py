@@ -45,7 +45,7 @@ class DemoOptions:
     run: Options = field(default_factory=lambda: Options(command="demo"))
 
 
-def demonstrate(options: DemoOptions, console: Console | None = None) -> int:
+def demonstrate(options: DemoOptions) -> int:
     """Run the demo.
 
     Returns:
@@ -54,7 +54,7 @@ def demonstrate(options: DemoOptions, console: Console | None = None) -> int:
     Raises:
         Problem: the server or the registry could not be made.
     """
-    console = console or Console(highlight=False)
+    console = Console(highlight=False)
     stages = Stages(console)
     console.print(Text("A PostgreSQL server of our own, with the sample registry:", "bold"), highlight=False)
     packages.install()

@@ -95,7 +95,6 @@ class EmbeddedServer:
         fsync: bool = True,
         keep: bool = False,
         settings: Mapping[str, str] | None = None,
-        start_seconds: float = START_SECONDS,
     ) -> None:
         """Choose the server; `start` (or the `with` block) starts it.
 
@@ -106,7 +105,6 @@ class EmbeddedServer:
             fsync: whether commits reach the disk; without, faster, and a crash of the machine loses the data.
             keep: after a `with` block that ends well, leave the server running.
             settings: further server settings, name -> value.
-            start_seconds: how long the server may take to start.
 
         Raises:
             Problem: there is no such server here.
@@ -127,7 +125,6 @@ class EmbeddedServer:
         self.socket_dir: Path | None = None
         self._given = data_dir
         self._settings = {**SETTINGS, **_memory_settings(), **({} if fsync else CARELESS_SETTINGS), **(settings or {})}
-        self._start_seconds = start_seconds
         self._keeper: _Keeper | None = None
         self._account: Account | None = None
 
@@ -308,12 +305,12 @@ class EmbeddedServer:
             "password_file": str(password_file) if password_file else None,
             "postgres": command,
             "environment": {**environment, "LC_ALL": "C"},
-            "start_seconds": self._start_seconds,
+            "start_seconds": START_SECONDS,
         }
         self._keeper = keeper = _spawn(self.log, owner)
         keeper.leash.write(json.dumps(plan).encode() + b"\n")
         keeper.leash.flush()
-        readable, _, _ = select.select([keeper.answers], [], [], self._start_seconds + INITDB_SECONDS)
+        readable, _, _ = select.select([keeper.answers], [], [], START_SECONDS + INITDB_SECONDS)
         line = keeper.answers.readline() if readable else b""
         reply: dict[str, Any] = {"problem": "its keeper gave no answer", "log": ""}
         if line:

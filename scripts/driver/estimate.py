@@ -97,7 +97,7 @@ def _estimate(mode: str, sizes: Sequence[dict[str, Any]], project: DbtProject, s
         seconds = slowness * work + disk / DISK_RATE
         return Estimate(rows, seconds, seconds, heap + indexes + 50 * rows, disk)
     # each row hashed, updated and hashed again, one in eight with a new entry in each index; and some statements per table
-    work = 0.1 + 0.035 * len(sizes) + 6e-6 * rows + 1.5e-6 * entries + 10e-9 * heap
+    work = 0.1 + 0.035 * len(sizes) + 3.8e-6 * rows + 0.95e-6 * entries + 7e-9 * heap
     pace = int(project.var("rows_per_second"))
     seconds = max(slowness * work, rows / pace if pace else 0)
     lock_seconds = slowness * (0.002 + 0.0008 * len(sizes))

@@ -63,14 +63,12 @@ def manifest_checksum(session: psycopg.Connection[Any], audit_schema: str, backu
     return row[0] if row else None
 
 
-def listed(session: psycopg.Connection[Any], audit_schema: str) -> dict[str, bool]:
-    """The backups that are listed in the database, by name, and whether each was pruned."""
+def listed(session: psycopg.Connection[Any], audit_schema: str) -> set[str]:
+    """The names of the backups that are listed in the database."""
     if not _is_there(session, audit_schema, "backups"):
-        return {}
-    rows = session.execute(
-        _in_schema(audit_schema, "select backup_id, pruned_at is not null from {backups}")
-    ).fetchall()
-    return dict(rows)
+        return set()
+    rows = session.execute(_in_schema(audit_schema, "select backup_id from {backups}")).fetchall()
+    return {backup_id for (backup_id,) in rows}
 
 
 def uses(session: psycopg.Connection[Any], audit_schema: str) -> dict[str, str]:

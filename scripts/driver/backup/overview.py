@@ -24,8 +24,6 @@ class Line:
 
     Attributes:
         backup_id: its name.
-        folder: where it is.
-        taken_at: the moment of its snapshot; None for a damaged one.
         bytes: its size.
         tables: how many tables it holds.
         rows: how many rows.
@@ -36,8 +34,6 @@ class Line:
     """
 
     backup_id: str
-    folder: Path
-    taken_at: datetime | None
     bytes: int
     tables: int
     rows: int
@@ -50,7 +46,7 @@ class Line:
 def lines(connection: Connection, directory: Path | None = None) -> list[Line]:
     """Every backup of a database, the newest first. The files themselves are not read here."""
     uses: dict[str, str] = {}
-    listed: dict[str, bool] | None = None
+    listed: set[str] | None = None
     try:
         with pinned(connection) as session:
             uses = listing.uses(session, connection.audit_schema)
@@ -60,16 +56,14 @@ def lines(connection: Connection, directory: Path | None = None) -> list[Line]:
     return [_line(backup, uses, listed) for backup in store.all_backups(store.folder_of(connection, directory))]
 
 
-def _line(backup: store.Backup | store.Damaged, uses: dict[str, str], listed: dict[str, bool] | None) -> Line:
+def _line(backup: store.Backup | store.Damaged, uses: dict[str, str], listed: set[str] | None) -> Line:
     known = None if listed is None else backup.backup_id in listed
     use = uses.get(backup.backup_id, "")
     if isinstance(backup, store.Damaged):
-        return Line(backup.backup_id, backup.folder, None, 0, 0, 0, None, use, backup.reason, known)
+        return Line(backup.backup_id, 0, 0, 0, None, use, backup.reason, known)
     manifest = backup.manifest
     return Line(
         backup.backup_id,
-        backup.folder,
-        backup.taken_at,
         manifest.bytes,
         len(manifest.tables),
         manifest.rows,

@@ -10,8 +10,6 @@ from psycopg import sql
 from driver.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from driver.profile import Connection
 
 # What a value looks like as text, and so its hash, where its type has none of its own.
@@ -69,13 +67,13 @@ def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
     return session
 
 
-def one_row(session: psycopg.Connection[Any], query: str, parameters: Sequence[Any] | None = None) -> tuple[Any, ...]:
+def one_row(session: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
     """The row of a query that always has one.
 
     Raises:
         LookupError: it had none.
     """
-    row = session.execute(query.encode(), parameters).fetchone()
+    row = session.execute(query.encode()).fetchone()
     if row is None:
         raise LookupError(query)
     return tuple(row)
