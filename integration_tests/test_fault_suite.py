@@ -155,9 +155,7 @@ FAULTS: list[Fault] = [
         around=(f.setting("idle_in_transaction_session_timeout", "1ms"),),
         code=(0,),
     ),
-    Fault(
-        "a statement timeout", "backup", "loaded", around=(f.setting("statement_timeout", "1ms"),), code=(0, 1), says=""
-    ),
+    Fault("a statement timeout", "backup", "loaded", around=(f.setting("statement_timeout", "1ms"),), code=(0,)),
     # ---- backup --verify
     *hits("backup --verify", f.LOAD, "killed, Ctrl-C, its sessions ended, network cut", state="loaded"),
     Fault(
@@ -360,7 +358,7 @@ FAULTS: list[Fault] = [
         "doctor",
         "loaded",
         around=(f.setting("default_transaction_read_only", "on"),),
-        code=(0, 1),
+        says="default_transaction_read_only is on",
     ),
     Fault("dbt packages gone", "doctor", "loaded", around=(f.moved("dbt_packages"),), code=(0,)),
     Fault(
@@ -370,7 +368,14 @@ FAULTS: list[Fault] = [
         around=(f.owned_by_another("modules"),),
         says="modules belongs to postgres",
     ),
-    Fault("a table locked for good", "doctor", "loaded", around=(f.locked("modules"),), code=(0, 1)),
+    Fault(
+        "a table locked for good",
+        "doctor",
+        "loaded",
+        around=(f.locked("modules"),),
+        code=(0,),
+        says="modules is locked by another session",
+    ),
     # ---- status, backups, prune
     Fault(
         "profile is no YAML",
@@ -416,7 +421,8 @@ FAULTS: list[Fault] = [
         "status",
         "migrated",
         around=(f.audit_schema_closed,),
-        code=(0, 1),
+        code=(0,),
+        says=r"Migration: +unknown\. permission denied for schema",
         truth=("all",),
     ),
     Fault(
@@ -428,7 +434,7 @@ FAULTS: list[Fault] = [
         says="Validation: +none yet",
     ),
     Fault("server not there", "backups", around=(f.refused,), code=(0,), says="verified", meanwhile="unknown"),
-    Fault("server not there", "prune --yes", "loaded", around=(f.refused,), code=(0, 1)),
+    Fault("server not there", "prune --yes", "loaded", around=(f.refused,), says="start the server"),
     # ---- export and diff
     *hits(
         "export --phase pre",

@@ -10,7 +10,7 @@
         {%- do log('drop_cms_id: no core table has cms_id; nothing to do', info=true) -%}
         {%- do return(none) -%}
     {%- endif -%}
-    {%- set begin = {'label': 'begin', 'sql': 'begin isolation level read committed'} -%}
+    {%- set begin = {'label': 'begin', 'sql': 'begin'} -%}
     {%- set commit = {'label': 'commit', 'sql': 'commit'} -%}
     {%- if dry_run -%}
         {%- do print_plan([begin] + undo_plan(tables, lost, force) + [commit], 'undo') -%}

@@ -2,6 +2,7 @@
     {#- The whole migration in window mode: a list of {label, sql}, to be run in one transaction. Each check is a statement
         that raises, so that the printed plan, run by any client, proves itself before it commits. -#}
     {%- set plan = [] -%}
+    {%- do plan.append({'label': 'see what others commit', 'sql': "set local transaction_isolation = 'read committed'"}) -%}
     {%- do plan.append({'label': 'limit waiting', 'sql': "set local lock_timeout = '" ~ var('lock_timeout') ~ "'"}) -%}
     {%- do plan.append({'label': 'limit statements', 'sql': 'set local statement_timeout = 0'}) -%}
     {%- do plan.append({'label': 'write values in one way', 'sql': pin_values()}) -%}

@@ -13,6 +13,7 @@
         {%- set view = quote_name(row['view_schema']) ~ '.' ~ quote_name(row['view_name']) -%}
         {%- if view not in views -%}{%- do views.append(view) -%}{%- endif -%}
     {%- endfor -%}
+    {%- do plan.append({'label': 'see what others commit', 'sql': "set local transaction_isolation = 'read committed'"}) -%}
     {%- do plan.append({'label': 'limit waiting', 'sql': "set local lock_timeout = '" ~ var('lock_timeout') ~ "'"}) -%}
     {%- do plan.append({'label': 'limit statements', 'sql': 'set local statement_timeout = 0'}) -%}
     {%- do plan.append({'label': 'one runner at a time', 'sql': take_runner_lock()}) -%}
