@@ -84,6 +84,14 @@ def background(registry: Registry, *args: str, variables: dict[str, Any]) -> Ite
         thread.join(300)
 
 
+def meet_while_filling(registry: Registry, statement: str) -> DbtRun:
+    """An online migration that meets a statement while it fills the largest table. Returns what came of it."""
+    with background(registry, *ONLINE, variables=SLOW) as finished:
+        until(lambda: state_of(registry, "student_modules") == "marked" and state_of(registry, "schools") == "done")
+        registry.execute(statement)
+    return finished[0]
+
+
 def state_of(registry: Registry, table: str) -> str | None:
     """The state of a table's migration."""
     with contextlib.suppress(psycopg.errors.UndefinedTable):
@@ -586,14 +594,13 @@ def test_triggers_for_other_columns_do_not_matter_and_others_may_be_allowed(base
 def test_a_trigger_that_comes_later_is_caught_by_the_batch(baselined_registry: Registry) -> None:
     """What preflight did not see, the fingerprint of the batch does; that batch is undone, the others stay."""
     registry = baselined_registry
-    with background(registry, *ONLINE, variables=SLOW) as finished:
-        until(lambda: state_of(registry, "student_modules") == "marked" and state_of(registry, "schools") == "done")
-        registry.execute(
-            "create function touch() returns trigger language plpgsql as $$ begin new.marks := '0'; return new; end $$;"
-            " create trigger touched before update on student_modules for each row execute function touch()"
-        )
-    assert not finished[0].success
-    assert "other columns changed" in finished[0].output
+    finished = meet_while_filling(
+        registry,
+        "create function touch() returns trigger language plpgsql as $$ begin new.marks := '0'; return new; end $$;"
+        " create trigger touched before update on student_modules for each row execute function touch()",
+    )
+    assert not finished.success
+    assert "other columns changed" in finished.output
     assert (
         registry.value(
             f"select count(*) from student_modules as s"
@@ -617,15 +624,14 @@ def test_triggers_of_indexed_columns_never_fire_whenever_they_are_made(baselined
         " $$ begin insert into fired values (tg_name); return new; end $$;"
         " create trigger of_status after update of status on student_modules for each row execute function fire()"
     )
-    with background(registry, *ONLINE, variables=SLOW) as finished:
-        until(lambda: state_of(registry, "student_modules") == "marked" and state_of(registry, "schools") == "done")
-        registry.execute(
-            "create trigger of_semester after update of student_semester_id on student_modules"
-            " for each row execute function fire()"
-        )
-    assert not finished[0].success
-    assert "a trigger was made on student_modules" in finished[0].output
-    assert "Run the same command again" in finished[0].output
+    finished = meet_while_filling(
+        registry,
+        "create trigger of_semester after update of student_semester_id on student_modules"
+        " for each row execute function fire()",
+    )
+    assert not finished.success
+    assert "a trigger was made on student_modules" in finished.output
+    assert "Run the same command again" in finished.output
     registry.execute("create index somebodys on student_modules (cms_id)")
     registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
     assert_all_filled(registry)

@@ -149,8 +149,8 @@ def read(folder: Path) -> Manifest:
         Problem: it is missing, cannot be read, was changed, or belongs to another backup.
     """
     path = folder / NAME
-    _require_searchable(folder)
     if not path.exists():
+        _require_searchable(folder)
         raise Problem(
             "The backup has no manifest: it was never finished, or the file is lost", where=str(folder), do=REFUSAL
         )
