@@ -221,6 +221,15 @@ def test_connecting(
         shown = subprocess.run([dump, "--schema-only"], env=variables, capture_output=True, text=True, check=False)
     assert shown.returncode == 0, shown.stderr
 
+    # A timeout of the surroundings ends neither a session of a backup nor PostgreSQL's tools in it.
+    with acting.unlimited().connect() as session:
+        assert session.execute("show statement_timeout").fetchone() == ("0",)
+    with acting.unlimited().environment() as variables:
+        told = subprocess.check_output(
+            [server.programs / "psql", "-XAtc", "show statement_timeout"], env=variables, text=True
+        )
+    assert told == "0\n"
+
     for wrong, sentence in (
         (replace(connection, password="no"), "password authentication failed.*: correct PGPASSWORD"),
         (

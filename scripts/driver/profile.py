@@ -40,6 +40,8 @@ class Connection:
     sslkey: str = ""
     role: str = ""
     search_path: str = ""
+    statement_timeout: str = ""
+    """As PostgreSQL writes it; empty leaves it to the server, the database and the role."""
     connect_timeout: int = 10
     """In seconds."""
     keepalives_idle: int = 0
@@ -107,6 +109,10 @@ class Connection:
         """The same server and role, another database."""
         return replace(self, dbname=name)
 
+    def unlimited(self) -> Connection:
+        """The same, for sessions that no statement_timeout ends, not even in the first statement of pg_dump."""
+        return replace(self, statement_timeout="0")
+
     def _parameters(self) -> dict[str, str | int]:
         """libpq's parameters; what the profile leaves empty is left to libpq (its variables, ~/.pgpass)."""
         given: dict[str, str | int] = {
@@ -120,7 +126,7 @@ class Connection:
     def _options(self) -> str:
         """Settings of the session: the user's PGOPTIONS, which a parameter would hide, then the profile's."""
         settings = [os.environ.get("PGOPTIONS", "")]
-        for name in ("role", "search_path"):
+        for name in ("role", "search_path", "statement_timeout"):
             value = getattr(self, name)
             if value:
                 escaped = value.replace("\\", "\\\\").replace(" ", "\\ ")

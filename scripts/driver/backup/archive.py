@@ -92,7 +92,7 @@ def dump(
     arguments = [tools.pg_dump, "--format=directory", f"--jobs={jobs}", f"--compress={COMPRESSION}", "--verbose"]
     arguments += ["--no-password", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT}", f"--file={target}"]
     watch = _Watch("dump (bytes)", connection, tables, progress)
-    with connection.environment() as environment, watch:
+    with connection.unlimited().environment() as environment, watch:
         _run(arguments, _in_english(environment), watch.read, stop)
 
 
@@ -136,7 +136,7 @@ def restore(
     tables = {table.label: Extent(table.bytes, table.rows) for table in manifest.tables}
     total = sum(bool(re.match(r"\d+; \d+ \d+ (INDEX|CONSTRAINT|FK CONSTRAINT|TRIGGER) ", line)) for line in kept)
     watch = _Watch(step, connection, tables, progress, objects=total)
-    with connection.environment() as environment, watch:
+    with connection.unlimited().environment() as environment, watch:
         environment["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} {RESTORE_SETTINGS}".strip()
         _run(arguments, _in_english(environment), watch.read)
 

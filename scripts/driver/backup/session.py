@@ -51,7 +51,7 @@ def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
     Raises:
         Problem: it cannot be reached.
     """
-    session = connection.connect(**{"autocommit": True, **options})
+    session = connection.unlimited().connect(**{"autocommit": True, **options})
     settings = {**PINS, **LIMITS, **TOO_NEW_FOR_SOME}
     # A setting that this server does not know is left out; row_security=off makes a filtered read an error.
     session.execute(
