@@ -2,7 +2,7 @@
     {#- `check(table)` for every core table, joined by UNION ALL; a table that lacks what the check reads fails by name.
         So does a cms_id that cannot be compared with a number: the check itself would end in an error. -#}
     {%- if not execute -%}{%- do return(no_failing_rows()) -%}{%- endif -%}
-    {%- if needs_baseline -%}{%- do join_by_index() -%}{%- endif -%}
+    {%- if needs_baseline -%}{%- do run_query(plan_comparison(indexed=true)) -%}{%- endif -%}
     {%- set tables = core_tables() -%}
     {%- set present = cms_id_columns(tables) if needs_cms_id else {} -%}
     {%- set kept = baseline_columns() if needs_baseline else {} -%}

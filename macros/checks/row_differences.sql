@@ -1,7 +1,7 @@
 {% macro row_differences() %}
     {#- Every core table against its kept rows, every original column, by value. -#}
     {%- if not execute -%}{%- do return(no_failing_rows()) -%}{%- endif -%}
-    {%- do join_by_index() -%}
+    {%- do run_query(plan_comparison(indexed=true)) -%}
     {%- set tables = core_tables() -%}
     {%- set kept = baseline_columns() -%}
     {%- set live = columns_by_table(tables) -%}

@@ -1,6 +1,7 @@
 {% macro pin_session() %}
     {#- What the role or the database may have set otherwise. No timeout may end a concurrent index build, row security must
-        raise and not hide rows, and the session must end soon after its client was killed, or the next run finds it in the way. -#}
+        raise and not hide rows, and the session must end soon after its client was killed, or the next run finds it in the way.
+        What it writes goes to the disk in small portions: the application's commits wait behind what the system has put off. -#}
 do $cms_id$
 begin
     perform set_config(name, '0', false)
@@ -13,6 +14,11 @@ begin
         perform set_config('client_connection_check_interval', '500ms', false);
     exception when others then
         null; -- the server's platform cannot tell
+    end;
+    begin
+        perform set_config('backend_flush_after', '2MB', false);
+    exception when others then
+        null; -- the server's platform leaves that to its system
     end;
 end
 $cms_id$
