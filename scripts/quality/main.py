@@ -12,7 +12,7 @@ from pathlib import Path
 from driver import packages
 from driver.bootstrap import ROOT
 from driver.errors import Problem
-from quality import linters, system_packages
+from quality import linters, system_packages, tests
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -63,24 +63,10 @@ def _run(lint: bool, fast: bool, for_pytest: list[str]) -> int:  # noqa: FBT001 
     system_packages.install_missing()
     clean = linters.run()
     # Both are run in any case: one look at the end shows everything there is to do.
-    passed = _all_tests()
+    passed = tests.run()
     print(f"\n{'All is well' if clean and passed else 'There are failures'}, {time.monotonic() - start:.0f} s.")
     return DONE if clean and passed else FAILED
 
 
 def _pytest(arguments: list[str]) -> int:
     return DONE if subprocess.call([sys.executable, "-m", "pytest", *arguments]) == 0 else FAILED
-
-
-def _all_tests() -> bool:
-    """Whether all tests pass, and reach as much of the driver as pyproject.toml asks for.
-
-    Two at once: each has a server and a dbt of its own, and the smallest machines have two cores. Those that measure time
-    come behind them, one by one.
-    """
-    coverage = [sys.executable, "-m", "coverage"]
-    subprocess.call([*coverage, "erase"])
-    parts = (["-m", "not alone", "-n", "2", "--dist", "worksteal"], ["-m", "alone"])
-    passed = [subprocess.call([*coverage, "run", "-m", "pytest", *part]) == 0 for part in parts]
-    passed += [subprocess.call([*coverage, *words]) == 0 for words in (["combine", "--quiet"], ["report"])]
-    return all(passed)
