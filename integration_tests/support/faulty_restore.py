@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -63,13 +64,15 @@ def _kill(victim: int) -> None:
     if victim == -1:
         # The bar moves as soon as the program runs.
         for child in psutil.Process().children(recursive=True):
-            if child.name().startswith("pg_restore"):
-                child.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # a worker ends with the one that was killed before it
+                if child.name().startswith("pg_restore"):
+                    child.kill()
         return
     process = psutil.Process(victim or os.getpid())
     if victim:
         for each in [process, *process.children(recursive=True)]:
-            each.send_signal(signal.SIGKILL)
+            with contextlib.suppress(psutil.NoSuchProcess):  # a child of the server ends when it sees its parent gone
+                each.send_signal(signal.SIGKILL)
         time.sleep(0.5)
     else:
         process.send_signal(signal.SIGKILL)
