@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -17,6 +16,7 @@ from driver.facts import newest_backup
 from support.backups import cmsid, connection_of, databases, drop_all, state_of
 from support.picture import differences, picture
 from support.registry import AUDIT_SCHEMA, OWNER
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,8 +202,9 @@ def test_applications_that_reconnect_all_the_time_see_the_old_or_the_new_and_nev
     for client in clients:
         client.start()
     try:
+        until(lambda: seen)
         restore.restore(connection, backup, directory=tmp_path)
-        time.sleep(0.3)
+        until(lambda: any(not changed for *_, changed in seen.copy()))
     finally:
         over.set()
         for client in clients:
@@ -223,8 +224,10 @@ def test_a_session_that_may_not_be_ended_stops_the_swap_and_nothing_else(
     backup = take_backup(connection, directory=tmp_path)
     before = state_of(registry)
     with registry.connect("postgres", application_name="the superuser's") as session:
-        plan = restore.plan(connection, backup)
-        assert [other.application for other in plan.sessions] == ["the superuser's"]
+        # those of the backup are closed, and end a moment later
+        until(lambda: [other.pid for other in restore.plan(connection, backup).sessions] == [session.info.backend_pid])
+        (other,) = restore.plan(connection, backup).sessions
+        assert other.application == "the superuser's"
         with pytest.raises(Problem, match=r"postgres \(the superuser's"):
             restore.restore(connection, backup, directory=tmp_path)
         session.execute("select 1")
@@ -253,8 +256,8 @@ def test_in_place_refuses_what_it_cannot_do_and_rolls_back_what_fails(
 
     from driver.backup import in_place
 
-    monkeypatch.setattr(in_place, "LOCK_TIMEOUT", "200ms")
-    with registry.connect(application_name="the report") as reader:
+    with registry.connect(application_name="the report") as reader, monkeypatch.context() as impatient:
+        impatient.setattr(in_place, "LOCK_TIMEOUT", "200ms")
         reader.autocommit = False
         reader.execute("select count(*) from students")
         with pytest.raises(Problem, match="the report"):
