@@ -128,5 +128,5 @@ def interrupted(words: Sequence[str], environment: Mapping[str, str], behind: st
             time.sleep(seconds)
             process.send_signal(signal.SIGINT)
             break
-    rest, _ = process.communicate(timeout=60)
+    rest, _ = process.communicate(timeout=180)
     return process.returncode, "".join(lines) + rest
