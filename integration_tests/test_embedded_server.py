@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
-QUICK = 15.0  # seconds in which a server must be gone
+QUICK = 60.0  # seconds in which a server must be gone, however busy the machine is
 
 # Starts a server, tells where it is, and waits; what happens on Ctrl-C is told too.
 OWNER_PROGRAM = """
@@ -42,7 +42,7 @@ with EmbeddedServer(data_dir=Path(folder) if folder else None, fsync=False) as s
     told = {"home": str(server.home), "pid": server.pid, "keeper": server.keeper_pid, "euid": os.geteuid()}
     try:
         print(json.dumps(told), flush=True)
-        time.sleep(60)
+        time.sleep(600)
     except KeyboardInterrupt:
         with server.connect() as connection:
             print(connection.execute("select 'still there'").fetchone()[0], flush=True)
@@ -273,9 +273,9 @@ def test_next_start_sweeps_up_after_keeper_and_owner_were_killed(owner: Any) -> 
 
 def test_sweep_ends_a_server_that_outlived_its_keeper() -> None:
     """As where the kernel does not end it."""
-    with EmbeddedServer(fsync=False, keep=True) as server:
+    with EmbeddedServer(fsync=False) as server:
         stop_orphan(server.data)
-        assert gone(server.pid)
+        assert eventually(lambda: gone(server.pid))
 
 
 def test_sweep_spares_a_process_that_has_got_an_old_servers_number(tmp_path: Path) -> None:
