@@ -92,6 +92,9 @@ def kill(registry: Registry, victim: str, finished: list[DbtRun]) -> None:
     else:
         os.kill(registry.server.pid, signal.SIGKILL)
         until(lambda: not registry.server.running)
+        # What it leaves behind ends when it sees that; as long as one is there, no server starts on its data.
+        data = str(registry.server.data)
+        until(lambda: not any(each.info["cwd"] == data for each in psutil.process_iter(["cwd"])))
         registry.server.stop()
         registry.server.start()
     until(lambda: look(registry, "select 1"))
@@ -119,6 +122,11 @@ def run_and_kill(registry: Registry, victim: str, phase: str, delay: float) -> D
             held.enter_context(
                 holding(registry, "begin isolation level repeatable read", "create table if not exists elsewhere ()")
             )
+        elif phase == "attach":
+            table = look(
+                registry, f"select table_name from {AUDIT_SCHEMA}.migrations where state = 'marked' order by 1 limit 1"
+            )
+            held.enter_context(holding(registry, "begin", f"select * from {table} limit 1"))
         thread.start()
         until(lambda: look(registry, f"select count(*) from pg_stat_activity where {RUNNER}"))
         if phase == "batch":
@@ -128,17 +136,12 @@ def run_and_kill(registry: Registry, victim: str, phase: str, delay: float) -> D
         elif phase == "index":
             until(lambda: look(registry, "select count(*) from pg_stat_progress_create_index"))
         elif phase == "attach":
-            table = until(
-                lambda: look(
-                    registry,
-                    f"select table_name from {AUDIT_SCHEMA}.migrations where state = 'marked' order by 1 limit 1",
-                )
-            )
-            held.enter_context(holding(registry, "begin", f"select * from {table} limit 1"))
             until(lambda: look(registry, f"select count(*) from {AUDIT_SCHEMA}.migrations where state = 'indexed'"))
         time.sleep(delay)
         kill(registry, victim, finished)
-        thread.join(60)
+        thread.join(300)
+    # The session of a client that was killed notices a moment later; the next kill must not take it for its own victim.
+    until(lambda: look(registry, f"select count(*) from pg_stat_activity where {RUNNER}") == 0)
     assert not finished[0].success, finished[0].output
     return finished[0]
 
