@@ -58,6 +58,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("major", chosen, ids=[f"pg{major}" for major in chosen], scope="session")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def plain_surroundings() -> Iterator[None]:
+    """Whatever the terminal's size, its owner's taste in colours and the server they usually work with."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        patch.setenv("LINES", "25")
+        for name in list(os.environ):
+            if name.startswith("PG") or name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+                patch.delenv(name)
+        yield
+
+
 @pytest.fixture(scope="session")
 def dbt_runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
     """dbt, loaded once."""
