@@ -24,6 +24,8 @@ LEFT_OUT = shutil.ignore_patterns(
     ".git",
     ".venv*",
     ".cache",
+    ".coverage*",
+    ".hypothesis",
     "target",
     "logs",
     "profiles.yml",

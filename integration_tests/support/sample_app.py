@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +26,13 @@ CACHE = Path(__file__).resolve().parents[2] / ".cache"
 
 def node_modules() -> Path:
     """The sample application's packages, installed once for each state of its lock file; skips where npm cannot."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "sample-app.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other processes run tests of this kind as well
+        return _installed()
+
+
+def _installed() -> Path:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not installed, and drizzle-kit comes from there")
