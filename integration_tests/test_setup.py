@@ -14,11 +14,12 @@ import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
 from driver import bootstrap, interpreter
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,10 +82,7 @@ class Copy:
     def wait_for_packages(self) -> None:
         """Wait until the set-up is at installing packages."""
         log = self.root / ".cache" / "setup.venv.log"
-        deadline = time.monotonic() + 60
-        while not (log.exists() and (self.root / ".venv" / "pyvenv.cfg").exists()):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: log.exists() and (self.root / ".venv" / "pyvenv.cfg").exists())
 
     @property
     def complete(self) -> bool:
@@ -131,7 +129,7 @@ def test_interrupted_set_up_begins_anew(small_copy: Copy, how: signal.Signals) -
         os.killpg(process.pid, how)
     else:
         process.kill()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=180)
     assert not small_copy.complete
     assert "Traceback" not in err
     if how == signal.SIGINT:
@@ -148,7 +146,7 @@ def test_interrupted_set_up_begins_anew(small_copy: Copy, how: signal.Signals) -
 @pytest.mark.slow
 def test_two_first_runs_at_once_make_one_environment(small_copy: Copy) -> None:
     processes = [small_copy.start("--version") for _ in range(2)]
-    results = [process.communicate(timeout=120) for process in processes]
+    results = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], results
     messages = sorted(err for _, err in results)
     assert sum(FIRST_USE in message for message in messages) == 1, messages
@@ -338,18 +336,25 @@ def test_environment_of_ones_own_is_left_as_it_is(
 
 
 @pytest.mark.usefixtures("in_process")
-def test_one_waits_for_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_waits_for_the_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     held, released = threading.Event(), threading.Event()
+    try_lock = bootstrap._try_lock
 
     def hold() -> None:
         with bootstrap.exclusive():
             held.set()
-            released.wait(10)
+            released.wait(60)
 
+    def found_it_held(lock: IO[str]) -> bool:
+        free = try_lock(lock)
+        if not free:
+            released.set()
+        return free
+
+    monkeypatch.setattr(bootstrap, "_try_lock", found_it_held)
     other = threading.Thread(target=hold)
     other.start()
-    assert held.wait(10)
-    threading.Timer(0.5, released.set).start()
+    assert held.wait(60)
     with bootstrap.exclusive():
         assert released.is_set()
     other.join()
