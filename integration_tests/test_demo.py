@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -16,6 +15,7 @@ import pytest
 from driver.backup.store import FOLDER_VARIABLE
 from support.backups import SCRIPTS, cmsid
 from support.runs import interrupted
+from support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +92,4 @@ def test_a_server_that_is_kept_can_be_used_and_stopped_as_it_says() -> None:
             assert session.execute("select count(*) from schools where cms_id is distinct from id").fetchone() == (0,)
     finally:
         subprocess.run(stop.split(), check=True)
-    deadline = time.monotonic() + 30
-    while answers(int(settings["PGPORT"])):
-        assert time.monotonic() < deadline, "it goes on"
-        time.sleep(0.1)
+    until(lambda: not answers(int(settings["PGPORT"])), told=lambda: "it goes on")

@@ -126,6 +126,7 @@ def run_and_kill(registry: Registry, victim: str, phase: str, delay: float) -> D
             table = look(
                 registry, f"select table_name from {AUDIT_SCHEMA}.migrations where state = 'marked' order by 1 limit 1"
             )
+            assert table, "no table is left whose constraint could wait"
             held.enter_context(holding(registry, "begin", f"select * from {table} limit 1"))
         thread.start()
         until(lambda: look(registry, f"select count(*) from pg_stat_activity where {RUNNER}"))

@@ -93,7 +93,7 @@ def faulty_restore(
         input=json.dumps(order),
         text=True,
         capture_output=True,
-        timeout=120,
+        timeout=400,
         check=False,
         env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
     )
@@ -107,7 +107,7 @@ def cmsid(*arguments: str, environment: Mapping[str, str], **options: Any) -> su
         env={**kept, **environment, "CMSID_NO_VENV": "1"},
         text=True,
         capture_output=True,
-        timeout=180,
+        timeout=400,
         check=False,
         **options,
     )

@@ -62,7 +62,7 @@ class Browser:
             self._call("DELETE", "")
         finally:
             self._driver.terminate()
-            self._driver.wait(10)
+            self._driver.wait(60)
 
     def look_like(self, width: int, scheme: str) -> None:
         """Take on a window's width, a phone's manners below 600, and a preference for `light` or `dark`."""
@@ -87,7 +87,7 @@ class Browser:
         self._call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 if self._call("GET", "/status")["ready"]:
@@ -103,7 +103,7 @@ class Browser:
             self._address + path, data, {"Content-Type": "application/json"}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=180) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{method} {path}: {json.load(error)['value']['message']}") from error

@@ -197,7 +197,7 @@ class Dbt:
         if self._forker is not None:
             assert self._forker.stdin is not None
             self._forker.stdin.close()
-            self._forker.wait(10)
+            self._forker.wait(60)
             self._forker = None
 
     def _serve(self, full: list[str], registry: Mapping[str, str], output: Path, timeout: float) -> int:

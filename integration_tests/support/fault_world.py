@@ -138,7 +138,7 @@ class World:
         self.proxy.close()
         if self._forker is not None and self._forker.stdin is not None:
             self._forker.stdin.close()
-            self._forker.wait(20)
+            self._forker.wait(60)
         self.server.stop()
 
     def _copy_project(self) -> None:
@@ -335,7 +335,7 @@ class World:
         """Wait until no session of a command is at work any more."""
         query = f"select string_agg(query, '; ') from pg_stat_activity where {OURS}"
         until(
-            lambda: self.value(query, "postgres") is None, 30, lambda: f"still there: {self.value(query, 'postgres')}"
+            lambda: self.value(query, "postgres") is None, 120, lambda: f"still there: {self.value(query, 'postgres')}"
         )
 
     # ---- the server

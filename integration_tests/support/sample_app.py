@@ -129,5 +129,5 @@ class SampleApp:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
