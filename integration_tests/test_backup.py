@@ -350,16 +350,20 @@ def test_a_server_of_another_major_or_another_server_is_refused(
         server.drop_database("damaged")
 
 
-def _wrapped_tools(registry: Registry, folder: Path, script: str) -> dict[str, str]:
-    """A PATH on which pg_dump is a script; $REAL is the program itself."""
+def _wrapped_tools(
+    registry: Registry, folder: Path, script: str, wrapped: tuple[str, ...] = ("pg_dump",)
+) -> dict[str, str]:
+    """A PATH on which pg_dump, or some programs, are a script; $REAL is the program itself."""
     real = registry.server.programs
     folder.mkdir()
-    (folder / "pg_dump").write_text(
-        f'#!/bin/sh\nREAL={real}/pg_dump\n[ "$1" = --version ] && exec "$REAL" --version\n{script}\n'
-    )
-    (folder / "pg_dump").chmod(0o755)
-    for program in ("pg_restore", "psql"):
-        (folder / program).symlink_to(real / program)
+    for program in ("pg_dump", "pg_restore", "psql"):
+        if program in wrapped:
+            (folder / program).write_text(
+                f'#!/bin/sh\nREAL={real}/{program}\n[ "$1" = --version ] && exec "$REAL" --version\n{script}\n'
+            )
+            (folder / program).chmod(0o755)
+        else:
+            (folder / program).symlink_to(real / program)
     return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
@@ -479,9 +483,11 @@ def test_no_password_in_arguments_files_or_messages(registry: Registry, tmp_path
             for process in psutil.process_iter(["cmdline"]):
                 seen.update(process.info["cmdline"] or ())
 
+    # Each program stays long enough to be seen, however seldom the watcher gets to look.
+    slow = _wrapped_tools(registry, tmp_path / "tools", 'sleep 1; exec "$REAL" "$@"', ("pg_dump", "pg_restore"))
     watcher = threading.Thread(target=watch)
     watcher.start()
-    environment = _environment(registry)
+    environment = {**_environment(registry), **slow}
     try:
         taken = cmsid("backup", "--verify", "--directory", str(tmp_path), environment=environment)
         restored = cmsid("restore", "--yes", "--directory", str(tmp_path), environment=environment)
