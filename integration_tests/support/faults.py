@@ -357,7 +357,7 @@ def stopped(world: World, command: str, moment: Moment) -> Iterator[Command]:
                 started.signal(signal.SIGKILL)
 
 
-def linger(command: Command, seconds: float = 5) -> None:
+def linger(command: Command, seconds: float = 30) -> None:
     """Give a command that was hit the time to notice, before what it waits for is let go."""
     with contextlib.suppress(AssertionError):
         until(lambda: command.ended, seconds)
