@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from driver.errors import Problem
-from driver.termination import SIGNALS
+from driver.termination import SIGNALS, raise_if_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PLAN_STEP = re.compile(r"^(\d+) of (\d+) START (.*)$")
 ONLINE_STEP = re.compile(r"^online: (?:(\w+): )?(.*)$")
+CANCEL_AGAIN_SECONDS = 0.2
 ROWS_FILLED = re.compile(r"^(\d+) of (\d+) rows")
 
 
@@ -70,6 +71,7 @@ class DbtStep:
             self._end_label()
         if isinstance(result.exception, KeyboardInterrupt):
             raise result.exception
+        raise_if_interrupted()
         return result
 
     def _on_event(self, event: Any) -> None:
@@ -156,7 +158,8 @@ def _cancel_on_interrupt() -> Iterator[None]:
     """While the block runs, Ctrl-C and its like cancel what the server is doing for dbt.
 
     The main thread may be waiting inside the database driver, where Python hears of no signal before the statement is
-    over; but the signal's number is written to a socket at once, and a thread that reads it sends the cancellation.
+    over; but the signal's number is written to a socket at once, and a thread that reads it sends the cancellation. It
+    does so until the block ends, for dbt may not have heard of it and go on with its next statement.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -166,8 +169,17 @@ def _cancel_on_interrupt() -> Iterator[None]:
     previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
     def watch() -> None:
-        while heard := reader.recv(1):
-            if heard[0] in (signal.SIGINT, *SIGNALS):
+        heard = False
+        while True:
+            try:
+                number = reader.recv(1)
+            except TimeoutError:
+                number = None
+            if number == b"":
+                return
+            heard = heard or (number is not None and number[0] in SIGNALS)
+            if heard:
+                reader.settimeout(CANCEL_AGAIN_SECONDS)
                 _cancel_statements()
 
     thread = threading.Thread(target=watch, name="cancel-on-interrupt", daemon=True)

@@ -25,6 +25,7 @@ from driver.migration_state import UNFINISHED, MigrationState, has_local_rows, l
 from driver.progress import Stages, clock
 from driver.report import files
 from driver.result import Database, FailingRow, Outcome, Result, Stage, StageStatus
+from driver.termination import raise_if_interrupted
 from driver.validation import first_line, validate
 from driver.wording import duration, moment
 
@@ -164,7 +165,9 @@ class Run:
         stage.started_at, began = _now(), clock()
         try:
             with self.stages.running(key) as progress:
+                raise_if_interrupted()
                 yield stage, progress
+                raise_if_interrupted()
             stage.status = "done"
         except KeyboardInterrupt:
             stage.status, stage.detail = "interrupted", "interrupted"

@@ -130,10 +130,10 @@ def _is_abandoned(home: Path) -> bool:
 
 
 def _is_free(owner: Path) -> bool:
-    """Whether nobody holds the lock on this file."""
+    """Whether nobody holds the lock on this file. Asked by a lock that others who ask may share."""
     with owner.open("rb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             return False
     return True

@@ -1,4 +1,4 @@
-"""SIGTERM and a terminal that is gone end a command as Ctrl-C does: in order, with what is private cleared away."""
+"""Ctrl-C, SIGTERM and a terminal that is gone end a command in order, with what is private cleared away."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+# Windows has no SIGHUP.
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+_heard = threading.Event()
 
 
 @contextmanager
@@ -21,14 +24,26 @@ def as_interruption() -> Iterator[None]:
         return
 
     def interrupt(_number: int, _frame: object) -> None:
+        _heard.set()
         raise KeyboardInterrupt
 
     previous = {number: signal.getsignal(number) for number in SIGNALS}
-    heard = [number for number in SIGNALS if previous[number] is not signal.SIG_IGN]
-    for number in heard:
+    heeded = [number for number in SIGNALS if previous[number] is not signal.SIG_IGN]
+    for number in heeded:
         signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number in heard:
+        for number in heeded:
             signal.signal(number, previous[number])
+        _heard.clear()
+
+
+def raise_if_interrupted() -> None:
+    """Raise an interruption that was lost: one that meets Python in a finalizer is printed there, and dropped.
+
+    Raises:
+        KeyboardInterrupt: a signal has come since `as_interruption` began.
+    """
+    if _heard.is_set():
+        raise KeyboardInterrupt
