@@ -13,6 +13,7 @@ from driver.backup import prune, restore, situation, store, swap
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from driver.facts import newest_backup
+from support.autovacuum import slow_autovacuum, wait_for_worker
 from support.backups import cmsid, connection_of, databases, drop_all, state_of
 from support.picture import differences, picture
 from support.registry import AUDIT_SCHEMA, OWNER
@@ -234,6 +235,26 @@ def test_a_session_that_may_not_be_ended_stops_the_swap_and_nothing_else(
     assert state_of(registry) == before
     assert databases(registry.server, "registry_") == []
     assert situation.describe(connection, tmp_path) == []
+
+
+def test_autovacuum_in_the_live_database_is_nobody_who_is_connected(
+    registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swap.clear, "__defaults__", (1.0,))
+    backup = take_backup(connection, directory=tmp_path)
+    with slow_autovacuum(registry):
+        registry.execute("update assessment_marks set id = id")
+        wait_for_worker(registry.server, "registry")
+        assert restore.plan(connection, backup).sessions == []
+        assert restore.restore(connection, backup, directory=tmp_path).replaced
+
+
+@pytest.mark.one_major
+def test_an_address_that_is_hidden_is_called_unknown(registry: Registry, connection: Connection) -> None:
+    with registry.connect("postgres"), registry.connect(), connection.to_database("postgres").connect() as control:
+        hidden, seen = sorted(swap.sessions(control, "registry"), key=lambda session: session.role)
+    assert "from an unknown address, unknown state" in hidden.describe()
+    assert f"from {registry.server.host}" in seen.describe()
 
 
 @pytest.mark.one_major

@@ -23,7 +23,7 @@ RESTORING = "__restoring_"
 
 @dataclass(frozen=True)
 class Session:
-    """Somebody who is connected: process number, role, application, address, what they are doing."""
+    """Somebody who is connected: process number, role, application, address, what they are doing; empty if hidden."""
 
     pid: int
     role: str
@@ -34,7 +34,7 @@ class Session:
     def describe(self) -> str:
         """In words."""
         application = self.application or "no application name"
-        address = self.address or "a local socket"
+        address = self.address or "an unknown address"
         return f"{self.role or 'unknown'} ({application}, from {address}, {self.state or 'unknown state'})"
 
 
@@ -76,11 +76,13 @@ def derived_databases(control: psycopg.Connection[Any], database: str, suffix: s
 
 
 def sessions(control: psycopg.Connection[Any], database: str) -> list[Session]:
-    """Who is connected to a database, us left out."""
+    """Who is connected to a database, us left out, and autovacuum: that has no role, and who renames or drops ends it."""
     rows = control.execute(
-        "select pid, usename::text, application_name, client_addr::text, state from pg_catalog.pg_stat_activity"
-        " where datname = %s and pid <> pg_backend_pid() and coalesce(backend_type, '') <> 'autovacuum worker'"
-        " order by pid",
+        # An ordinary role sees neither the address nor the port of others.
+        "select pid, usename::text, application_name,"
+        " case when client_port = -1 then 'a local socket' else client_addr::text end, state"
+        " from pg_catalog.pg_stat_activity"
+        " where datname = %s and pid <> pg_backend_pid() and usesysid is not null order by pid",
         [database],
     ).fetchall()
     return [
