@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from driver.backup import archive, manifest, overview, prune, restore, store, verify
+from driver.backup import archive, compare, manifest, overview, prune, restore, situation, store, verify
+from driver.backup.drop import drop
 from driver.backup.take import take_backup
 from driver.errors import Problem
+from support.autovacuum import slow_autovacuum, wait_for_worker
 from support.backups import SCRIPTS, cmsid, connection_of, databases, drop_all
 from support.registry import AUDIT_SCHEMA, OWNER
 from support.waiting import until
@@ -454,6 +456,54 @@ def test_scratch_databases_of_a_crash_are_swept(
     assert len(left) == 1
     verify.verify_backup(connection, backup)
     assert databases(registry.server, "cmsid_scratch") == []
+
+
+def test_a_scratch_database_is_dropped_while_autovacuum_is_at_work_in_it(
+    registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = compare.differences
+
+    def compare_later(scratch: Connection, *arguments: Any, **options: Any) -> list[str]:
+        wait_for_worker(registry.server, scratch.dbname)
+        return compared(scratch, *arguments, **options)
+
+    monkeypatch.setattr(compare, "differences", compare_later)
+    with slow_autovacuum(registry):
+        backup = take_backup(connection, directory=tmp_path, verify=True)
+    assert backup.verified_at
+    assert databases(registry.server, "cmsid_scratch") == []
+
+
+@pytest.mark.one_major
+def test_a_scratch_database_that_cannot_be_dropped_is_told_and_prune_drops_it(
+    registry: Registry,
+    connection: Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    compared, sessions = compare.differences, []
+
+    def compare_beside_a_superuser(scratch: Connection, *arguments: Any, **options: Any) -> list[str]:
+        assert situation.describe(connection, tmp_path) == []  # it is guarded still
+        sessions.append(registry.server.connect(scratch.dbname, application_name="the superuser's"))
+        return compared(scratch, *arguments, **options)
+
+    monkeypatch.setattr(compare, "differences", compare_beside_a_superuser)
+    monkeypatch.setattr(drop, "__kwdefaults__", {"end_sessions": True, "seconds": 0.1})
+    backup = take_backup(connection, directory=tmp_path, verify=True)
+    assert backup.verified_at
+    (left,) = databases(registry.server, "cmsid_scratch")
+    told = capsys.readouterr().err
+    assert f"Warning: The database {left} could not be dropped" in told
+    assert "the superuser's" in told
+    assert any(left in line and "scripts/cmsid prune" in line for line in situation.describe(connection, tmp_path))
+    with pytest.raises(Problem, match=f"{left} could not be dropped"):
+        prune.carry_out(connection, prune.plan(connection, directory=tmp_path))
+    sessions[0].close()
+    prune.carry_out(connection, prune.plan(connection, directory=tmp_path))
+    assert databases(registry.server, "cmsid_scratch") == []
+    assert situation.describe(connection, tmp_path) == []
 
 
 @pytest.mark.one_major

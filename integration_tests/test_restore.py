@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from driver.backup import prune, restore, situation, store, swap
+from driver.backup import compare, prune, restore, situation, store, swap
+from driver.backup.drop import drop
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from driver.facts import newest_backup
@@ -255,6 +256,49 @@ def test_an_address_that_is_hidden_is_called_unknown(registry: Registry, connect
         hidden, seen = sorted(swap.sessions(control, "registry"), key=lambda session: session.role)
     assert "from an unknown address, unknown state" in hidden.describe()
     assert f"from {registry.server.host}" in seen.describe()
+
+
+@pytest.mark.one_major
+def test_a_failed_restore_is_undone_while_autovacuum_is_at_work_in_the_copy(
+    registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differ(side: Connection, *_: Any, **__: Any) -> list[str]:
+        wait_for_worker(registry.server, side.dbname)
+        return ["the rows of terms"]
+
+    with slow_autovacuum(registry):
+        backup = take_backup(connection, directory=tmp_path)
+        monkeypatch.setattr(compare, "differences", differ)
+        with pytest.raises(Problem, match=r"restored to something else: the rows of terms"):
+            restore.restore(connection, backup, directory=tmp_path)
+    assert databases(registry.server, "registry_") == []
+    assert situation.describe(connection, tmp_path) == []
+
+
+@pytest.mark.one_major
+def test_the_first_failure_is_told_where_the_copy_cannot_be_dropped(
+    registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = []
+
+    def differ(side: Connection, *_: Any, **__: Any) -> list[str]:
+        sessions.append(registry.server.connect(side.dbname))
+        return ["the rows of terms"]
+
+    backup = take_backup(connection, directory=tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(compare, "differences", differ)
+        patched.setattr(drop, "__kwdefaults__", {"end_sessions": True, "seconds": 0.1})
+        with pytest.raises(
+            Problem, match=r"the rows of terms; .*could not be dropped.*: registry is as it was and open"
+        ):
+            restore.restore(connection, backup, directory=tmp_path)
+        with pytest.raises(Problem, match="could not be dropped"):
+            restore.abandon(connection, directory=tmp_path)
+    registry.execute("select 1")
+    sessions[0].close()
+    assert restore.resume(connection, directory=tmp_path).replaced
+    assert databases(registry.server, "registry__restoring") == []
 
 
 @pytest.mark.one_major

@@ -31,10 +31,12 @@ def wait_for_worker(server: EmbeddedServer, database: str) -> None:
     """Wait until autovacuum is at work in a database."""
     with server.connect() as session:
         until(
-            lambda: session.execute(
-                "select from pg_stat_activity where backend_type = 'autovacuum worker' and datname = %s", [database]
-            ).fetchone()
-            is not None
+            lambda: (
+                session.execute(
+                    "select from pg_stat_activity where backend_type = 'autovacuum worker' and datname = %s", [database]
+                ).fetchone()
+                is not None
+            )
         )
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from driver.backup import archive, compare, database_state, journal, listing, pg_tools, scratch, store, swap, verify
+from driver.backup import archive, compare, database_state, journal, listing, pg_tools, store, swap, verify
+from driver.backup.drop import drop
 from driver.backup.outcome import Restored, count_students
 from driver.backup.session import is_superuser, major_of, pinned
 from driver.errors import Problem
@@ -70,10 +71,9 @@ def carry_on(work: Work) -> Restored:
 
 def _prepare(work: Work) -> None:
     """Make the side database all that the live one shall be."""
-    if not (
-        work.journal.has(journal.RESTORED)
-        and work.journal.side_name in swap.databases(work.control, [work.journal.side_name])
-    ):
+    side = swap.databases(work.control, [work.journal.side_name]).get(work.journal.side_name)
+    # One that is closed was about to be dropped.
+    if not (work.journal.has(journal.RESTORED) and side and side.open):
         _fill_side(work)
     manifest = work.backup.manifest
     found = compare.differences(work.side, manifest, jobs=work.jobs, progress=work.progress)
@@ -100,7 +100,7 @@ def _prepare(work: Work) -> None:
 def _fill_side(work: Work) -> None:
     """Create the side database and restore into it, anew if a first attempt was interrupted."""
     manifest, name = work.backup.manifest, work.journal.side_name
-    scratch.drop(work.control, name)
+    drop(work.control, name)
     try:
         work.control.execute(database_state.creation(manifest.state, name, major_of(work.control)))
     except (
@@ -179,7 +179,7 @@ def go_back(control: psycopg.Connection[Any], made: Journal) -> None:
     if live and not live.open:
         swap.set_open(control, made.database, is_open=True)
     if side and made.mode == journal.BESIDE:
-        scratch.drop(control, made.side_name)
+        drop(control, made.side_name)
     elif side and not side.open:
         swap.set_open(control, made.side_name, is_open=True)
 
@@ -205,13 +205,20 @@ def undo(control: psycopg.Connection[Any], folder: Path, made: Journal, error: B
     """Go back after a failure; behind the swap there is no way back, so the journal stays for `restore` to finish.
 
     Raises:
-        Problem: the server is gone, so the journal stays for the next attempt; it undoes what it did not commit.
+        Problem: the server is gone, so the journal stays for the next attempt; it undoes what it did not commit. Or what
+            was made beside could not be dropped: then it stays as well, and the failure itself is told first.
     """
     try:
         if is_swapped(control, made):
             return
         go_back(control, made)
         journal.finish(folder, made, journal.GIVEN_UP)
+    except Problem as left:
+        reason = error.what if isinstance(error, Problem) else " ".join(str(error).split())
+        raise Problem(
+            f"{reason or 'The restore was interrupted'}; and going back is not finished: {left.what}",
+            do=f"{made.database} is as it was and open; `scripts/cmsid restore --abandon` tries again",
+        ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as lost:
         reason = error.what if isinstance(error, Problem) else " ".join(str(lost).split())
         raise Problem(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg import sql
-
-from driver.backup import journal, listing, manifest, store, swap
+from driver.backup import journal, listing, manifest, scratch, store, swap
+from driver.backup.drop import drop
 from driver.backup.session import elsewhere, pinned
 from driver.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import psycopg
 
     from driver.profile import Connection
 
@@ -30,11 +30,13 @@ class Plan:
         kept: the backups that stay, each with the reason.
         removed: the backups that go.
         left_over: folders of interrupted work that go.
+        scratch: databases that go: copies of test restores that nobody guards any more.
     """
 
     kept: list[tuple[str, str]]
     removed: list[Path]
     left_over: list[Path]
+    scratch: list[str]
 
 
 def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | None = None) -> Plan:
@@ -52,7 +54,9 @@ def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | No
         Problem: the database cannot be asked which backups are in use.
     """
     folder = store.folder_of(connection, directory)
-    pinned_ones = _in_use(connection, folder)
+    with pinned(connection) as session:
+        pinned_ones = _in_use(session, connection, folder)
+        copies = [name for name, _ in scratch.left_over(session, connection.dbname)]
     kept: list[tuple[str, str]] = []
     removed: list[Path] = []
     good = 0
@@ -69,7 +73,7 @@ def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | No
             good += 1
         if not use:
             kept.append((backup.backup_id, state))
-    return Plan(kept, removed, store.partial_folders(folder))
+    return Plan(kept, removed, store.partial_folders(folder), copies)
 
 
 def carry_out(connection: Connection, decided: Plan) -> None:
@@ -85,6 +89,9 @@ def carry_out(connection: Connection, decided: Plan) -> None:
     for path in [*hidden, *decided.left_over]:
         shutil.rmtree(path)
         store.lock_of(path).unlink(missing_ok=True)
+    with pinned(connection) as session:
+        for name in decided.scratch:
+            drop(session, name)
 
 
 def replaced_databases(connection: Connection) -> list[tuple[str, int]]:
@@ -111,17 +118,11 @@ def drop_replaced(connection: Connection, names: Sequence[str], directory: Path 
                 raise Problem(
                     f"{name} is in use by {present[0].describe()}", do="end that session, then run this again"
                 )
-            try:
-                control.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
-            except (psycopg.errors.ObjectInUse, psycopg.errors.InsufficientPrivilege) as error:
-                raise Problem(
-                    f"{name} cannot be dropped: {error.diag.message_primary}", do="correct that first"
-                ) from error
+            drop(control, name, end_sessions=False)
 
 
-def _in_use(connection: Connection, folder: Path) -> dict[str, str]:
-    with pinned(connection) as session:
-        uses = listing.uses(session, connection.audit_schema)
+def _in_use(session: psycopg.Connection[Any], connection: Connection, folder: Path) -> dict[str, str]:
+    uses = listing.uses(session, connection.audit_schema)
     held = {backup_id: f"behind {use}" for backup_id, use in uses.items() if use.startswith("open ")}
     unfinished = journal.unfinished(folder)
     if unfinished:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from driver.backup import journal, store, swap
+from driver.backup import journal, scratch, store, swap
 from driver.backup.beside import is_swapped
 from driver.backup.session import elsewhere
 from driver.errors import Problem
@@ -47,6 +47,10 @@ def describe(connection: Connection, directory: Path | None = None) -> list[str]
             for name, _ in swap.derived_databases(control, connection.dbname, swap.RESTORING):
                 if not unfinished or name != unfinished.side_name:
                     lines.append(f"{name} is left over from a restore whose journal is not here; it may be dropped.")
+            for name, size in scratch.left_over(control, connection.dbname):
+                lines.append(
+                    f"{name} ({size / 1e6:,.0f} MB) is left over from a test restore: `scripts/cmsid prune` drops it."
+                )
     except Problem as problem:
         if unfinished:
             lines += [f"A restore of {unfinished.backup_id} was interrupted after the step `{unfinished.last_step}`."]

@@ -40,7 +40,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Database:
-    """A database as the catalogue has it."""
+    """A database as the catalogue has it; it is not open either if a DROP of it was cut off."""
 
     oid: int
     name: str
@@ -56,7 +56,8 @@ def derived_name(database: str, suffix: str, stamp: str) -> str:
 def databases(control: psycopg.Connection[Any], names: Sequence[str]) -> dict[str, Database]:
     """Those of these databases that exist, by name."""
     rows = control.execute(
-        "select oid::bigint, datname::text, datallowconn from pg_catalog.pg_database where datname = any(%s)",
+        "select oid::bigint, datname::text, datallowconn and datconnlimit <> -2 from pg_catalog.pg_database"
+        " where datname = any(%s)",
         [list(names)],
     ).fetchall()
     return {name: Database(oid, name, is_open) for oid, name, is_open in rows}

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from driver.profile import Connection
 
 
 @click.command()
@@ -25,7 +29,8 @@ def prune(*, keep: int, replaced: bool, yes: bool, directory: Path | None) -> No
     """Remove old backups, or the databases that restores replaced.
 
     Only verified backups count, and their files are read again first. The newest N of them stay, with everything newer,
-    and so does the backup behind an open migration. What interrupted work left behind goes.
+    and so does the backup behind an open migration. What interrupted work left behind goes, scratch databases
+    of test restores included.
 
     \b
     Examples:
@@ -37,16 +42,7 @@ def prune(*, keep: int, replaced: bool, yes: bool, directory: Path | None) -> No
 
     connection = profile.load()
     if replaced:
-        found = work.replaced_databases(connection)
-        if not found:
-            click.echo("There is no database that a restore replaced.")
-            return
-        for name, size in found:
-            click.echo(f"{name}  {size / 1e6:,.0f} MB")
-        if not yes:
-            click.confirm("Drop them for ever?", abort=True)
-        work.drop_replaced(connection, [name for name, _ in found], directory)
-        click.echo(f"Dropped: {len(found)}.")
+        _drop_replaced(connection, directory, yes=yes)
         return
     decided = work.plan(connection, keep=keep, directory=directory)
     for backup_id, reason in decided.kept:
@@ -55,10 +51,28 @@ def prune(*, keep: int, replaced: bool, yes: bool, directory: Path | None) -> No
         click.echo(f"goes   {path.name}")
     for path in decided.left_over:
         click.echo(f"goes   {path.name}  left over from interrupted work")
-    if not (decided.removed or decided.left_over):
+    for name in decided.scratch:
+        click.echo(f"goes   {name}  a copy left over from a test restore")
+    count = len(decided.removed) + len(decided.left_over) + len(decided.scratch)
+    if not count:
         click.echo("Nothing to remove.")
         return
     if not yes:
         click.confirm("Remove them for ever?", abort=True)
     work.carry_out(connection, decided)
-    click.echo(f"Removed: {len(decided.removed) + len(decided.left_over)}.")
+    click.echo(f"Removed: {count}.")
+
+
+def _drop_replaced(connection: Connection, directory: Path | None, *, yes: bool) -> None:
+    from driver.backup import prune as work
+
+    found = work.replaced_databases(connection)
+    if not found:
+        click.echo("There is no database that a restore replaced.")
+        return
+    for name, size in found:
+        click.echo(f"{name}  {size / 1e6:,.0f} MB")
+    if not yes:
+        click.confirm("Drop them for ever?", abort=True)
+    work.drop_replaced(connection, [name for name, _ in found], directory)
+    click.echo(f"Dropped: {len(found)}.")
