@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import stat
 from html.parser import HTMLParser
@@ -225,6 +226,39 @@ def test_the_files_are_private_and_the_newest_is_found(tmp_path: Path) -> None:
     (tmp_path / "reports" / "20270101T000000-000-run" / "report.json").write_text("damaged")
     assert files.newest(newer.database.address, tmp_path / "reports") == newer
     assert files.newest("nobody@nowhere/registry", tmp_path / "reports") is None
+
+
+def test_a_link_is_followed_and_what_it_names_is_private(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    target, link = tmp_path / "elsewhere" / "report.html", tmp_path / "report.html"
+    for existing in (False, True):
+        if existing:
+            target.write_text("old")
+            target.chmod(0o644)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        files.write_private(link, AWKWARD)
+        assert link.is_symlink()
+        assert target.read_text("utf-8") == AWKWARD
+        assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path, *, linked: bool) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    name = tmp_path / "link" if linked else pipe
+    if linked:
+        name.symlink_to(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        files.write_private(name, AWKWARD)
+        assert os.read(reading, 10_000).decode() == AWKWARD
+    finally:
+        os.close(reading)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert name.is_symlink() == linked
 
 
 def test_a_report_that_cannot_be_finished_leaves_the_older_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,14 @@ def write(result: Result, reports: Path = REPORTS) -> Path:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put a text in a file of mode 0600, in place of an older one only when it is whole and on the disk."""
+    """Put a text in a file of mode 0600, in place of an older one only when it is whole and on the disk.
+
+    Links are followed. What is no file, such as a pipe or a device, stays what it is and is written to.
+    """
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8", newline="\n")
+        return
+    path = Path(os.path.realpath(path))
     descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
