@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import shutil
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +23,6 @@ from support.backups import databases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from support.registry import Registry
 
@@ -83,6 +84,26 @@ def test_a_report_is_made_once_and_shown_in_every_format(on_migrated: Type, tmp_
     refused = on_migrated("report", "--validate", "--output", tmp_path / "missing" / "report")
     assert refused.exit_code == 1
     assert "The folder of the report does not exist" in refused.output
+
+
+@pytest.mark.one_major
+@pytest.mark.usefixtures("no_reports")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no folder here in which nobody may make any")
+def test_a_place_that_takes_no_files_is_one_sentence(
+    on_migrated: Type, monkeypatch: pytest.MonkeyPatch, migrated_registry: Registry
+) -> None:
+    for words in (
+        ("backup", "--directory", "/proc/x"),
+        ("export", "--phase", "post", "--directory", "/proc/x"),
+        ("export", "--phase", "post", "--directory", "/proc"),
+        ("report", "--validate", "--output", "/proc/x.html"),
+    ):
+        refused = on_migrated(*words)
+        assert refused.exit_code == 1, words
+        assert re.search(r"^Error: No .* here.* \(/proc/[^)]+\): name another", refused.output, re.MULTILINE), words
+    monkeypatch.setenv("CMSID_BACKUPS", "/proc/x")
+    assert "Error: No folder can be made here (/proc/x)" in on_migrated("backup").output
+    assert migrated_registry.value("select count(*) from cms_id_audit.backups") == 0
 
 
 @pytest.mark.one_major

@@ -449,6 +449,23 @@ def test_too_little_disk_is_refused_where_it_is_known(registry: Registry) -> Non
     assert "free on the server's disk" in known.found["disk"]
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no folder here in which nobody may make any")
+def test_a_folder_in_which_no_backup_can_be_made_is_refused(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for place in (Path("/proc"), file):
+        monkeypatch.setenv("CMSID_BACKUPS", str(place / "backups"))
+        diagnosis = diagnose(registry)
+        (finding,) = diagnosis.against("window")
+        assert finding.code == "disk_backups"
+        assert f"no backup can be written to {place}: " in finding.detail
+    monkeypatch.setenv("CMSID_BACKUPS", str(tmp_path / "backups"))
+    assert codes(diagnose(registry)) == set()
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_the_same_schema_for_ours_and_theirs_is_refused(registry: Registry) -> None:
     from dataclasses import replace
 

@@ -6,7 +6,6 @@ Everything is asked in one READ ONLY transaction. What speaks against a mode is 
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 
 from driver import packages
-from driver.backup import pg_tools, store
+from driver.backup import files, pg_tools, store
 from driver.dbt_project import nodes_at_a_time
 from driver.errors import Problem
 from driver.estimate import Estimate, estimate, size
@@ -200,9 +199,12 @@ class _Examination:
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         free = shutil.disk_usage(existing).free
         needed = int(self._value("select pg_database_size(current_database())")) // 3
-        if not os.access(existing, os.W_OK):
+        if hindrance := files.hindrance(existing):
             self._add(
-                "disk_backups", "both", f"no file may be written to {existing}", "make it yours; backups go there"
+                "disk_backups",
+                "both",
+                f"no backup can be written to {existing}: {hindrance}",
+                f"make it yours, or name another folder in {store.FOLDER_VARIABLE}",
             )
         elif free < needed:
             self._add(

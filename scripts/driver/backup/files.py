@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
 from typing import IO, TYPE_CHECKING
 
 from driver.errors import Problem
@@ -19,17 +20,35 @@ CHUNK = 1 << 20  # bytes
 
 
 def make_private_folder(path: Path) -> None:
-    """Create a folder that only this user may enter, with those above it that are missing."""
+    """Create a folder that only this user may enter, with those above it that are missing.
+
+    Raises:
+        Problem: it cannot be created, or is a file.
+    """
     missing = []
     folder = path
     while not folder.exists():
         missing.append(folder)
         folder = folder.parent
     for folder in reversed(missing):
-        with contextlib.suppress(FileExistsError):
+        try:
             folder.mkdir(mode=FOLDER_MODE)
+        except FileExistsError:
+            continue
+        # Who may not, or has no room, is told so for every kind of file; this is the place itself.
+        except FileNotFoundError as error:
+            raise Problem("No folder can be made here", where=str(folder), do="name another place") from error
     if not path.is_dir():
         raise Problem("A file stands where a folder for backups should be", where=str(path), do="move it away")
+
+
+def hindrance(folder: Path) -> str:
+    """Why no folder can be made in this one; empty if one can, which is tried: rights alone do not tell."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".cmsid-", dir=folder):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def make_private(folder: Path) -> None:
@@ -52,8 +71,15 @@ def write_private(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def open_private(path: Path) -> Iterator[IO[bytes]]:
-    """A new or emptied file that only this user may read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+    """A new or emptied file that only this user may read.
+
+    Raises:
+        Problem: the folder takes no files.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+    except FileNotFoundError as error:
+        raise Problem("No file can be made here", where=str(path), do="name another folder") from error
     with os.fdopen(descriptor, "wb") as file:
         if os.name != "nt":
             os.fchmod(descriptor, FILE_MODE)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
+from driver.backup.files import hindrance
 from driver.errors import Problem
 from driver.progress import Stages
 from driver.report.files import newest, write_private
@@ -17,8 +20,6 @@ from driver.run import Options, Run
 from driver.run_in_terminal import run_in_terminal
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from driver.profile import Connection
     from driver.result import Result
 
@@ -36,8 +37,8 @@ def show(connection: Connection, kind: str, output: Path | None, *, validate: bo
     Returns:
         the exit code: 0 if the verdict is `passed`, else 1.
     """
-    if output is not None and not output.absolute().parent.is_dir():
-        raise Problem("The folder of the report does not exist", where=str(output.absolute().parent), do="create it")
+    if output is not None:
+        _require_place(output)
     result = None if validate else newest(connection.describe(), validated=True)
     if result is None:
         options = Options(command="report", only_validate=True, with_values=with_values)
@@ -52,6 +53,15 @@ def show(connection: Connection, kind: str, output: Path | None, *, validate: bo
         # bytes, since each of these formats says or means that it is UTF-8, whatever the terminal speaks
         click.echo(_text(result, kind).encode(), nl=False)
     return 0 if result.verdict == "passed" else 1
+
+
+def _require_place(output: Path) -> None:
+    """Refuse a place where no file can be made, before anything is validated for it."""
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise Problem("The folder of the report does not exist", where=str(folder), do="create it")
+    if (output.is_file() or not output.exists()) and (reason := hindrance(Path(os.path.realpath(output)).parent)):
+        raise Problem(f"No report can be written here: {reason}", where=str(output), do="name another place")
 
 
 def _text(result: Result, kind: str) -> str:
