@@ -120,6 +120,9 @@ def test_what_is_to_be_removed_is_shown_and_asked(on_loaded: Type, registry: Reg
     folder = ("--directory", tmp_path)
     assert "no backup" in on_loaded("backups", *folder).stdout.lower()
     assert on_loaded("prune", *folder).stdout.endswith("Nothing to remove.\n")
+    refused = on_loaded("prune", "--directory", tmp_path / "missing")
+    assert refused.exit_code == 1
+    assert f"There is no such folder of backups ({tmp_path / 'missing'})" in refused.output
     for purpose in ("the first", "the second"):
         assert on_loaded("backup", "--verify", "--purpose", purpose, *folder).exit_code == 0
     listed = on_loaded("backups", *folder).stdout

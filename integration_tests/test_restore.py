@@ -362,6 +362,7 @@ def test_the_command_asks_shows_who_is_connected_and_says_how_to_go_back(
     assert back.returncode == 0, back.stderr
     wrong = cmsid("restore", "--put-back", "postgres", "--yes", *options, environment=environment)
     assert wrong.returncode == 1
+    assert wrong.stdout == ""  # it announces nothing
     assert "no database that a restore replaced" in wrong.stderr
     dropped = cmsid("prune", "--replaced", "--yes", *options, environment=environment)
     assert dropped.returncode == 0, dropped.stderr

@@ -51,8 +51,12 @@ def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | No
         directory: the folder of all backups.
 
     Raises:
-        Problem: the database cannot be asked which backups are in use.
+        Problem: there is no such folder, or the database cannot be asked which backups are in use.
     """
+    if directory is not None and not directory.is_dir():
+        raise Problem(
+            "There is no such folder of backups", where=str(directory), do="name the one they were written to"
+        )
     folder = store.folder_of(connection, directory)
     with pinned(connection) as session:
         pinned_ones = _in_use(session, connection, folder)

@@ -183,6 +183,20 @@ def abandon(connection: Connection, *, directory: Path | None = None) -> str:
         return f"The restore of {open_journal.backup_id} is given up; {open_journal.database} is as it was and open."
 
 
+def check_put_back(connection: Connection, name: str) -> None:
+    """Check that a replaced database can be put back, for the person who is asked.
+
+    Args:
+        connection: the live database.
+        name: the replaced one.
+
+    Raises:
+        Problem: there is none of that name, or it cannot be done; nothing was touched.
+    """
+    with elsewhere(connection, connection.dbname, name) as control:
+        _require_replaced(control, connection, name)
+
+
 def put_back(connection: Connection, name: str, *, directory: Path | None = None) -> Restored:
     """Put a replaced database back in the place of the live one, which is kept in its turn.
 
@@ -200,19 +214,23 @@ def put_back(connection: Connection, name: str, *, directory: Path | None = None
         open_journal = journal.unfinished(folder)
         if open_journal:
             raise unfinished_problem(open_journal)
-        known = [other for other, _ in swap.derived_databases(control, connection.dbname, swap.REPLACED)]
-        if name not in known:
-            raise Problem(
-                f"{name} is no database that a restore replaced",
-                do=f"name one of: {', '.join(known)}"
-                if known
-                else "there is none; `scripts/cmsid backups` lists the backups",
-            )
-        require_rights(control, connection.dbname)
-        swap.refuse_unless_possible(control, connection.dbname)
-        swap.refuse_unless_possible(control, name)
+        _require_replaced(control, connection, name)
         made = new_journal(control, connection, None, side_name=name)
         return carry_on_back(connection, control, folder, journal.begin(folder, made))
+
+
+def _require_replaced(control: psycopg.Connection[Any], connection: Connection, name: str) -> None:
+    known = [other for other, _ in swap.derived_databases(control, connection.dbname, swap.REPLACED)]
+    if name not in known:
+        raise Problem(
+            f"{name} is no database that a restore replaced",
+            do=f"name one of: {', '.join(known)}"
+            if known
+            else "there is none; `scripts/cmsid backups` lists the backups",
+        )
+    require_rights(control, connection.dbname)
+    swap.refuse_unless_possible(control, connection.dbname)
+    swap.refuse_unless_possible(control, name)
 
 
 def unfinished_problem(open_journal: Journal) -> Problem:

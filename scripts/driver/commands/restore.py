@@ -78,6 +78,7 @@ def restore(
         with Bars() as bars:
             restored = work.resume(connection, jobs=jobs, directory=directory, progress=bars)
     elif put_back:
+        work.check_put_back(connection, put_back)
         click.echo(
             f"{put_back} takes the place of {connection.dbname}, which is kept. Who is connected is disconnected."
         )
