@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from driver import doctor_in_terminal
+from driver import doctor_in_terminal, sample_registry
 from driver.dbt_project import CoreTable
 from driver.doctor import CHECKS, Diagnosis, examine
 from driver.errors import Problem
@@ -471,6 +471,39 @@ def test_the_same_schema_for_ours_and_theirs_is_refused(registry: Registry) -> N
 
     diagnosis = examine(replace(connection_of(registry), audit_schema="public"), SampleProject())
     assert [f.code for f in diagnosis.against("online")] == ["audit_schema_is_registry"]
+
+
+def test_a_second_registry_does_not_take_the_audit_schema_of_the_first(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    with registry.connect() as connection:
+        sample_registry.load(connection, 0.001, schema="campus_b")
+    other = {"require_backup": False, "registry_schema": "campus_b"}
+    for mode in ("window", "online"):
+        diagnosis = assert_refused(registry, mode, registry_schema="campus_b")
+        assert [f.code for f in diagnosis.against(mode)] == ["audit_schema_in_use"]
+        assert "cms_id_audit belongs to the registry in schema public" in diagnosis.refusal(mode)
+    with registry.connect(SUPERUSER) as connection:
+        before = picture(connection)
+        for command in (
+            ("snapshot", "--select", "row_counts_baseline"),
+            ("run-operation", "drop_cms_id"),
+            ("run-operation", "abandon_cms_id"),
+            ("run", "--select", "origin_summary"),
+        ):
+            run = registry.dbt(*command, variables=other)
+            assert run.code == 1, run.output
+            assert "cms_id_audit belongs to the registry in schema public" in run.output
+        assert differences(before, picture(connection)) == {}
+
+    # the first one's tables, moved, are no second registry; and once undone, there is none in the way
+    registry.execute("drop schema campus_b cascade; create schema campus_b")
+    for table in CORE_TABLES:
+        registry.execute(f"alter table public.{table} set schema campus_b")
+    assert codes(diagnose(registry, registry_schema="campus_b")) == set()
+    registry.dbt_ok("run-operation", "drop_cms_id", variables=other)
+    with registry.connect() as connection:
+        sample_registry.load(connection, 0.001, schema="campus_c")
+    assert codes(diagnose(registry, registry_schema="campus_c")) == set()
 
 
 def test_what_is_worth_knowing_blocks_nothing(registry: Registry) -> None:

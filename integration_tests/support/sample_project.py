@@ -17,7 +17,8 @@ class SampleProject(DbtProject):
     """The project, whose core tables are known without asking dbt."""
 
     def core_tables(self) -> list[CoreTable]:
-        return [CoreTable(name, "public", name, "id", f"{name}_cms_id_unique") for name in CORE_TABLES]
+        schema = str(self.var("registry_schema"))
+        return [CoreTable(name, schema, name, "id", f"{name}_cms_id_unique") for name in CORE_TABLES]
 
 
 def connection_of(registry: Registry, user: str = OWNER) -> profile.Connection:

@@ -5,6 +5,7 @@
     {%- if execute and flags.WHICH != 'compile' -%}
         {%- do run_query(wait_for_runner_lock()) -%}
         {%- do create_audit_tables() -%}
+        {%- do refuse_another_registry('baseline') -%}
         {%- set states = migration_states() -%}
         {%- set tables = [] -%}
         {%- for table in core_tables() if states.get(table.name, 'undone') in ['undone', 'abandoned'] -%}

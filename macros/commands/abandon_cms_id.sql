@@ -5,6 +5,7 @@
     {%- if not dry_run -%}
         {%- do run_online_plan(online_session_plan()) -%}
     {%- endif -%}
+    {%- do refuse_another_registry('abandon_cms_id') -%}
     {%- set tables = half_done_tables() -%}
     {%- if not tables -%}
         {%- do log('abandon_cms_id: no online migration is half-way; nothing to do', info=true) -%}

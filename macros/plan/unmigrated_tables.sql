@@ -2,6 +2,7 @@
     {#- The core tables that add_cms_id has still to migrate. A table that has its column is never filled again: its rows
         with NULL are local. A column that is not what a migration leaves behind is refused, not repaired; so is one that is
         gone, since the rows created locally are no longer told from the others. -#}
+    {%- do refuse_another_registry('add_cms_id') -%}
     {%- set tables = core_tables() -%}
     {%- set present = cms_id_columns(tables) -%}
     {%- set states = migration_states() -%}

@@ -38,7 +38,14 @@ LONGEST_WAIT = "3s"
 CHECKS: dict[str, tuple[str, ...]] = {
     "server": ("server_version", "server_version_new", "citus", "standby", "read_only"),
     "client programs": ("no_tools",),
-    "dbt profile": ("autocommit", "database_name", "audit_schema_is_registry", "audit_schema", "no_temporary_tables"),
+    "dbt profile": (
+        "autocommit",
+        "database_name",
+        "audit_schema_is_registry",
+        "audit_schema_in_use",
+        "audit_schema",
+        "no_temporary_tables",
+    ),
     "dbt packages": (),
     "core tables": (
         "missing_table",
@@ -167,6 +174,7 @@ class _Examination:
         log = self._log()
         todo, foreign = self._still_to_migrate(tables, log)
         self._server_findings(tables)
+        self._audit_findings(tables, log)
         self._table_findings(todo, log)
         self._way_back()
         readable = self._readable(todo)
@@ -286,6 +294,11 @@ class _Examination:
                 connections=nodes_at_a_time(self.connection) + 2,
             )
         )
+
+    def _audit_findings(self, tables: Sequence[CoreTable], log: dict[str, TableLog]) -> None:
+        if log:
+            schema = self.connection.audit_schema
+            self._ask(render_macro("preflight_audit_findings", tables=tables, audit_schema=schema))
 
     def _table_findings(self, todo: Sequence[CoreTable], log: dict[str, TableLog]) -> None:
         if todo:
