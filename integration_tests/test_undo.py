@@ -144,6 +144,32 @@ def test_a_comment_and_a_grant_on_the_column_go_with_it(migrated_registry: Regis
 
 
 @pytest.mark.one_major
+def test_a_comment_on_a_column_whose_name_begins_alike_stays(registry: Registry) -> None:
+    """An undo is refused only where it takes along what it should not; and a comment lost is one."""
+    registry.execute(
+        "alter table schools add column cms_identifier text; comment on column schools.cms_identifier is 'in words'"
+    )
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
+    registry.execute(
+        """
+        create function forget() returns event_trigger language plpgsql as $$
+        begin
+            comment on column public.schools.cms_identifier is null;
+        end $$;
+        create event trigger forget on sql_drop when tag in ('ALTER TABLE') execute function forget();
+        """,
+        user=SUPERUSER,
+    )
+    refused = drop(registry)
+    assert 'gate check "catalogue" failed' in refused.output, refused.output
+    registry.execute("drop event trigger forget", user=SUPERUSER)
+    undone = drop(registry)
+    assert undone.success, undone.output
+    assert registry.value(COLUMNS) == 0
+
+
+@pytest.mark.one_major
 def test_a_dry_run_prints_what_any_client_can_run(migrated_registry: Registry) -> None:
     registry = migrated_registry
     before = picture_of(registry, AUDIT_SCHEMA)

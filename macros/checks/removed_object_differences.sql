@@ -8,7 +8,7 @@ where
     and not exists (
         select 1
         from ({{ cms_id_leftovers(tables) }}) as l
-        where starts_with(b.object, l.pattern)
+        where b.object = l.object or (l.is_beginning and starts_with(b.object, l.object))
     )
     {%- endset -%}
     {%- do return(object_differences(expected, 'select * from ' ~ after)) -%}
