@@ -712,6 +712,15 @@ def test_a_lock_that_goes_in_time_does_not_matter(baselined_registry: Registry) 
 
 
 @pytest.mark.one_major
+def test_what_follows_the_locks_may_wait_as_long_as_was_said(baselined_registry: Registry) -> None:
+    plan = plan_of(baselined_registry)
+    locked = next(number for number, step in enumerate(plan) if step.label.startswith("lock "))
+    with baselined_registry.connect(autocommit=False) as connection:
+        run_within(connection, plan[: locked + 1])
+        assert connection.execute("show lock_timeout").fetchone() == ("900ms",)
+
+
+@pytest.mark.one_major
 def test_of_two_runners_the_second_is_told(baselined_registry: Registry) -> None:
     registry = baselined_registry
     registry.execute(AT_THE_END[0], user=SUPERUSER)

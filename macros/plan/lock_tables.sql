@@ -20,6 +20,8 @@ begin
             end if;
             lock table {{ table.relation }} in {{ lock_mode }} mode;
             {%- endfor %}
+            -- what follows in the transaction waits as long as it was told to, not what is left of this attempt
+            perform set_config('lock_timeout', {{ quote_text(var('lock_timeout')) }}, true);
             return;
         exception when lock_not_available or deadlock_detected then
             -- the locks of this attempt are released with its block
