@@ -475,6 +475,23 @@ def test_a_lock_that_stays_at_the_constraint_is_named(baselined_registry: Regist
 
 
 @pytest.mark.one_major
+def test_an_index_that_somebody_dropped_is_built_again(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    registry.execute(
+        f"update {AUDIT_SCHEMA}.migrations set mode = 'online', state = 'indexed'"
+        " where table_name in ('schools', 'programs');"
+        " alter table schools drop constraint schools_cms_id_unique;"
+        " alter table programs drop constraint programs_cms_id_unique;"
+        " create unique index programs_cms_id_unique on programs (cms_id)"
+    )
+    run = registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
+    assert "schools: build the index" in run.output
+    assert "programs: build the index" not in run.output
+    assert state_of(registry, "schools") == state_of(registry, "programs") == "done"
+    registry.dbt_ok("test", "--select", "cms_id_constraints_exist", variables=NO_BACKUP)
+
+
+@pytest.mark.one_major
 def test_the_second_of_two_runners_is_told(baselined_registry: Registry) -> None:
     registry = baselined_registry
     holder = no_index_yet(registry)

@@ -19,6 +19,9 @@
         {%- endif -%}
         {%- if state in ['marked', 'backfilled'] -%}
             {%- do plan.append({'kind': 'once', 'label': label ~ ': gate: every marked row is filled', 'sql': check_filled(table)}) -%}
+        {%- endif -%}
+        {#- somebody may have dropped the index of an `indexed` table since -#}
+        {%- if state != 'indexed' or not run_query(cms_id_indexes_query(table)).rows | selectattr('is_ours') | list -%}
             {%- do plan.append({'kind': 'index', 'label': label ~ ': build the index', 'sql': create_index(table), 'table': table}) -%}
             {%- do plan.append({'kind': 'once', 'label': label ~ ': gate: the index is valid', 'sql': check_index(table)}) -%}
         {%- endif -%}
