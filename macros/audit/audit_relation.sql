@@ -1,3 +1,7 @@
 {% macro audit_relation(name) %}
-    {%- do return(quote_name(target.schema) ~ '.' ~ quote_name(name if name | length <= 63 else name[:30] ~ '_' ~ local_md5(name))) -%}
+    {#- In bytes, as the server counts: it would cut a longer name itself, and make two of them one. -#}
+    {%- set bytes = name.encode('utf-8') -%}
+    {%- do return(quote_name(target.schema) ~ '.' ~ quote_name(
+        name if bytes | length <= 63 else bytes[:30].decode('utf-8', 'ignore') ~ '_' ~ local_md5(name)
+    )) -%}
 {% endmacro %}
