@@ -214,6 +214,13 @@ NO_TABLES = {
         ),
     ),
     "row_type_used": ("student_programs", "create table notes (about student_programs)"),
+    "row_type_used 2": (
+        "structure_semesters",
+        (
+            "create domain semester as structure_semesters; create type term as (name text, semesters semester[]);"
+            "create domain draft as term; create table plans (id integer, drafts draft)"
+        ),
+    ),
     "not_owner": ("student_semesters", "alter table student_semesters owner to postgres"),
 }
 

@@ -3,7 +3,7 @@
         nothing. `blocks` is window, online, both or none. Self-contained, so that the driver asks the same. `tables` are
         those still to be migrated (name, schema, identifier, id_column, constraint), `open_tables` the names of those that
         an online migration has begun. A table that is missing or no table gives that finding alone. -#}
-with wanted as (
+with recursive wanted as (
     select
         t.*,
         t.table_name = any(array[{% for name in open_tables %}{{ quote_text(name) }}{{ ', ' if not loop.last }}{% endfor %}]::text[]) as is_open
@@ -43,6 +43,36 @@ ordinary as (
     select *
     from found
     where relkind = 'r'
+),
+
+-- the row types, and what is made of them, over several levels: arrays, domains, composite types
+row_types as (
+    select
+        o.table_oid,
+        o.table_name,
+        t.oid as type_oid,
+        t.typarray as array_oid
+    from ordinary as o
+    inner join pg_catalog.pg_type as t on o.reltype = t.oid
+
+    union
+
+    select
+        r.table_oid,
+        r.table_name,
+        t.oid,
+        t.typarray
+    from row_types as r
+    inner join pg_catalog.pg_type as t
+        on
+            r.array_oid = t.oid
+            or (t.typtype = 'd' and r.type_oid = t.typbasetype)
+            or t.typrelid in (
+                select a.attrelid
+                from pg_catalog.pg_attribute as a
+                inner join pg_catalog.pg_class as c on a.attrelid = c.oid and c.relkind = 'c'
+                where a.atttypid = r.type_oid and not a.attisdropped
+            )
 ),
 
 findings (finding, table_name, blocks, detail, remedy) as (
@@ -106,9 +136,8 @@ findings (finding, table_name, blocks, detail, remedy) as (
         'both',
         format('%s.%s has the row type of %s, so that %s cannot be rewritten', a.attrelid::regclass, a.attname, o.table_name, o.table_name),
         'give that column another type first'
-    from ordinary as o
-    inner join pg_catalog.pg_type as t on o.reltype in (t.oid, t.typelem)
-    inner join pg_catalog.pg_attribute as a on t.oid = a.atttypid and not a.attisdropped
+    from row_types as o
+    inner join pg_catalog.pg_attribute as a on o.type_oid = a.atttypid and not a.attisdropped
     inner join pg_catalog.pg_class as user_of on a.attrelid = user_of.oid and user_of.relkind in ('r', 'p', 'f', 'm')
 
     union all
