@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.local_rows import CORE_TABLES, insert_local_row
-from support.registry import AUDIT_SCHEMA, OWNER, SUPERUSER, Registry
+from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
 
 if TYPE_CHECKING:
     from support.dbt_runner import DbtRun
@@ -175,3 +175,22 @@ def test_rows_that_a_policy_hides_are_no_pass(living: Registry) -> None:
     run = validate(living, "--selector", "ongoing")
     assert run["cms_id_kept"].status == "error"
     assert "row-level security" in run["cms_id_kept"].message
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "value", "said"),
+    [
+        (("test",), "validation", "cut-over", 'var validation is "cut-over", and can be "cutover" or "ongoing"'),
+        (("build",), "validation", "Cutover", 'var validation is "Cutover", and can be "cutover" or "ongoing"'),
+        (("snapshot",), "mode", "Window", 'var mode is "Window", and can be "window" or "online"'),
+        (("run-operation", "add_cms_id"), "require_backup", "false", 'var require_backup is "false", and can be true'),
+        (("parse",), "allow_update_triggers", 1, "var allow_update_triggers is 1, and can be true or false"),
+    ],
+)
+def test_a_var_that_is_none_of_its_words_ends_every_command(
+    registry: Registry, command: tuple[str, ...], name: str, value: object, said: str
+) -> None:
+    run = registry.dbt(*command, variables={**NO_BACKUP, name: value})
+    assert not run.success
+    assert said in run.output
+    assert registry.value("select to_regnamespace('cms_id_audit')") is None

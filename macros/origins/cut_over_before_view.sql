@@ -2,6 +2,8 @@
     {#- The pre-hook of every origin view. The first one to run migrates all core tables, in the view's own transaction;
         the others find it done. The refs make dbt take the whole baseline before, and the summary first of all views:
         where a migration is refused, that is said once, and the others are skipped. -#}
+    {#- dbt renders hooks when it parses, which it does anew when a var has changed: so this ends every command. -#}
+    {%- do refuse_wrong_vars() -%}
     {%- if this.identifier != 'origin_summary' -%}{%- do ref('origin_summary') -%}{%- endif -%}
     {%- do ref('row_counts_baseline') -%}
     {%- do ref('catalogue_baseline') -%}
