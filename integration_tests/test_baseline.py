@@ -213,6 +213,23 @@ def test_a_backup_session_with_other_settings_is_no_difference(registry: Registr
 
 
 @pytest.mark.one_major
+def test_a_backslash_means_the_same_in_every_session(registry: Registry) -> None:
+    registry.execute("alter database registry set standard_conforming_strings to off")
+    registry.execute("update student_modules set marks = '12/5' where id = (select min(id) from student_modules)")
+    registry.execute("update student_modules set marks = ' 12.5 ' where id = (select max(id) from student_modules)")
+    numbers = registry.value(r"select count(*) from student_modules where marks ~ E'^\\s*[0-9]+(\\.[0-9]+)?\\s*$'")
+    variables = {**NO_BACKUP, "ledger_schemas": ["drizzle", "it\\'s"]}
+    registry.dbt_ok("snapshot", variables=variables)
+    not_numeric = (
+        f"select aggregate_value from {AUDIT_SCHEMA}.aggregates_baseline where aggregate_key = 'marks_not_numeric'"
+    )
+    total = registry.value("select count(marks) from student_modules")
+    assert registry.value(not_numeric) == total - numbers
+    registry.dbt_ok(*ADD, variables=variables)
+    registry.dbt_ok("test", variables=variables)
+
+
+@pytest.mark.one_major
 def test_a_view_in_a_tables_place_is_refused(registry: Registry) -> None:
     registry.execute(
         "alter table next_of_kins rename to next_of_kin_rows; create view next_of_kins as table next_of_kin_rows"

@@ -4,7 +4,7 @@
 do $cms_id$
 begin
     -- asked first: CREATE SCHEMA IF NOT EXISTS wants the right to create even where the schema is there
-    if to_regnamespace({{ "'" ~ schema.replace("'", "''") ~ "'" }}) is null then
+    if to_regnamespace({{ quote_text(schema) }}) is null then
         create schema {{ schema }};
     end if;
 end

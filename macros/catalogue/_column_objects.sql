@@ -15,7 +15,7 @@ select
         'compression ' || nullif(a.attcompression::text, ''),
         'statistics ' || nullif(a.attstattarget, -1),
         -- the two that one can set: some builds of the server stamp every column with one of their own
-        'options ' || nullif(array_to_string(array(select entry from unnest(a.attoptions) as entry where entry like 'n\_distinct%' order by 1), ' '), ''),
+        'options ' || nullif(array_to_string(array(select entry from unnest(a.attoptions) as entry where entry ~ '^n_distinct' order by 1), ' '), ''),
         'foreign options ' || array_to_string(a.attfdwoptions, ' '),
         case when a.attinhcount > 0 then case when a.attislocal then 'inherited and local' else 'inherited' end end
     )

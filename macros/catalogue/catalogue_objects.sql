@@ -4,7 +4,7 @@
         How the server writes a definition depends on the session, so its settings are pinned, to the end of the
         transaction. `pinned` is read first, whatever the planner does: what it is joined with refers to it (lateral) and
         cannot be flattened (offset 0), so it can only run inside a loop over `pinned`. -#}
-    {%- set audit = "'" ~ audit_schema.replace("'", "''") ~ "'" -%}
+    {%- set audit = quote_text(audit_schema) -%}
 with pinned as materialized (
     select bool_and(set_config(s.name, s.value, true) is not null) as done
     from ({{ pinned_settings() }}) as s (name, value)
@@ -24,7 +24,7 @@ cross join lateral (
             n.nspacl
         from pg_catalog.pg_namespace as n
         where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', {{ audit }}
-            {%- for schema in ledger_schemas %}, '{{ schema.replace("'", "''") }}'{% endfor %})
+            {%- for schema in ledger_schemas %}, {{ quote_text(schema) }}{% endfor %})
     ),
 
     -- what belongs to an extension is described by the extension's version

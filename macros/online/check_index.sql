@@ -9,7 +9,7 @@ begin
         ) as found
         where found.is_ours
     ) then
-        raise exception '{{ table.name.replace("'", "''").replace('%', '%%') }}: the unique index on cms_id is not valid'
+        raise exception {{ quote_text(table.name.replace('%', '%%') ~ ': the unique index on cms_id is not valid') }}
             using hint = 'Everything done so far is kept; run the same command again.';
     end if;
     update {{ audit_relation('migrations') }} set state = 'indexed' where {{ open_migration_of(table) }};

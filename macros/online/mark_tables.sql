@@ -5,7 +5,7 @@
     {%- set body -%}
 {%- for table in tables %}
 if exists (select 1 from only {{ table.relation }} where {{ table.id }} = {{ mark }}) then
-    raise exception '{{ table.name.replace("'", "''").replace('%', '%%') }} has a row with the id {{ mark }}, which online mode needs as its mark'
+    raise exception {{ quote_text(table.name.replace('%', '%%') ~ ' has a row with the id ' ~ mark ~ ', which online mode needs as its mark') }}
         using hint = 'Nothing was changed. Use window mode.';
 end if;
 alter table {{ table.relation }} add column cms_id {{ var('cms_id_type') }} default {{ mark }};

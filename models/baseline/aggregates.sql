@@ -14,7 +14,7 @@ numbers as (
         grade,
         marks,
         row_count,
-        case when marks ~ '^\s*[-+]?[0-9]+(\.[0-9]+)?\s*$' then marks::numeric end as mark
+        case when marks ~ '^[[:space:]]*[-+]?[0-9]+([.][0-9]+)?[[:space:]]*$' then marks::numeric end as mark
     from results
 ),
 

@@ -173,7 +173,7 @@ def _count_chain(connection: psycopg.Connection[Any], audit_schema: str, chain: 
     columns = connection.execute(
         "select count(*) from pg_catalog.pg_attribute"
         " where attrelid = to_regclass(format('%%I.%%I', %s::text, %s::text))"
-        " and attnum > 0 and not attisdropped and attname not like 'dbt\\_%%'",
+        " and attnum > 0 and not attisdropped and attname !~ '^dbt_'",
         [audit_schema, snapshot],
     ).fetchone()
     facts.columns = columns[0] if columns else None
