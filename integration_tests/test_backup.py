@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from driver.backup import archive, compare, manifest, overview, prune, restore, situation, store, verify
+from driver.backup import archive, compare, fingerprints, manifest, overview, prune, restore, situation, store, verify
 from driver.backup.drop import drop
+from driver.backup.session import LIMITS
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.autovacuum import slow_autovacuum, wait_for_worker
 from support.backups import SCRIPTS, cmsid, connection_of, databases, drop_all
 from support.registry import AUDIT_SCHEMA, OWNER
-from support.waiting import until
+from support.waiting import until, waiting_for_a_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,6 +95,52 @@ def test_the_application_goes_on_and_the_backup_is_still_of_one_moment(
         over.set()
         writer.join()
     assert backup.verified_at
+
+
+def test_a_table_that_is_rewritten_meanwhile_is_not_taken_for_empty(
+    registry: Registry, connection: Connection, tmp_path: Path
+) -> None:
+    taken: list[Backup] = []
+    backing_up = threading.Thread(target=lambda: taken.append(take_backup(connection, directory=tmp_path)))
+    with registry.connect(autocommit=False) as migration:
+        migration.execute("alter table schools add cms_id integer")
+        migration.execute("alter table schools alter cms_id type integer using id")
+        backing_up.start()
+        until(lambda: waiting_for_a_lock(registry))
+    backing_up.join()
+    counts = {table.name: table.rows for table in taken[0].manifest.tables if table.schema == "public"}
+    assert counts == registry.counts
+
+
+@pytest.mark.one_major
+def test_a_backup_names_the_session_that_keeps_a_table_locked(
+    registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LIMITS, "lock_timeout", "100ms")
+    with registry.connect(autocommit=False) as other:
+        other.execute("lock table schools")
+        with pytest.raises(Problem, match=rf"session {other.info.backend_pid} .* holds .* on public\.schools"):
+            take_backup(connection, directory=tmp_path)
+    assert overview.lines(connection, tmp_path) == []
+
+
+@pytest.mark.one_major
+def test_a_table_dropped_since_it_was_listed_is_none_of_the_backup(
+    registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.execute('create table "of a ""moment""" (id integer)')
+    listed, drops = fingerprints.tables, ['drop table "of a ""moment"""']
+
+    def list_and_drop(session: Any) -> list[tuple[str, str]]:
+        tables = listed(session)
+        for drop in drops:
+            registry.execute(drop)
+        drops.clear()
+        return tables
+
+    monkeypatch.setattr(fingerprints, "tables", list_and_drop)
+    backup = take_backup(connection, directory=tmp_path)
+    assert {table.name for table in backup.manifest.tables} == registry.counts.keys()
 
 
 @pytest.mark.one_major

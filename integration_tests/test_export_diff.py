@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+import threading
 import tracemalloc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from driver.export_files import MANIFEST, ExportedFile, ExportManifest, read_man
 from driver.sample_registry import TABLES
 from support.backups import connection_of
 from support.local_rows import CORE_TABLES
+from support.waiting import until, waiting_for_a_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +107,33 @@ def test_equal_data_gives_equal_bytes_before_and_after_and_on_every_server(
     with pytest.raises(Problem, match="can no longer be exported"):
         export(connection, project, "pre", before)
     assert read_manifest(before) == manifest
+
+
+@pytest.mark.one_major
+def test_a_migration_that_commits_meanwhile_leaves_no_empty_file(
+    registry: Registry, connection: Connection, project: DbtProject, tmp_path: Path
+) -> None:
+    manifests: list[ExportManifest] = []
+    refused: list[Problem] = []
+
+    def export_phase(phase: str) -> None:
+        try:
+            manifests.append(export(connection, project, phase, tmp_path / phase))
+        except Problem as problem:
+            refused.append(problem)
+
+    exporting = [threading.Thread(target=export_phase, args=[phase]) for phase in ("pre", "post")]
+    with registry.connect(autocommit=False) as migration:
+        migration.execute("alter table schools add cms_id integer")
+        migration.execute("alter table schools alter cms_id type integer using id")
+        for thread in exporting:
+            thread.start()
+        until(lambda: waiting_for_a_lock(registry) >= len(exporting))
+    for thread in exporting:
+        thread.join()
+    counts = [{file.name: file.rows for file in manifest.files} for manifest in manifests]
+    assert [count["schools_ids.csv"] for count in counts] == [registry.counts["schools"]]
+    assert ["can no longer be exported" in problem.what for problem in refused] == [True]
 
 
 @dataclass

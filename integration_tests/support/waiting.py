@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from support.registry import Registry
+
 
 def until(
     condition: Callable[[], Any], seconds: float = 120, told: Callable[[], str] = lambda: "it did not happen in time"
@@ -24,3 +26,8 @@ def until(
         assert time.monotonic() < deadline, told()
         time.sleep(0.01)
     return found
+
+
+def waiting_for_a_lock(registry: Registry) -> int:
+    """How many sessions wait for another's lock on a table."""
+    return int(registry.value("select count(*) from pg_locks where not granted and locktype = 'relation'"))

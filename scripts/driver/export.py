@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from driver.backup.files import make_private_folder, open_private, sync_folder, write_private
-from driver.backup.session import PINS, join_snapshot, pinned
+from driver.backup.session import PINS, begin_with_locks, join_snapshot, pinned
 from driver.errors import Problem
 from driver.export_files import MANIFEST, ExportedFile, ExportFile, ExportManifest, export_files
 from driver.facts import tables_with_cms_id
@@ -48,14 +48,17 @@ def export(
     make_private_folder(folder)
     try:
         with pinned(connection) as session:
-            if phase == "pre" and tables_with_cms_id(session, project.core_tables()):
+            tables = project.core_tables()
+            begin_with_locks(session, connection, [(table.schema, table.identifier) for table in tables])
+            if phase == "pre" and tables_with_cms_id(session, tables):
                 raise Problem(
                     "The migration has begun, so what the registry held before it can no longer be exported",
                     where=connection.describe(),
                     do="use --phase post",
                 )
-            session.execute("begin isolation level repeatable read read only")
-            row = session.execute("select pg_export_snapshot(), now(), current_setting('server_version')").fetchone()
+            row = session.execute(
+                "select pg_export_snapshot(), statement_timestamp(), current_setting('server_version')"
+            ).fetchone()
             if row is None:
                 raise AssertionError("a query without FROM has one row")
             written = _write_all(connection, row[0], files, folder, progress)

@@ -33,6 +33,12 @@ class Query:
     about_rows: int
 
 
+def tables(session: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+    """Schema and name of every table there is, without waiting for a lock on any: asking for a size takes one."""
+    query = "select distinct schema_name::text, relation_name::text from ({}) as c order by 1, 2"
+    return session.execute(query.replace("{}", render_macro("comparable_columns")).encode()).fetchall()
+
+
 def queries(session: psycopg.Connection[Any]) -> list[Query]:
     """One query for every table there is, the largest first."""
     query = (

@@ -8,8 +8,11 @@ import psycopg
 from psycopg import sql
 
 from driver.errors import Problem
+from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from driver.profile import Connection
 
 # What a value looks like as text, and so its hash, where its type has none of its own.
@@ -129,6 +132,41 @@ def elsewhere(connection: Connection, *avoid: str) -> psycopg.Connection[Any]:
     raise problem or Problem(
         "No other database of this server accepts this role", where=connection.describe(), do="allow it to use postgres"
     )
+
+
+def begin_with_locks(
+    session: psycopg.Connection[Any], connection: Connection, tables: Collection[tuple[str, str]]
+) -> None:
+    """Begin a reading transaction whose first query takes the snapshot, once nobody can rewrite these tables any more.
+
+    A table that is rewritten is empty, without an error, to every snapshot from before: whoever takes a snapshot and
+    then waits for the migration's locks reads nothing. LOCK takes no snapshot.
+
+    Args:
+        session: a pinned session outside a transaction.
+        connection: where it is connected to.
+        tables: ordinary tables, by schema and name.
+
+    Raises:
+        Problem: somebody else holds a lock for longer than a reader waits.
+    """
+    session.execute("begin isolation level repeatable read read only")
+    if not tables:
+        return
+    names = sql.SQL(", ").join(sql.SQL("only {}").format(sql.Identifier(*table)) for table in tables)
+    try:
+        session.execute(sql.SQL("lock table {} in access share mode").format(names))
+    except psycopg.errors.LockNotAvailable as error:
+        session.rollback()
+        relations = [{"relation": sql.Identifier(*table).as_string()} for table in tables]
+        query = render_macro("blocking_sessions", tables=relations, modes=["AccessExclusiveLock"])
+        (holders,) = one_row(session, query)
+        raise Problem(
+            f"A table stayed locked for more than {LIMITS['lock_timeout']}"
+            f" ({holders or 'the session in the way has gone'})",
+            where=connection.describe(),
+            do="nothing was changed; end that session or wait for it, then run this again",
+        ) from error
 
 
 def join_snapshot(session: psycopg.Connection[Any], snapshot: str) -> None:

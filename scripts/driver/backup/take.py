@@ -15,7 +15,7 @@ import psycopg
 from driver import __version__
 from driver.backup import archive, catalogue, database_state, files, fingerprints, listing, pg_tools, sequences, store
 from driver.backup.manifest import DUMP, File, Manifest, Table
-from driver.backup.session import LIMITS, PINS, major_of, one_row, pinned
+from driver.backup.session import LIMITS, PINS, begin_with_locks, major_of, one_row, pinned
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from driver.profile import Connection
 
 MOST_JOBS = 4
+LISTINGS = 5
 HINT = "the live database is as it was and nothing of the failed backup counts; correct that, then run this again"
 
 
@@ -71,6 +72,7 @@ def take_backup(
         tools = pg_tools.find(major_of(session))
         folder = store.folder_of(connection, directory)
         files.make_private_folder(folder)
+        _begin(session, connection, progress)
         moment = store.now()
         backup_id = store.new_id(connection, folder, moment)
         order = _Order(connection, tools, backup_id, moment, purpose, jobs, progress)
@@ -126,10 +128,35 @@ class _Order:
     progress: Progress | None
 
 
+def _begin(session: psycopg.Connection[Any], connection: Connection, progress: Progress | None) -> None:
+    """Begin the transaction that exports the snapshot, with every table locked before.
+
+    Raises:
+        Problem: a table could not be locked.
+    """
+    for _ in range(LISTINGS):
+        tables = fingerprints.tables(session)
+        if progress:
+            progress("locks", 0, len(tables))
+        try:
+            begin_with_locks(session, connection, tables)
+        except psycopg.errors.UndefinedTable:
+            # dropped since it was listed
+            session.rollback()
+        else:
+            if progress:
+                progress("locks", len(tables), len(tables))
+            return
+    raise Problem(
+        f"In each of {LISTINGS} attempts a table was dropped while the tables were being locked",
+        where=connection.describe(),
+        do="let the job that drops tables end, then run this again",
+    )
+
+
 def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Manifest:
     """Dump and fingerprint one snapshot, side by side. Returns the manifest, but for the files."""
     connection, tools, progress = order.connection, order.tools, order.progress
-    session.execute("begin isolation level repeatable read read only")
     # Before the snapshot, because sequences move on: so the dump can only be further.
     positions = sequences.read(session)
     snapshot = one_row(session, "select pg_export_snapshot()")[0]
