@@ -50,10 +50,12 @@ def test_every_kind_of_object_is_there(every_kind: Registry) -> None:
         found = objects(connection)
     kinds = {kind for kind, _ in found}
     assert kinds >= {
-        "aggregate", "cast", "collation", "column", "comment", "composite type", "constraint", "database",
+        "access method", "aggregate", "cast", "collation", "column", "comment", "composite type", "constraint",
+        "conversion", "database",
         "database setting", "default privileges", "domain", "enum", "event trigger", "extension",
         "foreign data wrapper",
-        "foreign server", "foreign table", "function", "grant", "index", "materialized view", "operator",
+        "foreign server", "foreign table", "function", "grant", "index", "language",
+        "materialized view", "operator", "operator class", "operator family",
         "partitioned table", "policy", "procedure", "publication", "publication table", "range type", "rule", "schema",
         "sequence", "statistics", "table", "text search configuration", "text search dictionary", "trigger",
         "user mapping", "view",
@@ -73,6 +75,19 @@ def test_a_definition_does_not_depend_on_the_session_or_the_role(every_kind: Reg
                 connection.execute(settings.encode())
                 connection.execute("set transaction read only")
                 assert objects(connection) == expected, (user, settings)
+
+
+def test_a_definition_holds_no_number_of_the_catalogue(every_kind: Registry) -> None:
+    with every_kind.connect(SUPERUSER) as connection:
+        expected = objects(connection)
+    server, other = every_kind.server, "made anew"
+    server.create_database(other, OWNER)
+    try:
+        with server.connect(other) as connection:
+            connection.execute(EVERY_KIND.read_text().encode())
+            assert objects(connection) == expected
+    finally:
+        server.drop_database(other)
 
 
 def test_the_session_has_its_settings_back_after_a_gate_read_the_catalogue(every_kind: Registry) -> None:

@@ -55,7 +55,16 @@ create trigger quiet after insert on parent for each statement execute function 
 alter table parent disable trigger quiet;
 alter table parent enable row level security;
 create policy "Some rows" on parent as restrictive for select to public using (name <> 'secret');
-create operator === (leftarg = text, rightarg = text, function = texteq);
+create operator === (leftarg = text, rightarg = text, function = texteq, commutator = ===, negator = !==);
+create operator !== (leftarg = text, rightarg = text, function = textne, commutator = !==, negator = ===);
+create operator family "Odd family" using hash;
+create operator class odd_text for type text using hash family "Odd family" as operator 1 ===, function 1 hashtext(text);
+create conversion odd_latin for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
+create access method odd_heap type table handler heap_tableam_handler;
+create function odd_handler() returns language_handler language c as '$libdir/plpgsql', 'plpgsql_call_handler';
+create language odd_language handler odd_handler;
+create function wide(pair) returns colour language sql immutable return 'red'::colour;
+create cast (pair as colour) with function wide(pair);
 create cast (colour as pair) with inout;
 create text search configuration plain (copy = simple);
 create text search dictionary short (template = simple, stopwords = english);

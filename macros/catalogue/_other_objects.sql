@@ -3,7 +3,7 @@
 select
     i.type,
     i.identity,
-    (x.description - 'oid')::text
+    x.description::text
 from others as x
 cross join lateral pg_identify_object(x.class, x.oid, 0) as i
 where

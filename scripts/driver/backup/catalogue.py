@@ -14,21 +14,8 @@ if TYPE_CHECKING:
 
 # What belongs to the database itself is recorded and set again by database_state.
 OF_THE_DATABASE = {("database", "properties"), ("comment", "on database")}
-# Their definitions hold numbers of the catalogue, which are others in a restored database: compared by name.
-BY_NAME = {
-    "access method",
-    "cast",
-    "collation",
-    "conversion",
-    "language",
-    "operator",
-    "operator class",
-    "operator family",
-    "publication table",
-    "text search configuration",
-    "text search dictionary",
-    "transform",
-}
+# Its row filter holds numbers of the catalogue, which are others in a restored database: compared by name.
+BY_NAME = {"publication table"}
 # PostgreSQL writes an expression with other casts and brackets once it has read its own spelling of it, so that
 # CHECK (code IN ('a', 'b')) on a varchar never comes back the same.
 RESPELT = re.compile(r"::(text|character varying|character|bpchar|name)(\(\d+\))?(\[\])?|[()\s]")
