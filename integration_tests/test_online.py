@@ -24,6 +24,7 @@ from support import writers
 from support.local_rows import CORE_TABLES
 from support.picture import picture
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
+from support.vacuum import autovacuum_of
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -429,6 +430,13 @@ def test_a_lock_that_stays_at_the_cut_over_is_named(baselined_registry: Registry
     assert "Nothing was changed" in run.output
     assert cms_id_columns(registry) == 0
     registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
+    assert_all_filled(registry)
+
+
+def test_an_autovacuum_gives_way(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    with autovacuum_of(registry, "student_modules"):
+        registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
     assert_all_filled(registry)
 
 

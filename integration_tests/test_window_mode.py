@@ -20,6 +20,7 @@ from support.local_rows import CORE_TABLES, insert_local_row
 from support.picture import Picture, differences, picture, picture_of, rows_of
 from support.plan import Step, script_of, steps_of
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
+from support.vacuum import autovacuum_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -721,6 +722,29 @@ def test_a_lock_that_goes_in_time_does_not_matter(baselined_registry: Registry) 
     migration.join(300)
     assert finished[0].success, finished[0].output
     assert_migrated(registry)
+
+
+def test_an_autovacuum_gives_way(baselined_registry: Registry) -> None:
+    """The server ends one for whoever waits longer than deadlock_timeout, which no attempt for the table itself does."""
+    registry = baselined_registry
+    with autovacuum_of(registry, "student_modules"):
+        registry.dbt_ok(*ADD, variables=NO_BACKUP)
+    assert_migrated(registry)
+
+
+@pytest.mark.one_major
+def test_an_autovacuum_against_wraparound_is_named(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    variables = {**NO_BACKUP, "lock_timeout": "50ms", "lock_attempts": 3}
+    with autovacuum_of(registry, "student_modules", against_wraparound=True) as pid:
+        run = registry.dbt(*ADD, variables=variables)
+        registry.rows("select pg_terminate_backend(%s, 10000)", [pid], user=SUPERUSER)
+    assert_refused(
+        run,
+        f"autovacuum worker {pid} holds ShareUpdateExclusiveLock on student_modules",
+        "An autovacuum gives way by itself, unless it prevents wraparound",
+    )
+    assert "cms_id" not in registry.columns("student_modules")
 
 
 @pytest.mark.one_major

@@ -7,6 +7,7 @@ from (
         concat(
             case
                 when a.pid is null then format('prepared transaction %s of %s', p.gid, p.owner)
+                when a.usesysid is null then 'autovacuum worker ' || a.pid || coalesce(' (' || nullif(a.query, '<insufficient privilege>') || ')', '')
                 else format('session %s of %s (%s)', a.pid, a.usename, concat_ws(
                     ', ', coalesce(nullif(a.application_name, ''), 'no application name'), a.state,
                     'since ' || to_char(a.xact_start, 'HH24:MI:SS TZ')
@@ -31,7 +32,7 @@ from (
             {%- endfor %}
 
         )
-    group by a.pid, a.usename, a.application_name, a.state, a.xact_start, p.gid, p.owner
+    group by a.pid, a.usesysid, a.usename, a.application_name, a.state, a.query, a.xact_start, p.gid, p.owner
     order by a.xact_start
     limit 5
 ) as held
