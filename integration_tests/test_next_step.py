@@ -52,9 +52,11 @@ def test_after_a_pass_there_is_nothing_to_do() -> None:
         (failed(stages=[Stage("migrate", "failed")]), DONE, "Validate", "scripts/cmsid run"),
         (failed(verdict="interrupted"), DONE, "Validate", "scripts/cmsid run"),
         (failed(validation="ongoing"), DONE, "Mend what was found", "scripts/cmsid run"),
+        (failed(validation="ongoing"), DONE, "scripts/cmsid undo keeps every row", "scripts/cmsid run"),
         (failed(mode="online"), DONE, "has written meanwhile", "scripts/cmsid run --validation ongoing"),
-        (failed(), DONE, "Go back to the backup", "scripts/cmsid restore b-1"),
-        (failed(backup=None), DONE, "take the column back", "scripts/cmsid undo"),
+        (failed(mode="window"), DONE, "has written meanwhile", "scripts/cmsid run --validation ongoing"),
+        (failed(), DONE, "scripts/cmsid restore b-1, the last step", "scripts/cmsid run --validation ongoing"),
+        (failed(backup=None), DONE, "undo keeps every row):", "scripts/cmsid run --validation ongoing"),
     ],
 )
 def test_the_next_step_fits_what_the_database_holds(

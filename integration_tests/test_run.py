@@ -80,9 +80,13 @@ def test_a_corruption_is_named_in_every_format_and_the_restore_command_works_as_
     assert outcome.code == 1
     assert outcome.stage("validate") == "failed"
     assert outcome.result
-    command = outcome.result.next_command
-    assert command.startswith("scripts/cmsid restore ")
-    for text in (outcome.text, outcome.file("json"), outcome.file("html"), outcome.file("junit")):
+    assert outcome.result.next_command == "scripts/cmsid run --validation ongoing"
+    assert outcome.result.backup
+    command = outcome.result.backup.restore_command
+    assert command in outcome.result.next_step
+    # wrapped where it stands in a sentence
+    printed = " ".join(outcome.text.split())
+    for text in (printed, outcome.file("json"), outcome.file("html"), outcome.file("junit")):
         for part in ("All records have cms_id = id", "cms_id_equals_id", "core_rows_unchanged", "schools", command):
             assert part in text
         assert "Somebody Else" not in text
@@ -165,7 +169,7 @@ def test_a_failure_long_after_the_migration_is_told_and_restores_no_old_backup(r
     assert outcome.result.validation == "ongoing"
     assert outcome.stage("validate") == "failed"
     assert [stage.key for stage in outcome.result.stages] == STAGES
-    assert outcome.result.next_step == "Mend what was found, then validate again:"
+    assert outcome.result.next_step.startswith("Mend what was found, then validate again")
     assert registry.value("select count(*) from schools where code = 'NEW'") == 1
 
 

@@ -72,10 +72,14 @@ def _behind_the_migration(result: Result) -> tuple[str, str]:
             f"{COMMAND} run",
         )
     if result.validation == "ongoing":
-        return "Mend what was found, then validate again:", f"{COMMAND} run"
-    if result.mode == "online":
-        step = "If the application has written meanwhile, validate what holds all the same:"
-        return step, f"{COMMAND} run --validation ongoing"
-    if result.backup:
-        return "Go back to the backup, and find out what changed the registry:", result.backup.restore_command
-    return LOOK
+        return f"Mend what was found, then validate again, or go back ({_way_back(result)}):", f"{COMMAND} run"
+    step = "If the application has written meanwhile, validate what holds all the same, before you go back"
+    return f"{step} ({_way_back(result)}):", f"{COMMAND} run --validation ongoing"
+
+
+def _way_back(result: Result) -> str:
+    """The ways back, the one that loses nothing first."""
+    first = f"{COMMAND} undo keeps every row"
+    if not result.backup:
+        return first
+    return f"{first}; {result.backup.restore_command}, the last step, loses what was written since"
