@@ -9,6 +9,7 @@ import pytest
 from driver.conclusion import tell_state_and_next_step
 from driver.migration_state import MigrationState
 from driver.result import Outcome, Stage
+from driver.run import Options
 from support.sample_result import failed_result, passed_tests, result_of
 
 if TYPE_CHECKING:
@@ -17,14 +18,15 @@ if TYPE_CHECKING:
 DONE = MigrationState("done", 12, done=12, mode="window", cut_over_at="2026-01-31T08:00:00Z")
 NOT_BEGUN = MigrationState("not begun", 12)
 UNDONE = MigrationState("undone", 12, changed_at="2026-01-31T09:00:00Z")
+EXTENDED = MigrationState("extended", 13, done=12, mode="window", cut_over_at="2026-01-31T08:00:00Z")
 HALF_WAY = MigrationState("half-way", 12, ("schools",), 1, "online", 15, 300, "2026-01-31T08:00:00Z")
 UNLOGGED = MigrationState("unlogged", 12, ("schools",))
 
 
-def told(result: Result, state: MigrationState | None) -> tuple[str, str, str]:
+def told(result: Result, state: MigrationState | None, options: Options | None = None) -> tuple[str, str, str]:
     """What the result says: state, step, command."""
     result.next_step = result.next_command = result.state = ""
-    tell_state_and_next_step(result, state)
+    tell_state_and_next_step(result, state, (options or Options()).given)
     return result.state, result.next_step, result.next_command
 
 
@@ -68,6 +70,25 @@ def test_the_next_step_fits_what_the_database_holds(
     assert (state is None) or state.sentence in sentence
 
 
+@pytest.mark.parametrize(
+    ("state", "options", "command"),
+    [
+        (NOT_BEGUN, Options(mode="online"), "scripts/cmsid run --mode online"),
+        (UNDONE, Options(mode="window", on_failure="restore"), "scripts/cmsid run --mode window --on-failure restore"),
+        (EXTENDED, Options(mode="online"), "scripts/cmsid run --mode online"),
+        (
+            NOT_BEGUN,
+            Options(validation="ongoing", with_values=True),
+            "scripts/cmsid run --validation ongoing --with-values",
+        ),
+        (HALF_WAY, Options(mode="window", with_values=True), "scripts/cmsid run --mode online --with-values"),
+    ],
+)
+def test_the_next_command_keeps_what_was_asked_for(state: MigrationState, options: Options, command: str) -> None:
+    """Without its mode, the command to go on with would lock a live application."""
+    assert told(failed(verdict="interrupted"), state, options)[2] == command
+
+
 def test_no_restore_is_advised_where_no_test_has_failed() -> None:
     tests = {key: [Outcome(f"test_of_{key}", "", "1.1", "error", message="connection lost")] for key in passed_tests()}
     result = result_of(tests)
@@ -80,7 +101,7 @@ def test_no_restore_is_advised_where_no_test_has_failed() -> None:
 def test_a_restore_that_was_done_is_told() -> None:
     result = failed()
     result.stages.append(Stage("restore", "done", detail="registry is b-1 again"))
-    state, step, command = told(result, NOT_BEGUN)
+    state, step, command = told(result, NOT_BEGUN, Options(mode="online"))
     assert "The backup was restored: registry is b-1 again." in state
     assert step.startswith("Find out")
-    assert command == "scripts/cmsid run"
+    assert command == "scripts/cmsid run --mode online"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from driver.checklist import CHECKLIST
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from driver.migration_state import MigrationState
     from driver.result import Result, Verdict
 
@@ -24,12 +26,23 @@ def verdict(result: Result, *, interrupted: bool) -> Verdict:
     return "passed" if stages and len(lines) == len(CHECKLIST) and all(lines) and others else "failed"
 
 
-def tell_state_and_next_step(result: Result, state: MigrationState | None) -> None:
+def run_again(given: Mapping[str, str], **changed: str) -> str:
+    """The command that runs as this one did, to be copied.
+
+    Args:
+        given: the options of the run that a user gave, each with its value; empty for a flag.
+        changed: options that must have another value now.
+    """
+    return " ".join([COMMAND, "run", *(f"--{name} {value}".rstrip() for name, value in {**given, **changed}.items())])
+
+
+def tell_state_and_next_step(result: Result, state: MigrationState | None, given: Mapping[str, str]) -> None:
     """Fill in the result's `state`, `next_step` and `next_command`.
 
     Args:
         result: with its verdict and stages.
         state: as read after the last stage; None if the database could not be asked.
+        given: the run's options, as for `run_again`: without its mode, a command would lock a live application.
     """
     if state is None:
         result.state = "What the database holds could not be asked."
@@ -41,20 +54,20 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None) -> No
     restored = next((stage for stage in result.stages if stage.key == "restore"), None)
     if restored is not None and restored.status == "done":
         result.state = f"The backup was restored: {restored.detail}. {state.sentence}"
-        result.next_step, result.next_command = "Find out what changed the registry, then:", f"{COMMAND} run"
+        result.next_step, result.next_command = "Find out what changed the registry, then:", run_again(given)
         return
     if state.kind in ("not begun", "undone"):
         result.state = f"Nothing was changed in the registry. {state.sentence}"
         result.next_step = "Go on from the start:" if result.verdict == "interrupted" else "Mend the cause, then:"
-        result.next_command = f"{COMMAND} run"
+        result.next_command = run_again(given)
     elif state.kind == "extended":
         result.next_step, result.next_command = (
             "Mend the cause, then bring in the tables that were added:",
-            f"{COMMAND} run",
+            run_again(given),
         )
     elif state.kind == "half-way":
         result.next_step = f"Go on where it stopped (or take it back with {COMMAND} undo):"
-        result.next_command = f"{COMMAND} run --mode {state.mode}"
+        result.next_command = run_again(given, mode=state.mode)
     elif state.kind == "done":
         result.next_step, result.next_command = _behind_the_migration(result)
     else:

@@ -66,6 +66,16 @@ class Options:
     backups: Path | None = None
     only_validate: bool = False
 
+    @property
+    def given(self) -> dict[str, str]:
+        """What a user gave of the options of `cmsid run`, each with its value; empty for a flag."""
+        given = {"mode": self.mode, "validation": self.validation}
+        if self.on_failure != "stop":
+            given["on-failure"] = self.on_failure
+        if self.with_values:
+            given["with-values"] = ""
+        return {name: value for name, value in given.items() if value is not None}
+
 
 class Run:
     """One run against one database."""
@@ -373,7 +383,7 @@ class Run:
         result.verdict = conclusion.verdict(result, interrupted=interrupted)
         if not result.checklist:
             result.checklist = checklist_lines(Facts(), {}, ())
-        conclusion.tell_state_and_next_step(result, self._ask_state())
+        conclusion.tell_state_and_next_step(result, self._ask_state(), self.options.given)
         result.finished_at = _now()
         result.seconds = round(clock() - self._began, 3)
         try:
