@@ -7,7 +7,9 @@ import io
 import json
 import re
 import shutil
+import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +17,16 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from driver import profile
+from driver.backup import store
 from driver.checklist import CHECKLIST
 from driver.cli import cmsid
 from driver.progress import Stages
 from driver.report.files import REPORTS
-from support.backups import databases
+from driver.report.show import show
+from driver.status import status
+from support.backups import connection_of, databases
+from support.registry import NO_BACKUP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +47,11 @@ def typed(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Type:
         return CliRunner().invoke(cmsid, [str(word) for word in words], input=answer, catch_exceptions=False)
 
     return run
+
+
+def code_of_report() -> int:
+    """What `cmsid report` ends with; the runner of commands does not see it."""
+    return show(profile.load(), "terminal", None, validate=False, with_values=False)
 
 
 @pytest.fixture
@@ -104,6 +116,74 @@ def test_a_place_that_takes_no_files_is_one_sentence(
     monkeypatch.setenv("CMSID_BACKUPS", "/proc/x")
     assert "Error: No folder can be made here (/proc/x)" in on_migrated("backup").output
     assert migrated_registry.value("select count(*) from cms_id_audit.backups") == 0
+
+
+@pytest.mark.one_major
+@pytest.mark.usefixtures("no_reports")
+def test_a_report_of_an_earlier_migration_says_so(on_migrated: Type, migrated_registry: Registry) -> None:
+    assert on_migrated("report", "--validate").exit_code == 0
+    assert code_of_report() == 0
+    assert on_migrated("report").stdout.startswith("Report of 20")
+    told = on_migrated("status").stdout
+    assert "PASSED: 13 of 13" in told
+    assert told.endswith("every night:\n             dbt test --selector ongoing\n")
+
+    earlier = "That is of an earlier migration (cut-over at "
+    assert on_migrated("undo", "--yes").exit_code == 0
+    assert code_of_report() == 1
+    shown = on_migrated("report")
+    assert earlier in " ".join(shown.stdout.split())
+    assert "was undone at" in " ".join(shown.stdout.split())
+    assert earlier in on_migrated("report", "--format", "junit").stderr
+    told = on_migrated("status").stdout
+    assert earlier in told
+    assert told.endswith("             scripts/cmsid doctor\n")
+
+    migrated_registry.dbt_ok("snapshot")
+    migrated_registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
+    assert code_of_report() == 1
+    told = on_migrated("status").stdout
+    assert earlier in told
+    assert told.endswith("Next:        Validate it:\n             scripts/cmsid run\n")
+
+
+@pytest.mark.one_major
+@pytest.mark.usefixtures("no_reports")
+def test_a_report_of_before_a_restore_says_so(on_migrated: Type, tmp_path: Path) -> None:
+    folder = ("--directory", tmp_path)
+    assert on_migrated("backup", *folder).exit_code == 0
+    assert on_migrated("report", "--validate").exit_code == 0
+    time.sleep(1)  # moments are told in whole seconds
+    assert on_migrated("restore", "--yes", *folder).exit_code == 0
+    assert code_of_report() == 1
+    assert "That was before a backup was restored at " in on_migrated("status").stdout
+
+
+@pytest.mark.one_major
+@pytest.mark.usefixtures("no_reports")
+def test_without_the_server_what_is_known_is_told_and_the_rest_is_an_error(
+    on_migrated: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path))
+    assert on_migrated("backup").exit_code == 0
+    assert on_migrated("report", "--validate").exit_code == 0
+    monkeypatch.setenv("PGPASSWORD", "wrong")
+    told = on_migrated("status")
+    assert told.exit_code == 1
+    assert told.output.count("password authentication failed") == 1
+    for part in ("Migration:   unknown.", "not test-restored, in ", "PASSED: 13 of 13"):
+        assert part in told.stdout
+    assert code_of_report() == 0
+    shown = on_migrated("report")
+    assert "PASSED: 13 of 13" in shown.stdout
+    assert "could not be asked" in shown.stderr
+
+
+@pytest.mark.one_major
+def test_a_cms_id_is_seen_whatever_our_own_schema_is_called(migrated_registry: Registry, tmp_path: Path) -> None:
+    lines = status(replace(connection_of(migrated_registry.server), audit_schema="public"), tmp_path).lines
+    assert "there is a cms_id that no finished migration" in lines[1]
+    assert lines[-1].strip() == "scripts/cmsid doctor"
 
 
 @pytest.mark.one_major

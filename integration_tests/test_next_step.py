@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from driver.conclusion import tell_state_and_next_step
+from driver.conclusion import step_from_here, tell_state_and_next_step
 from driver.migration_state import MigrationState
 from driver.result import Outcome, Stage
 from driver.run import Options
@@ -50,7 +50,7 @@ def test_after_a_pass_there_is_nothing_to_do() -> None:
         (failed(verdict="interrupted"), NOT_BEGUN, "from the start", "scripts/cmsid run"),
         (failed(), UNDONE, "Mend the cause", "scripts/cmsid run"),
         (failed(), HALF_WAY, "scripts/cmsid undo", "scripts/cmsid run --mode online"),
-        (failed(), UNLOGGED, "take the column back", "scripts/cmsid undo"),
+        (failed(), UNLOGGED, "settle it by hand", "scripts/cmsid doctor"),
         (failed(stages=[Stage("migrate", "failed")]), DONE, "Validate", "scripts/cmsid run"),
         (failed(verdict="interrupted"), DONE, "Validate", "scripts/cmsid run"),
         (failed(validation="ongoing"), DONE, "Mend what was found", "scripts/cmsid run"),
@@ -87,6 +87,26 @@ def test_the_next_step_fits_what_the_database_holds(
 def test_the_next_command_keeps_what_was_asked_for(state: MigrationState, options: Options, command: str) -> None:
     """Without its mode, the command to go on with would lock a live application."""
     assert told(failed(verdict="interrupted"), state, options)[2] == command
+
+
+@pytest.mark.parametrize(
+    ("state", "validation", "command"),
+    [
+        (NOT_BEGUN, None, "scripts/cmsid doctor"),
+        (UNDONE, None, "scripts/cmsid doctor"),
+        (UNLOGGED, None, "scripts/cmsid doctor"),
+        (HALF_WAY, None, "scripts/cmsid run --mode online"),
+        (DONE, None, "scripts/cmsid run"),
+        (DONE, failed(next_command="scripts/cmsid run --validation ongoing"), "scripts/cmsid run --validation ongoing"),
+        (DONE, result_of(passed_tests()), "dbt test --selector ongoing"),
+    ],
+)
+def test_there_is_a_next_step_where_no_run_is_under_way(
+    state: MigrationState, validation: Result | None, command: str
+) -> None:
+    step, found = step_from_here(state, validation)
+    assert step.endswith(":")
+    assert found == command
 
 
 def test_no_restore_is_advised_where_no_test_has_failed() -> None:

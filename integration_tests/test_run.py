@@ -246,13 +246,14 @@ def test_an_online_migration_interrupted_half_way_says_so_and_goes_on(runner: Ru
     runner.monkeypatch.setattr(DbtStep, "_on_message", interrupt)
     with pytest.raises(KeyboardInterrupt):
         runner.go(mode="online")
-    told = "\n".join(status(profile.load(), runner.reports))
+    told = "\n".join(status(profile.load(), runner.reports).lines)
     assert "The migration is half-way (online mode" in told
-    assert "`scripts/cmsid run --mode online` goes on" in told
+    assert "Next:        Go on where it stopped (or take it back with scripts/cmsid undo):" in told
+    assert "\n             scripts/cmsid run --mode online" in told
 
     again = runner.go()
     assert again.code == 0, again.text
     assert [again.stage(key) for key in STAGES] == ["done", *["skipped"] * 3, *["done"] * 3]
     assert again.result
     assert again.result.mode == "online"
-    assert "The migration is done" in "\n".join(status(profile.load(), runner.reports))
+    assert "The migration is done" in "\n".join(status(profile.load(), runner.reports).lines)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from driver.result import Result, Verdict
 
 COMMAND = "scripts/cmsid"
-LOOK = ("Look at the findings; take the column back with:", f"{COMMAND} undo")
+VALIDATE = ("Validate it:", f"{COMMAND} run")
 
 
 def verdict(result: Result, *, interrupted: bool) -> Verdict:
@@ -60,25 +60,45 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None, given
         result.state = f"Nothing was changed in the registry. {state.sentence}"
         result.next_step = "Go on from the start:" if result.verdict == "interrupted" else "Mend the cause, then:"
         result.next_command = run_again(given)
-    elif state.kind == "extended":
-        result.next_step, result.next_command = (
-            "Mend the cause, then bring in the tables that were added:",
-            run_again(given),
-        )
-    elif state.kind == "half-way":
-        result.next_step = f"Go on where it stopped (or take it back with {COMMAND} undo):"
-        result.next_command = run_again(given, mode=state.mode)
     elif state.kind == "done":
         result.next_step, result.next_command = _behind_the_migration(result)
     else:
-        result.next_step, result.next_command = LOOK
+        result.next_step, result.next_command = _onwards(state, given)
+
+
+def step_from_here(state: MigrationState, validation: Result | None) -> tuple[str, str]:
+    """The next step and its command where no run is under way.
+
+    Args:
+        state: what the database holds.
+        validation: the last result that tells of it; None if there is none.
+    """
+    if state.kind in ("not begun", "undone"):
+        return f"See what would stand in the way, then {COMMAND} run:", f"{COMMAND} doctor"
+    if state.kind != "done":
+        return _onwards(state, {})
+    if validation is None:
+        return VALIDATE
+    if validation.verdict == "passed":
+        return "Have it validated from now on, every night:", "dbt test --selector ongoing"
+    return validation.next_step, validation.next_command
+
+
+def _onwards(state: MigrationState, given: Mapping[str, str]) -> tuple[str, str]:
+    """The next step and its command where some tables are migrated, or it is not known how."""
+    if state.kind == "half-way":
+        step = f"Go on where it stopped (or take it back with {COMMAND} undo):"
+        return step, run_again(given, mode=state.mode)
+    if state.kind == "extended":
+        return "Mend the cause, then bring in the tables that were added:", run_again(given)
+    return "See what is found about that cms_id, and settle it by hand:", f"{COMMAND} doctor"
 
 
 def _behind_the_migration(result: Result) -> tuple[str, str]:
     """The next step and its command where all tables are migrated, and the run did not pass."""
     stage = result.failed_stage
     if stage is None or stage.key != "validate" or result.verdict == "interrupted":
-        return "Validate it:", f"{COMMAND} run"
+        return VALIDATE
     if not any(test.status == "failed" for test in result.failing_tests):
         return (
             "No test has failed, but not all of them were run; mend the cause, then validate again:",

@@ -67,6 +67,18 @@ def migration_log(connection: psycopg.Connection[Any], audit_schema: str) -> dic
     return {row[0]: TableLog(*row) for row in rows}
 
 
+def restored_at(connection: psycopg.Connection[Any], audit_schema: str) -> str:
+    """When a restore last put this database where it is, as text in UTC; empty if none did."""
+    if not exists(connection, audit_schema, "events"):
+        return ""
+    row = connection.execute(
+        sql.SQL("select {} from {} where event like 'restored%'").format(
+            utc("max(happened_at)"), audit_table(audit_schema, "events")
+        )
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def newest_backup(connection: psycopg.Connection[Any], audit_schema: str) -> BackupFacts | None:
     """The newest backup that is listed and still there."""
     if not exists(connection, audit_schema, "backups"):

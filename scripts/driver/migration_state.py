@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from psycopg import sql
 
-from driver.facts import TableLog, migration_log, tables_with_cms_id
+from driver.facts import TableLog, migration_log, restored_at, tables_with_cms_id
 from driver.wording import moment
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class MigrationState:
         rows_total: rows that are to get one.
         cut_over_at: when rows began to be local, as text in UTC.
         changed_at: when it was finished or undone, as text in UTC.
+        restored_at: when a restore last put this database where it is, as text in UTC; empty if none did, or if unread.
     """
 
     kind: Kind
@@ -47,6 +48,7 @@ class MigrationState:
     rows_total: int = 0
     cut_over_at: str = ""
     changed_at: str = ""
+    restored_at: str = ""
 
     @property
     def sentence(self) -> str:
@@ -96,6 +98,24 @@ def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: S
         cut_over_at=max((entry.cut_over_at for entry in live), default=""),
         changed_at=max((entry.undone_at or entry.finished_at for entry in entries), default=""),
     )
+
+
+def read_logged_state(connection: psycopg.Connection[Any], audit_schema: str) -> MigrationState:
+    """Where the migration stands, for whoever does not want to wait for dbt to read the project.
+
+    Without a log it is not known which the core tables are: then a cms_id of any table counts.
+    """
+    log = migration_log(connection, audit_schema)
+    if log:
+        state = read_state(connection, audit_schema, logged_tables(log))
+        return replace(state, restored_at=restored_at(connection, audit_schema))
+    rows = connection.execute(
+        "select c.relname from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
+        " join pg_catalog.pg_attribute as a on a.attrelid = c.oid"
+        " where c.relkind = 'r' and a.attname = 'cms_id' and not a.attisdropped and n.nspname <> 'pg_catalog'"
+        " order by 1"
+    ).fetchall()
+    return MigrationState("unlogged" if rows else "not begun", len(rows), tuple(row[0] for row in rows))
 
 
 def logged_tables(log: Mapping[str, TableLog]) -> list[CoreTable]:

@@ -286,6 +286,8 @@ class Run:
         return f"{len(result.result.results)} views in schema {self.connection.audit_schema}"
 
     def _validate(self, progress: StageProgress) -> str:
+        # known even if the tests break off: it says of which migration the report is
+        self.result.cut_over_at = self._state.cut_over_at if self._state else ""
         with self.connection.connect(autocommit=True) as session:
             if not self.options.validation and self.result.validation == "cutover" and self._in_use_already(session):
                 # What must hold for ever is another set of tests, so the project is parsed once more.

@@ -1,81 +1,110 @@
-"""Where everything stands, in words: the migration, the backup, the last validation, a restore that was interrupted."""
+"""Where everything stands, in words: the migration, the backup, the last validation, restores, and what to do next."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
-from driver.backup.situation import describe
+from driver.backup import situation, store
+from driver.conclusion import step_from_here
 from driver.errors import Problem
-from driver.facts import migration_log, newest_backup
+from driver.facts import newest_backup
 from driver.migration_progress import migration_progress
-from driver.migration_state import logged_tables, read_state
+from driver.migration_state import read_logged_state
 from driver.report.files import NAMES, REPORTS, newest
 from driver.report.terminal import verdict_sentence
+from driver.report.validity import superseded
 from driver.validation import first_line
 from driver.wording import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from driver.migration_state import MigrationState
     from driver.profile import Connection
+    from driver.result import BackupFacts, Result
+
+INDENT = 13
 
 
-def status(connection: Connection, reports: Path = REPORTS) -> list[str]:
-    """The lines that `cmsid status` prints. They hold at any time, also when the database cannot be reached."""
-    lines = [f"Database:    {connection.describe()}"]
+class Status(NamedTuple):
+    """What `cmsid status` prints.
+
+    Attributes:
+        lines: what is known, also when the database cannot be reached.
+        problem: why the rest is not; None if all is.
+    """
+
+    lines: list[str]
+    problem: Problem | None
+
+
+def status(connection: Connection, reports: Path = REPORTS) -> Status:
+    """Find out where everything stands."""
+    state, backup, problem = None, None, None
+    progress: list[str] = []
     try:
         with connection.connect(autocommit=True) as session:
-            lines += _migration(session, connection.audit_schema)
-            lines.append(f"Backup:      {_backup(session, connection.audit_schema)}")
-    except Problem as problem:
-        lines.append(f"Migration:   unknown. {problem.format_message()}")
+            state, progress = _migration(session, connection.audit_schema)
+            backup = newest_backup(session, connection.audit_schema)
+    except Problem as caught:
+        problem = caught
     except psycopg.Error as error:
-        lines.append(f"Migration:   unknown. {first_line(error)} (as {connection.user}).")
-    lines.append(f"Validation:  {_validation(connection, reports)}")
-    lines += [f"{'Restore:' if number == 0 else '':12} {line}" for number, line in enumerate(describe(connection))]
-    return lines
-
-
-def _migration(session: psycopg.Connection[Any], audit_schema: str) -> list[str]:
-    log = migration_log(session, audit_schema)
-    if not log:
-        return [f"Migration:   {_without_log(session, audit_schema)}"]
-    state = read_state(session, audit_schema, logged_tables(log))
-    lines = [f"Migration:   {state.sentence}"]
-    if state.kind == "half-way":
-        lines += [f"             {table}" for table in migration_progress(session, audit_schema) if table.unfinished]
-        lines.append(
-            f"             `scripts/cmsid run --mode {state.mode}` goes on, `scripts/cmsid undo` takes it back."
+        problem = Problem(
+            f"Where the migration stands cannot be read: {first_line(error)}",
+            where=connection.describe(),
+            do="look as the owner of the tables",
         )
-    return lines
+    restores = situation.look(connection)
+    if problem and restores.interrupted and not restores.problem:
+        problem = None  # the database is closed by the restore, of which all is told
+    validation = newest(connection.describe(), reports, validated=True)
+    remark = superseded(validation, state) if validation and state else ""
+    told = {
+        "Database": [connection.describe()],
+        "Migration": [state.sentence, *progress] if state else ["unknown."],
+        "Backup": [_backup(backup) if state else _backup_in_folder(connection)],
+        "Validation": [_validation(validation, reports), *filter(None, [remark])],
+        # of a server that did not answer before, it is told once
+        "Restore": [*restores.lines, *([restores.problem] if restores.problem and state else [])],
+        "Next": step_from_here(state, None if remark else validation) if state and not restores.interrupted else [],
+    }
+    return Status([line for head, texts in told.items() for line in _under(head, texts)], problem)
 
 
-def _without_log(session: psycopg.Connection[Any], audit_schema: str) -> str:
-    """What can be said of a database in which nothing was ever logged."""
-    rows = session.execute(
-        "select c.relname from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
-        " join pg_catalog.pg_attribute as a on a.attrelid = c.oid"
-        " where c.relkind = 'r' and a.attname = 'cms_id' and not a.attisdropped and n.nspname not in (%s, 'pg_catalog')"
-        " order by 1",
-        [audit_schema],
-    ).fetchall()
-    if rows:
-        return f"not by us, but there is a cms_id already in {', '.join(row[0] for row in rows)}."
-    return "It has not begun: no table has a cms_id."
+def _under(head: str, texts: Sequence[str]) -> list[str]:
+    """Lines under a heading that stands before the first of them."""
+    return [f"{f'{head}:' if number == 0 else '':{INDENT}}{text}" for number, text in enumerate(texts)]
 
 
-def _backup(session: psycopg.Connection[Any], audit_schema: str) -> str:
-    backup = newest_backup(session, audit_schema)
+def _migration(session: psycopg.Connection[Any], audit_schema: str) -> tuple[MigrationState, list[str]]:
+    """Where the migration stands, and how far each table is that is half-way."""
+    state = read_logged_state(session, audit_schema)
+    if state.kind != "half-way":
+        return state, []
+    return state, [str(table) for table in migration_progress(session, audit_schema) if table.unfinished]
+
+
+def _backup(backup: BackupFacts | None) -> str:
     if backup is None:
         return "none is listed; `scripts/cmsid backup --verify` takes one."
     proof = f"test restore identical at {moment(backup.verified_at)}" if backup.verified_at else "not test-restored"
     return f"{backup.backup_id} of {moment(backup.taken_at)}, {backup.size / 1e6:,.1f} MB, {proof}."
 
 
-def _validation(connection: Connection, reports: Path) -> str:
-    result = newest(connection.describe(), reports, validated=True)
+def _backup_in_folder(connection: Connection) -> str:
+    """What the folder of backups tells, where the database that lists them cannot be asked."""
+    folder = store.folder_of(connection)
+    found = [backup for backup in store.all_backups(folder) if isinstance(backup, store.Backup)]
+    if not found:
+        return f"none in {folder}."
+    proof = "test-restored" if found[0].verified_at else "not test-restored"
+    return f"{found[0].backup_id}, {found[0].manifest.bytes / 1e6:,.1f} MB, {proof}, in {folder}."
+
+
+def _validation(result: Result | None, reports: Path) -> str:
     if result is None:
         return "none yet; `scripts/cmsid report --validate` does it."
     report = reports / result.run_id / NAMES["html"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -17,22 +18,45 @@ if TYPE_CHECKING:
     from driver.profile import Connection
 
 
+@dataclass(frozen=True)
+class Situation:
+    """What there is to be told of restores.
+
+    Attributes:
+        lines: an interrupted restore with what to do about it, and databases that restores replaced.
+        interrupted: whether a restore was.
+        problem: why the server could not be asked; empty if it was.
+    """
+
+    lines: list[str]
+    interrupted: bool
+    problem: str = ""
+
+
 def describe(connection: Connection, directory: Path | None = None) -> list[str]:
-    """Lines for `status`: an interrupted restore with what to do about it, and databases that restores replaced.
+    """What there is to be told of restores, in lines; none if there is nothing.
 
     Args:
         connection: the live database.
         directory: the folder of all backups.
+    """
+    found = look(connection, directory)
+    return [*found.lines, found.problem] if found.problem else found.lines
 
-    Returns:
-        no line if there is nothing to tell.
+
+def look(connection: Connection, directory: Path | None = None) -> Situation:
+    """The same, with whether the server could be asked.
+
+    Args:
+        connection: the live database.
+        directory: the folder of all backups.
     """
     folder = store.folder_of(connection, directory)
     lines = []
     try:
         unfinished = journal.unfinished(folder)
     except Problem as problem:
-        return [problem.format_message()]
+        return Situation([problem.format_message()], interrupted=True)
     try:
         with elsewhere(connection, connection.dbname) as control:
             if unfinished:
@@ -54,8 +78,8 @@ def describe(connection: Connection, directory: Path | None = None) -> list[str]
     except Problem as problem:
         if unfinished:
             lines += [f"A restore of {unfinished.backup_id} was interrupted after the step `{unfinished.last_step}`."]
-        lines.append(problem.format_message())
-    return lines
+        return Situation(lines, unfinished is not None, problem.format_message())
+    return Situation(lines, unfinished is not None)
 
 
 def _names(made: Journal) -> list[str]:

@@ -34,7 +34,9 @@ def report(kind: str, output: Path | None, *, validate: bool, with_values: bool)
       scripts/cmsid report
       scripts/cmsid report --validate --format junit --output junit.xml
 
-    Exit code: 0 if every line passed, else 1.
+    A report of an earlier migration, or of before a restore, says so.
+
+    Exit code: 0 if every line passed, and of what the database holds now; else 1.
     """
     from driver import profile
     from driver.report.show import show

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import psycopg
 from rich.console import Console
 
 from driver.backup.files import hindrance
+from driver.conclusion import step_from_here
 from driver.errors import Problem
+from driver.migration_state import read_logged_state
 from driver.progress import Stages
 from driver.report.files import newest, write_private
 from driver.report.html import render_html
 from driver.report.junit import render_junit
 from driver.report.terminal import print_report
+from driver.report.validity import superseded
 from driver.run import Options, Run
 from driver.run_in_terminal import run_in_terminal
+from driver.validation import first_line
+from driver.wording import moment
 
 if TYPE_CHECKING:
     from driver.profile import Connection
@@ -35,24 +42,57 @@ def show(connection: Connection, kind: str, output: Path | None, *, validate: bo
         with_values: whether to show values that may tell something about persons.
 
     Returns:
-        the exit code: 0 if the verdict is `passed`, else 1.
+        the exit code: 0 if the verdict is `passed` and tells of what the database holds now, else 1.
     """
     if output is not None:
         _require_place(output)
+    if output is not None and not output.absolute().parent.is_dir():
+        raise Problem("The folder of the report does not exist", where=str(output.absolute().parent), do="create it")
+    holds = True
     result = None if validate else newest(connection.describe(), validated=True)
     if result is None:
         options = Options(command="report", only_validate=True, with_values=with_values)
         if kind == "terminal" and output is None:
             return run_in_terminal(connection, options)
         result = Run(connection, options, Stages(Console(stderr=True, highlight=False))).go()
+    else:
+        result, holds = _as_of_now(connection, result, told_apart=output is not None or kind != "terminal")
     if output is not None:
         write_private(output, _text(result, kind))
     elif kind == "terminal":
-        print_report(Console(highlight=False), result)
+        _print(Console(highlight=False), result)
     else:
         # bytes, since each of these formats says or means that it is UTF-8, whatever the terminal speaks
         click.echo(_text(result, kind).encode(), nl=False)
-    return 0 if result.verdict == "passed" else 1
+    return 0 if result.verdict == "passed" and holds else 1
+
+
+def _as_of_now(connection: Connection, result: Result, *, told_apart: bool) -> tuple[Result, bool]:
+    """A report of before as it is to be shown now, and whether it still tells of what the database holds.
+
+    Args:
+        connection: the database; the report is shown without it as well.
+        result: the report.
+        told_apart: whether to say on standard error what a reader of the report alone might not see.
+    """
+    try:
+        with connection.connect(autocommit=True) as session:
+            state = read_logged_state(session, connection.audit_schema)
+    except (Problem, psycopg.Error) as error:
+        click.echo(f"Whether this report still holds could not be asked. {first_line(error)}", err=True)
+        return result, True
+    remark = superseded(result, state)
+    if not remark:
+        return result, True
+    if told_apart:
+        click.echo(remark, err=True)
+    step, command = step_from_here(state, None)
+    return replace(result, state=f"{remark} {state.sentence}", next_step=step, next_command=command), False
+
+
+def _print(console: Console, result: Result) -> None:
+    console.print(f"Report of {moment(result.finished_at)}, {result.database.address}", highlight=False)
+    print_report(console, result)
 
 
 def _require_place(output: Path) -> None:
@@ -73,5 +113,5 @@ def _text(result: Result, kind: str) -> str:
         return result.to_json()
     console = Console(highlight=False, width=80, no_color=True)
     with console.capture() as capture:
-        print_report(console, result)
+        _print(console, result)
     return capture.get()
