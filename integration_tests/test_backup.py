@@ -133,8 +133,8 @@ def test_a_table_dropped_since_it_was_listed_is_none_of_the_backup(
 
     def list_and_drop(session: Any) -> list[tuple[str, str]]:
         tables = listed(session)
-        for drop in drops:
-            registry.execute(drop)
+        for statement in drops:
+            registry.execute(statement)
         drops.clear()
         return tables
 

@@ -46,8 +46,6 @@ def show(connection: Connection, kind: str, output: Path | None, *, validate: bo
     """
     if output is not None:
         _require_place(output)
-    if output is not None and not output.absolute().parent.is_dir():
-        raise Problem("The folder of the report does not exist", where=str(output.absolute().parent), do="create it")
     holds = True
     result = None if validate else newest(connection.describe(), validated=True)
     if result is None:
