@@ -317,6 +317,7 @@ def test_what_the_rows_say_is_refused(registry: Registry) -> None:
     registry.execute("alter table next_of_kins alter id type bigint")
     registry.execute("update next_of_kins set id = 2147483648 where id = (select max(id) from next_of_kins)")
     registry.execute("select setval('student_education_id_seq', 1)")
+    registry.execute("alter table modules add column receipt serial; select setval('modules_receipt_seq', 1)")
     registry.execute("alter table schools add column cms_id integer unique")
     registry.execute("update schools set cms_id = 1000 - id")
     diagnosis = assert_refused(registry)

@@ -1,6 +1,7 @@
 {% macro sequence_queries(tables) %}
     {#- A catalogue query: one ready statement per sequence that gives a core table's column its values, whether it is owned
-        by the column (serial), behind an identity, or only named in the default. -#}
+        by the column (serial), behind an identity, or only named in the default. Only of columns that are unique: in others,
+        such as a number that starts anew each year, a value that is there stands in nobody's way. -#}
 with core as (
     select
         table_name,
@@ -71,5 +72,15 @@ inner join pg_catalog.pg_type as y on a.atttypid = y.oid and y.typcategory = 'N'
 inner join pg_catalog.pg_class as q on u.sequence_oid = q.oid
 inner join pg_catalog.pg_namespace as qn on q.relnamespace = qn.oid
 inner join pg_catalog.pg_sequence as s on q.oid = s.seqrelid
+where exists (
+    select 1
+    from pg_catalog.pg_index as i
+    where
+        i.indrelid = u.table_oid
+        and i.indisunique
+        and i.indpred is null
+        and i.indnkeyatts = 1
+        and i.indkey[0] = u.attnum
+)
 order by core.table_name, a.attname, q.relname
 {% endmacro %}
