@@ -270,6 +270,25 @@ def test_what_the_catalogue_says_is_refused(registry: Registry) -> None:
     assert found == wanted | {("id_not_unique", "student_education")}
 
 
+def test_how_to_leave_a_publication_depends_on_its_kind(registry: Registry) -> None:
+    registry.execute(
+        "create publication of_one for table schools; create publication of_a_schema for tables in schema public;"
+        " create publication of_all for all tables",
+        user=SUPERUSER,
+    )
+    found = {
+        finding.detail.split()[-1]: finding.remedy.partition("without it: ")[2]
+        for finding in assert_refused(registry).findings
+        if finding.code == "published" and finding.table == "schools"
+    }
+    assert found == {
+        "of_one": "take the table out of the publication first",
+        "of_a_schema": "take its schema out of the publication first, and put the other tables in by name",
+        "of_all": "drop the publication before the baseline, since it takes in our own tables too, which no subscriber has,"
+        " and create one of the other tables",
+    }
+
+
 def test_an_invalid_index_would_become_valid(registry: Registry) -> None:
     with pytest.raises(psycopg.errors.UniqueViolation):
         registry.execute("create unique index concurrently leftover on semester_modules (module_id)")

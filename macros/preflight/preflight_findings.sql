@@ -379,10 +379,19 @@ findings (finding, table_name, blocks, detail, remedy) as (
         o.table_name,
         'both',
         format('%s is in the publication %s', o.table_name, string_agg(p.pubname, ', ' order by p.pubname)),
-        'a new column is not replicated, and changed rows stop at a subscriber without it: take the table out of the publication first'
+        'a new column is not replicated, and changed rows stop at a subscriber without it: ' || case
+            when p.puballtables
+                then 'drop the publication before the baseline, since it takes in our own tables too, which no subscriber has, and create one of the other tables'
+            when r.by_name then 'take the table out of the publication first'
+            else 'take its schema out of the publication first, and put the other tables in by name'
+        end
     from ordinary as o
-    inner join pg_catalog.pg_publication_tables as p on o.schema_name = p.schemaname and o.relation_name = p.tablename
-    group by o.table_name
+    inner join pg_catalog.pg_publication_tables as pt on o.schema_name = pt.schemaname and o.relation_name = pt.tablename
+    inner join pg_catalog.pg_publication as p on pt.pubname = p.pubname
+    cross join lateral (
+        select exists (select 1 from pg_catalog.pg_publication_rel as m where m.prpubid = p.oid and m.prrelid = o.table_oid) as by_name
+    ) as r
+    group by o.table_name, p.puballtables, r.by_name
 )
 
 select
