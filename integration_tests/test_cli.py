@@ -117,6 +117,26 @@ def test_wrong_usage(arguments: list[str], sentence: str, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["demo", "--scale", "abc"], "Invalid value for '--scale': 'abc' is not a valid number."),
+        (["demo", "--scale", "nan"], "Invalid value for '--scale': 'nan' is not a valid number."),
+        (["demo", "--scale", "0"], "Invalid value for '--scale': 0.0 is not in the range 0<x<=250."),
+        (["backup", "--jobs", "1.5"], "Invalid value for '--jobs': '1.5' is not a valid whole number."),
+        (["restore", "--abandon", "--in-place"], "do not go with --abandon or --put-back"),
+        (["restore", "--put-back", "x", "--jobs", "2"], "do not go with --abandon or --put-back"),
+        (["prune", "--replaced", "--keep", "2"], "does not go with --replaced"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_use, "prepare", lambda: None)
+    assert cli.main(arguments) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("raised", "code", "sentence"),
     [
         (Problem("It is so", where="here", do="do that"), 1, "Error: It is so (here): do that\n"),

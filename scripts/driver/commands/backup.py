@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from driver.option_types import WholeNumber
+
 
 @click.command()
 @click.option(
-    "--jobs", type=click.IntRange(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most."
+    "--jobs", type=WholeNumber(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most."
 )
 @click.option("--verify", is_flag=True, help="Restore the backup into a scratch database and compare every table.")
 @click.option("--purpose", default="", metavar="TEXT", help="What the backup is for; `backups` shows it.")

@@ -6,11 +6,13 @@ from typing import Literal
 
 import click
 
+from driver.option_types import Number
+
 
 @click.command()
 @click.option(
     "--scale",
-    type=click.FloatRange(0, 250, min_open=True),
+    type=Number(0, 250, min_open=True),
     default=1.0,
     show_default=True,
     metavar="F",

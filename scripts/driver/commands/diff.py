@@ -6,12 +6,19 @@ from pathlib import Path
 
 import click
 
+from driver.option_types import WholeNumber
+
 
 @click.command()
 @click.argument("before", type=click.Path(path_type=Path, file_okay=False), required=False)
 @click.argument("after", type=click.Path(path_type=Path, file_okay=False), required=False)
 @click.option(
-    "--limit", type=click.IntRange(0), default=20, show_default=True, help="Differing rows to show for each file."
+    "--limit",
+    type=WholeNumber(0),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="Differing rows to show for each file.",
 )
 def diff(before: Path | None, after: Path | None, limit: int) -> int:
     """Compare the files exported before the migration with those exported after it.

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
+
+from driver.option_types import WholeNumber
 
 if TYPE_CHECKING:
     from driver.profile import Connection
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--keep", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="How many verified backups stay."
+    "--keep", type=WholeNumber(1), default=3, show_default=True, metavar="N", help="How many verified backups stay."
 )
 @click.option(
     "--replaced", is_flag=True, help="Drop the databases that restores replaced, instead of removing backups."
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="The folder of all backups; default $CMSID_BACKUPS, or backup_db in the project.",
 )
-def prune(*, keep: int, replaced: bool, yes: bool, directory: Path | None) -> None:
+@click.pass_context
+def prune(context: click.Context, *, keep: int, replaced: bool, yes: bool, directory: Path | None) -> None:
     """Remove old backups, or the databases that restores replaced.
 
     Only verified backups count, and their files are read again first. The newest N of them stay, with everything newer,
@@ -40,6 +44,8 @@ def prune(*, keep: int, replaced: bool, yes: bool, directory: Path | None) -> No
     from driver import profile
     from driver.backup import prune as work
 
+    if replaced and context.get_parameter_source("keep") is not ParameterSource.DEFAULT:
+        raise click.UsageError("--keep is for backups: it does not go with --replaced, which drops all it finds.")
     connection = profile.load()
     if replaced:
         _drop_replaced(connection, directory, yes=yes)

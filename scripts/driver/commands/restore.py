@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from driver.option_types import WholeNumber
+
 if TYPE_CHECKING:
     from driver.backup.outcome import Restored
     from driver.backup.restore import Plan
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     "--in-place", is_flag=True, help="Within the database, in one transaction: for roles that may not create databases."
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most."
+    "--jobs", type=WholeNumber(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most."
 )
 @click.option(
     "--from-elsewhere", is_flag=True, help="Accept a backup of another server or of a database of another name."
@@ -64,6 +66,8 @@ def restore(
 
     if sum((abandon, bool(put_back), bool(backup))) > 1:
         raise click.UsageError("Give only one of BACKUP, --abandon and --put-back.")
+    if (abandon or put_back) and (in_place or from_elsewhere or jobs):
+        raise click.UsageError("--in-place, --from-elsewhere and --jobs do not go with --abandon or --put-back.")
     connection = profile.load()
     folder = store.folder_of(connection, directory)
     unfinished = journal.unfinished(folder)
