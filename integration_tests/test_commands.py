@@ -225,6 +225,28 @@ def test_what_is_to_be_removed_is_shown_and_asked(on_loaded: Type, registry: Reg
     assert databases(registry.server, "registry__") == []
 
 
+@pytest.mark.one_major
+def test_a_backup_that_is_incomplete_or_gone_is_not_called_good(on_loaded: Type, tmp_path: Path) -> None:
+    folder = ("--directory", tmp_path)
+    assert on_loaded("backup", "--verify", *folder).exit_code == 0
+    (backup,) = (tmp_path / "registry").glob("*-registry")
+    assert f"{backup.name}  verified" in on_loaded("backups", *folder).stdout
+    assert re.search(rf"Backup: +{backup.name} of .*test restore identical", on_loaded("status").stdout)
+
+    file = max((backup / "dump").iterdir(), key=lambda path: path.stat().st_size)
+    content = file.read_bytes()
+    file.write_bytes(content[:-1])
+    assert f"DAMAGED: The backup is incomplete: dump/{file.name} has" in on_loaded("backups", *folder).stdout
+    file.unlink()
+    told = f"The backup is incomplete: dump/{file.name} is missing"
+    assert f"{backup.name}  DAMAGED: {told}" in on_loaded("backups", *folder).stdout
+    assert f"{backup.name} is listed, but cannot be used. {told}." in on_loaded("status").stdout
+
+    shutil.rmtree(backup)
+    assert "There is no backup" in on_loaded("backups", *folder).stdout
+    assert f"but cannot be used. There is no folder {backup} here." in on_loaded("status").stdout
+
+
 def test_on_a_terminal_a_stage_shows_what_it_is_at() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
     stages = Stages(console)

@@ -90,6 +90,8 @@ def _migration(session: psycopg.Connection[Any], audit_schema: str) -> tuple[Mig
 def _backup(backup: BackupFacts | None) -> str:
     if backup is None:
         return "none is listed; `scripts/cmsid backup --verify` takes one."
+    if shortcoming := store.shortcoming_of_listed(backup.location):
+        return f"{backup.backup_id} is listed, but cannot be used. {shortcoming}."
     proof = f"test restore identical at {moment(backup.verified_at)}" if backup.verified_at else "not test-restored"
     return f"{backup.backup_id} of {moment(backup.taken_at)}, {backup.size / 1e6:,.1f} MB, {proof}."
 

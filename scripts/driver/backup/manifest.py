@@ -201,7 +201,7 @@ def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int],
     Raises:
         Problem: the first difference found.
     """
-    found = _own_files(folder, manifest)
+    found = own_files(folder, manifest)
     total, done = manifest.bytes, 0
 
     def read_piece(count: int) -> None:
@@ -222,15 +222,19 @@ def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int],
             )
 
 
-def _own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
-    """The files the manifest names: all there, none besides, each of its size; they are not read here."""
+def own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
+    """The files the manifest names: all there, none besides, each of its size; they are not read here.
+
+    Raises:
+        Problem: the first difference found.
+    """
     expected = {file.path: file for file in manifest.files}
     entries = [path for path in _walk(folder) if path.is_symlink() or not path.is_dir()]
     found = {path.relative_to(folder).as_posix(): path for path in entries}
     for name in found.keys() - expected.keys() - {NAME, VERIFIED}:
         raise Problem("The backup holds a file that is not its own", where=str(found[name]), do=REFUSAL)
     for name in sorted(expected.keys() - found.keys()):
-        raise Problem("A file of the backup is missing", where=str(folder / name), do=REFUSAL)
+        raise Problem(f"The backup is incomplete: {name} is missing", where=str(folder), do=REFUSAL)
     for path in entries:
         if path.is_symlink() or not path.is_file():
             raise Problem("A file of the backup was replaced by a link", where=str(path), do=REFUSAL)
@@ -238,7 +242,9 @@ def _own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
         size = found[name].stat().st_size
         if size != file.bytes:
             raise Problem(
-                f"A file of the backup has {size} bytes instead of {file.bytes}", where=str(found[name]), do=REFUSAL
+                f"The backup is incomplete: {name} has {size} bytes instead of {file.bytes}",
+                where=str(folder),
+                do=REFUSAL,
             )
     return found
 

@@ -44,7 +44,7 @@ class Line:
 
 
 def lines(connection: Connection, directory: Path | None = None) -> list[Line]:
-    """Every backup of a database, the newest first. The files themselves are not read here."""
+    """Every backup of a database, the newest first. Of the files themselves only names and sizes are looked at."""
     uses: dict[str, str] = {}
     listed: set[str] | None = None
     try:
@@ -69,6 +69,6 @@ def _line(backup: store.Backup | store.Damaged, uses: dict[str, str], listed: se
         manifest.rows,
         backup.verified_at,
         "; ".join(filter(None, (manifest.purpose, use))),
-        "",
+        backup.shortcoming,
         known,
     )

@@ -63,6 +63,15 @@ class Backup:
         return self.manifest.purpose == SAFETY_COPY
 
     @property
+    def shortcoming(self) -> str:
+        """What is wrong with its files as far as names and sizes tell, in words; empty if nothing is."""
+        try:
+            manifest.own_files(self.folder, self.manifest)
+        except Problem as problem:
+            return problem.what
+        return ""
+
+    @property
     def dump(self) -> Path:
         """The folder that pg_dump wrote."""
         return self.folder / manifest.DUMP
@@ -149,6 +158,16 @@ def all_backups(folder: Path) -> list[Backup | Damaged]:
             except Problem as problem:
                 found.append(Damaged(path, problem.what))
     return sorted(found, key=_age, reverse=True)
+
+
+def shortcoming_of_listed(location: str) -> str:
+    """Why a backup cannot be used that the database lists at a place, as far as that can be told without reading it."""
+    if not os.path.isdir(location):  # noqa: PTH112 - the one that takes a folder nobody may look into for none
+        return f"There is no folder {location} here"
+    try:
+        return read(Path(location)).shortcoming
+    except Problem as problem:
+        return problem.what
 
 
 def partial_folders(folder: Path) -> list[Path]:
