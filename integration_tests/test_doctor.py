@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,8 +152,6 @@ def test_a_log_that_may_not_be_read_is_told(migrated_registry: Registry) -> None
     ],
 )
 def test_a_server_out_of_reach_is_one_sentence(registry: Registry, change: dict[str, object], said: str) -> None:
-    from dataclasses import replace
-
     with pytest.raises(Problem) as raised:
         examine(replace(connection_of(registry), **change), SampleProject())  # type: ignore[arg-type]
     message = raised.value.format_message()
@@ -329,6 +328,21 @@ def test_a_cms_id_that_is_there_is_refused(registry: Registry) -> None:
     }
 
 
+def test_a_cms_id_whose_log_is_in_another_schema_is_refused(migrated_registry: Registry) -> None:
+    """Otherwise a run would take a backup and fill a second schema before it finds out."""
+    other = replace(connection_of(migrated_registry), audit_schema="another_schema")
+    diagnosis = examine(other, SampleProject())
+    (finding,) = diagnosis.against("window")
+    assert finding.code == "cms_id_unlogged"
+    assert (
+        "a cms_id that no finished migration is known to have made, by the log of schema another_schema"
+        in finding.detail
+    )
+    assert finding.detail.count(",") == 12
+    assert "if its log is in cms_id_audit, name that as the schema in the dbt profile" in finding.remedy
+    assert diagnosis.found["core tables"] == "12 ordinary tables"
+
+
 # ---- values
 
 
@@ -346,6 +360,7 @@ def test_what_the_rows_say_is_refused(registry: Registry) -> None:
         ("sequence_behind", "next_of_kins"),
         ("sequence_behind", "student_education"),
         ("cms_id_values", "schools"),
+        ("cms_id_unlogged", ""),
     }
     assert "id_wider" in codes(diagnosis)
     wider = diagnose(registry, cms_id_type="bigint", allow_sequences_behind=True)

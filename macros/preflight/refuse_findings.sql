@@ -20,7 +20,7 @@
         {#- A session that keeps everybody out is named, not waited for. -#}
         {%- do run_query(lock_tables(tables, 'access share')) -%}
         {%- set more = [preflight_id_findings(tables, var('cms_id_type'))] -%}
-        {%- do more.append(preflight_value_findings(foreign)) if foreign -%}
+        {%- do more.extend([preflight_value_findings(foreign), preflight_unlogged_findings(foreign, target.schema)]) if foreign -%}
         {%- do more.extend(run_query(preflight_sequence_queries(tables, var('allow_sequences_behind'))).columns[0].values()) -%}
         {%- for query in more -%}
             {%- do reasons.extend(_reasons_against(mode, query)) -%}

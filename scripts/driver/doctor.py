@@ -58,7 +58,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     ),
     "ownership": ("not_owner", "no_create_in_schema"),
     "ids": ("id_missing", "id_type", "id_null", "id_not_unique", "id_wider", "id_too_large", "id_is_mark", "unread"),
-    "cms_id": ("cms_id_exists", "cms_id_values", "half_way", "unread_log"),
+    "cms_id": ("cms_id_exists", "cms_id_unlogged", "cms_id_values", "half_way", "unread_log"),
     "constraint names": ("constraint_name_long", "constraint_name_taken", "constraint_name_shared"),
     "indexes": ("invalid_index",),
     "sequences": ("sequence_behind",),
@@ -176,12 +176,13 @@ class _Examination:
         self._server_findings(tables)
         self._audit_findings(tables, log)
         self._table_findings(todo, log)
+        self._unlogged_findings(foreign)
         self._way_back()
         readable = self._readable(todo)
         self._row_findings(readable, self._readable(foreign))
         self._sizes(todo)
         self._backup_disk()
-        self._describe(tables, todo)
+        self._describe(tables, todo, foreign)
 
     # ---- what only this machine knows
 
@@ -312,6 +313,12 @@ class _Examination:
                 )
             )
 
+    def _unlogged_findings(self, foreign: Sequence[CoreTable]) -> None:
+        # a log that this role may not read may know all about them
+        if foreign and not any(finding.code == "unread_log" for finding in self.diagnosis.findings):
+            schema = self.connection.audit_schema
+            self._ask(render_macro("preflight_unlogged_findings", tables=foreign, audit_schema=schema))
+
     def _readable(self, tables: Sequence[CoreTable]) -> list[CoreTable]:
         """The tables whose ids can be read: they exist, have an integer id, and this role may read them."""
         readable = []
@@ -396,10 +403,10 @@ class _Examination:
 
     # ---- the table
 
-    def _describe(self, tables: Sequence[CoreTable], todo: Sequence[CoreTable]) -> None:
+    def _describe(self, tables: Sequence[CoreTable], todo: Sequence[CoreTable], foreign: Sequence[CoreTable]) -> None:
         """What is well, for the checks without findings."""
         total, left = len(tables), len(todo)
-        self._found("core tables", f"{total} ordinary tables" if left else f"{total} tables, all migrated")
+        self._found("core tables", f"{total} ordinary tables" if left or foreign else f"{total} tables, all migrated")
         self._found("ownership", f"{self.connection.user} may alter them")
         self._found("ids", "unique, never NULL, within the type")
         self._found("cms_id", f"still to be added to {left} of {total}" if left else "there, in every table")
