@@ -102,6 +102,19 @@ def test_a_cms_id_of_its_own_is_not_forgotten(migrated_registry: Registry) -> No
 
 
 @pytest.mark.one_major
+def test_a_column_that_no_migration_leaves_is_named_and_kept(registry: Registry) -> None:
+    registry.execute("alter table schools add column cms_id text")
+    before = picture_of(registry)
+    for force in (False, True):
+        run = drop(registry, force=force)
+        assert not run.success
+        assert "no migration leaves such a column: schools.cms_id is text. Nothing was changed: remove it" in run.output
+    planned = drop(registry, dry_run=True)
+    assert "integer or bigint" in planned.output
+    assert differences(before, picture_of(registry)) == {}
+
+
+@pytest.mark.one_major
 def test_what_others_built_on_the_column_is_named_and_kept(migrated_registry: Registry) -> None:
     registry = migrated_registry
     registry.dbt_ok("run", variables=NO_BACKUP)

@@ -7,6 +7,13 @@
     {%- if reasons -%}
         {%- do exceptions.raise_compiler_error('drop_cms_id: ' ~ reasons | join('; ') ~ '. Nothing was changed.') -%}
     {%- endif -%}
+    {%- for row in run_query(undo_foreign_columns(tables)).rows -%}
+        {%- do reasons.append(row['table_name'] ~ '.cms_id is ' ~ row['actual']) -%}
+    {%- endfor -%}
+    {%- if reasons -%}
+        {%- do exceptions.raise_compiler_error('drop_cms_id: no migration leaves such a column: ' ~ reasons | join(', ')
+            ~ '. Nothing was changed: remove it by hand, or rename it if it means something else.') -%}
+    {%- endif -%}
     {%- for row in run_query(undo_obstacles(tables)).rows -%}
         {%- do reasons.append(row['actual'] ~ ' (' ~ row['table_name'] ~ ')') -%}
     {%- endfor -%}

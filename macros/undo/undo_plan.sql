@@ -18,6 +18,7 @@
     {%- do plan.append({'label': 'limit statements', 'sql': 'set local statement_timeout = 0'}) -%}
     {%- do plan.append({'label': 'one runner at a time', 'sql': take_runner_lock()}) -%}
     {%- do plan.append({'label': 'lock ' ~ tables | length ~ ' tables', 'sql': lock_tables(tables)}) -%}
+    {%- do plan.append({'label': 'gate: the columns are a migration\'s', 'sql': gate_check('cms_id columns', undo_foreign_columns(tables))}) -%}
     {%- do plan.append({'label': 'gate: nothing of others goes along', 'sql': gate_check('other objects', undo_obstacles(tables))}) -%}
     {%- if not force -%}
         {%- do plan.append({'label': 'gate: nothing is forgotten', 'sql': gate_check('origin of rows', undo_losses(tables))}) -%}
