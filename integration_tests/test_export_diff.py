@@ -6,7 +6,7 @@ import hashlib
 import stat
 import threading
 import tracemalloc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,6 +93,9 @@ def test_equal_data_gives_equal_bytes_before_and_after_and_on_every_server(
         table: registry.counts[table] for table in CORE_TABLES if table in TABLES
     }
     assert read_manifest(before) == manifest
+    with pytest.raises(Problem, match="nothing to export of after the migration"):
+        export(connection, project, "post", after)
+    assert not after.exists()
 
     for name, value in SETTINGS.items():
         registry.execute(f"alter database registry set {name} = '{value}'")
@@ -215,7 +218,7 @@ def test_each_of_ten_changes_is_found_and_shown_by_key(
         registry.server.drop_database("registry")
         registry.server.create_database("registry", "registry_owner", template="unchanged")
         registry.execute(change.statement)
-        export(connection, project, "post", tmp_path / "post")
+        export(connection, project, "pre", tmp_path / "post")
         differing = {
             file.name.removesuffix(".csv"): file
             for file in diff(tmp_path / "pre", tmp_path / "post")
@@ -294,8 +297,26 @@ def test_a_file_in_another_encoding_is_refused_in_a_sentence(tmp_path: Path) -> 
 
 
 def test_without_an_export_there_is_nothing_to_compare(tmp_path: Path) -> None:
-    with pytest.raises(Problem, match="There is no export"):
+    with pytest.raises(Problem, match=r"There is no export .*run `scripts/cmsid export --phase pre` before"):
         list(diff(tmp_path / "pre", tmp_path / "post"))
+    write(tmp_path / "pre", "schools_ids.csv", "id\n1\n")
+    write(tmp_path / "post", "unknown.txt", "")
+    with pytest.raises(Problem, match=r"There is no export .*run `scripts/cmsid export --phase post` after"):
+        list(diff(tmp_path / "pre", tmp_path / "post"))
+
+
+def test_an_export_older_than_the_one_before_it_is_refused(tmp_path: Path) -> None:
+    folders = tmp_path / "pre", tmp_path / "post"
+    for folder, phase, taken_at in zip(folders, ("pre", "post"), ("T11:00:00Z", "T10:00:00Z"), strict=True):
+        write(folder, "schools_ids.csv", "id\n1\n", stated="id\n1\n")
+        manifest = read_manifest(folder)
+        assert manifest
+        (folder / MANIFEST).write_text(replace(manifest, phase=phase, taken_at="2026-01-31" + taken_at).to_json())
+    with pytest.raises(Problem, match=r"10:00:00 UTC\) is older than that of before it \(2026-01-31 11:00:00 UTC"):
+        list(diff(*folders))
+    result = CliRunner().invoke(diff_command, [str(folder) for folder in reversed(folders)])
+    assert "IDENTICAL" in result.output
+    assert "Before: 2026-01-31 10:00:00 UTC. After: 2026-01-31 11:00:00 UTC." in result.output
 
 
 def test_the_command_shows_rows_up_to_a_limit_and_ends_with_one(tmp_path: Path) -> None:

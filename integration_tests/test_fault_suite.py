@@ -455,7 +455,11 @@ FAULTS: list[Fault] = [
         says="permission denied",
     ),
     Fault(
-        "nothing was exported", "diff", "loaded", says="", way_on=("export --phase pre", "export --phase post", "diff")
+        "nothing was exported",
+        "diff",
+        "loaded",
+        says="",
+        way_on=("export --phase pre", "run", "export --phase post", "diff"),
     ),
     # ---- report
     *hits("report --validate", f.reading("students"), "killed, Ctrl-C, network cut", state="migrated", truth=("all",)),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from driver.errors import Problem
 from driver.export_files import MANIFEST, ExportManifest, Order, order_of, read_manifest
+from driver.wording import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,15 +82,38 @@ def diff(before: Path, after: Path, limit: int = LIMIT) -> Iterator[FileDifferen
         each file, as it is compared.
 
     Raises:
-        Problem: a folder is missing or holds no export.
+        Problem: a folder is missing or holds no export, or the second was taken before the first.
     """
     manifests = {folder: _manifest(folder) for folder in (before, after)}
+    _refuse_wrong_order(manifests[before], manifests[after], after)
     names = _names(before, manifests[before]) | _names(after, manifests[after])
-    for folder in (before, after):
+    for folder, phase in ((before, "pre"), (after, "post")):
         if not any((folder / name).exists() for name in names):
-            raise Problem("There is no export", where=str(folder), do="run `scripts/cmsid export` first")
+            raise Problem(
+                "There is no export",
+                where=str(folder),
+                do=f"run `scripts/cmsid export --phase {phase}` {'before' if phase == 'pre' else 'after'} the migration",
+            )
     for name in sorted(names):
         yield _compare_files(before / name, after / name, manifests, limit)
+
+
+def moments(before: Path, after: Path) -> str:
+    """Of which moments two exports are, in a sentence."""
+    taken = [manifest.taken_at if (manifest := _manifest(folder)) else "" for folder in (before, after)]
+    first, second = (moment(text) if text else "an unknown moment" for text in taken)
+    return f"Before: {first}. After: {second}."
+
+
+def _refuse_wrong_order(before: ExportManifest | None, after: ExportManifest | None, folder: Path) -> None:
+    """An export that is older than the one before it says nothing of what was done in between."""
+    if before and after and after.taken_at < before.taken_at:
+        raise Problem(
+            f"The export of after the migration ({moment(after.taken_at)}) is older than that of before it"
+            f" ({moment(before.taken_at)})",
+            where=str(folder),
+            do="run `scripts/cmsid export --phase post` again, after the migration",
+        )
 
 
 def _manifest(folder: Path) -> ExportManifest | None:

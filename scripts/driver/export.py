@@ -45,17 +45,12 @@ def export(
         Problem: a file could not be written; those of the earlier export are as they were.
     """
     files = export_files(project)
-    make_private_folder(folder)
     try:
         with pinned(connection) as session:
-            tables = project.core_tables()
-            begin_with_locks(session, connection, [(table.schema, table.identifier) for table in tables])
-            if phase == "pre" and tables_with_cms_id(session, tables):
-                raise Problem(
-                    "The migration has begun, so what the registry held before it can no longer be exported",
-                    where=connection.describe(),
-                    do="use --phase post",
-                )
+            tables = [(table.schema, table.identifier) for table in project.core_tables()]
+            begin_with_locks(session, connection, tables)
+            _refuse_wrong_phase(session, connection, project, phase)
+            make_private_folder(folder)
             row = session.execute(
                 "select pg_export_snapshot(), statement_timestamp(), current_setting('server_version')"
             ).fetchone()
@@ -83,6 +78,25 @@ def export(
         for file in files:
             (folder / (file.name + DRAFT)).unlink(missing_ok=True)
     return manifest
+
+
+def _refuse_wrong_phase(
+    session: psycopg.Connection[Any], connection: Connection, project: DbtProject, phase: str
+) -> None:
+    """Refuse what could only be compared with itself: a `pre` behind the migration, a `post` without one."""
+    begun = bool(tables_with_cms_id(session, project.core_tables()))
+    if phase == "pre" and begun:
+        raise Problem(
+            "The migration has begun, so what the registry held before it can no longer be exported",
+            where=connection.describe(),
+            do="use --phase post",
+        )
+    if phase == "post" and not begun:
+        raise Problem(
+            "No core table has a cms_id, so there is nothing to export of after the migration",
+            where=connection.describe(),
+            do="use --phase pre, or migrate first",
+        )
 
 
 def _write_all(

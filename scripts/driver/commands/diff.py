@@ -34,10 +34,12 @@ def diff(before: Path | None, after: Path | None, limit: int) -> int:
     Exit code: 0 if every file is identical, else 1.
     """
     from driver.diff import diff as compare
+    from driver.diff import moments
     from driver.export_files import FOLDERS
 
+    folders = before or FOLDERS["pre"], after or FOLDERS["post"]
     differing = compared = 0
-    for file in compare(before or FOLDERS["pre"], after or FOLDERS["post"], limit):
+    for file in compare(*folders, limit):
         compared += 1
         if file.identical:
             click.echo(f"{file.name:32} IDENTICAL  {file.rows:,} row{'s' * (file.rows != 1)}")
@@ -49,5 +51,5 @@ def diff(before: Path | None, after: Path | None, limit: int) -> int:
             click.echo(f"    {row.sentence}")
         if file.count > len(file.differences):
             click.echo(f"    … {file.count - len(file.differences):,} more")
-    click.echo(f"{compared - differing} of {compared} files are identical.")
+    click.echo(f"{compared - differing} of {compared} files are identical. {moments(*folders)}")
     return 1 if differing else 0
