@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ import pytest
 
 from driver import __version__, cli, first_use, packages
 from driver.bootstrap import ROOT
+from driver.dbt_project import DbtProject
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -162,6 +164,14 @@ def test_expected_failures_are_one_sentence(
     told = capsys.readouterr().err
     assert sentence in told
     assert len(told.strip().splitlines()) <= 1
+
+
+def test_a_project_that_dbt_may_not_write_to_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = SimpleNamespace(success=False, exception=PermissionError(errno.EACCES, "Permission denied", "/p/logs"))
+    monkeypatch.setattr(DbtProject, "invoke", lambda *_: refused)
+    with pytest.raises(Problem) as raised:
+        _ = DbtProject().manifest
+    assert str(raised.value).endswith("(/p/logs): make the folder /p writable")
 
 
 def test_exit_code_of_a_command_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -99,10 +100,15 @@ class DbtProject:
         if self._manifest is None:
             with _without_collection():
                 result = self.invoke("parse")
-            if not result.success:
+            error = result.exception
+            if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise Problem(
-                    "the dbt project could not be parsed", where=str(ROOT), do=f"run `dbt parse`: {result.exception}"
+                    "dbt may not write its log or the parsed project",
+                    where=str(error.filename),
+                    do=f"make the folder {Path(error.filename or ROOT).parent} writable",
                 )
+            if not result.success:
+                raise Problem("the dbt project could not be parsed", where=str(ROOT), do=f"run `dbt parse`: {error}")
             self._manifest = cast("Manifest", result.result)
         return self._manifest
 
