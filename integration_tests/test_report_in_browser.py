@@ -26,6 +26,11 @@ return [...document.querySelectorAll('li[id^=line-]')].map(item => {
         text.right <= innerWidth && mark.left >= 0];
 });
 """
+# Numbers of failing rows that stand on more than one line.
+BROKEN = """
+return [...document.querySelectorAll('.rows .nowrap')].filter(number => number.checkVisibility()
+    && number.getClientRects().length > 1).map(number => number.innerText);
+"""
 # Every text against the first background behind it that is not transparent, by the formula of WCAG 2.
 CONTRAST = """
 const luminance = color => {
@@ -79,6 +84,7 @@ def test_the_page_is_complete_and_readable(browser: Browser, page: Path, width: 
         assert visible, name
         assert inside, name
     assert browser.run("return document.documentElement.scrollWidth") <= width
+    assert browser.run(BROKEN) == []
     assert browser.run(CONTRAST) == []
     assert browser.run("return performance.getEntriesByType('resource').map(entry => entry.name)") == []
     assert browser.console() == []

@@ -80,7 +80,10 @@ def failed_result() -> Result:
     tests["uniqueness"] = [Outcome("cms_ids_unique", "", "7.1", "error", message=AWKWARD)]
     hidden = FailingRow("next_of_kins", "7", "name", hidden=True)
     shown = FailingRow("modules", "9", "remark", "old", AWKWARD)
-    beyond = [Outcome("core_rows_unchanged", "Rows.", "9.1", "failed", 2, 1.0, "", ["next_of_kins"], [hidden, shown])]
+    total = FailingRow("marks", "total_marks", "aggregate_value", "9667801.25", "9667811.25")
+    beyond = [
+        Outcome("core_rows_unchanged", "Rows.", "9.1", "failed", 3, 1.0, "", ["next_of_kins"], [hidden, shown, total])
+    ]
     result = result_of(tests, beyond)
     result.stages[-1] = Stage("validate", "failed", "2026-01-31T08:00:00Z", 60.0, f"90 of 92 tests passed {AWKWARD}")
     result.next_step, result.next_command = "Go back to the backup:", "scripts/cmsid restore b-1"

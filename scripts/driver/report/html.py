@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from driver.result import ChainFacts, ChecklistLine, Comparison, FailingRow, Outcome, Result, Stage, TableFacts
 
+# Longer rows of digits are no numbers that anybody reads, and may break between two such.
+NUMBER = re.compile(r"(\d[\d.,]{0,22}\d)")
 STYLE = Path(__file__).with_name("style.css")
 TITLES = {"passed": "Passed", "failed": "Failed", "interrupted": "Interrupted"}
 MARKS = {
@@ -93,7 +96,8 @@ def _verdict(result: Result) -> str:
     stage = result.failed_stage
     headline = TITLES[result.verdict]
     if result.validated:
-        headline += f": {result.lines_passed} of {len(result.checklist)} checklist lines"
+        passed = "" if result.verdict == "passed" else " passed"
+        headline += f": {result.lines_passed} of {len(result.checklist)} checklist lines{passed}"
     elif stage:
         headline += f" in stage {stage.key}"
     action = ""
@@ -179,7 +183,7 @@ def _failing_rows(test: Outcome) -> str:
     def cells(row: FailingRow) -> str:
         expected, actual = ("hidden", "hidden") if row.hidden and not row.actual else (row.expected, row.actual)
         values = (row.table, row.key or ("hidden" if row.hidden else ""), row.column, expected, actual)
-        return "<tr>" + "".join(f"<td>{escape(value)}</td>" for value in values) + "</tr>\n"
+        return "<tr>" + "".join(f"<td>{_unbroken(value)}</td>" for value in values) + "</tr>\n"
 
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Table", "Key", "Column", "Expected", "Found"))
     more = test.failures - len(test.rows)
@@ -187,6 +191,14 @@ def _failing_rows(test: Outcome) -> str:
     body = "".join(cells(row) for row in test.rows)
     table = f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>'
     return f'<div class="scroll">{table}</div>{rest}'
+
+
+def _unbroken(text: str) -> str:
+    """A value as HTML, its numbers never broken at the end of a line, however narrow the page."""
+    parts = NUMBER.split(text)
+    return "".join(
+        f'<span class="nowrap">{part}</span>' if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
 
 
 def _picture(tables: Sequence[TableFacts]) -> str:
