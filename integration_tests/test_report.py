@@ -9,7 +9,8 @@ import re
 import stat
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
@@ -21,9 +22,9 @@ from driver.conclusion import verdict
 from driver.report import files
 from driver.report.html import render_html
 from driver.report.junit import render_junit
-from driver.report.terminal import print_report
+from driver.report.terminal import print_report, row_sentence
 from driver.result import FailingRow, Outcome, Result
-from driver.validation import _masked
+from driver.validation import _masked, _rows
 from support.sample_result import AWKWARD, facts, failed_result, passed_tests, result_of
 
 if TYPE_CHECKING:
@@ -213,6 +214,26 @@ def test_ids_and_counts_are_shown(row: FailingRow, category: str) -> None:
     masked = _masked(row, category, {"school_id"})
     assert not masked.hidden
     assert masked.actual
+
+
+@pytest.mark.parametrize("names", [("expected", "actual"), ("compare_expression", "expression")])
+def test_a_count_of_rows_that_differs_shows_both(names: tuple[str, str]) -> None:
+    """As either package with expectations returns it."""
+    columns = [SimpleNamespace(name=name) for name in names]
+
+    class Answer(list[tuple[int, int]]):
+        description = columns
+
+    node = SimpleNamespace(
+        compiled_code="select 1",
+        sources=[("registry", "schools")],
+        test_metadata=SimpleNamespace(name="expect_table_row_count_to_equal_other_table"),
+        fqn=["project", "registry", "test"],
+    )
+    connection: Any = SimpleNamespace(execute=lambda _: Answer([(15, 14)]))
+    (row,) = _rows(connection, SimpleNamespace(node=node), set(), with_values=False)
+    assert row_sentence(row) == "schools count(*): expected 15, found 14"
+    assert row_sentence(FailingRow("schools")) == "schools: it differs"
 
 
 def test_the_files_are_private_and_the_newest_is_found(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ ABOUT_EXPECTATION = {
     "expect_column_pair_values_to_be_equal": "{table}.cms_id equals id",
 }
 
+# What that expectation calls the two counts, expected and actual: in offline_packages, and in the published package.
+ROW_COUNTS = (("expected", "actual"), ("compare_expression", "expression"))
+
 # Values of these columns are numbers or names of things, never of persons.
 HARMLESS_COLUMNS = {"", "cms_id", "id", "count(*)", "aggregate_value"}
 NOT_ABOUT_ROWS = {"schema", "row_counts", "cms_id_population", "uniqueness", "ids", "aggregates"}
@@ -182,10 +185,17 @@ def _rows(
                 expected=_text(values.get("expected")),
                 actual=_text(values.get("actual")),
             )
+        elif counts := next((pair for pair in ROW_COUNTS if set(pair) <= values.keys() and _counts_rows(node)), None):
+            expected, actual = (_text(values[name]) for name in counts)
+            row = FailingRow(_table(node), column="count(*)", expected=expected, actual=actual)
         else:  # a generic test returns rows of the table, or one row of its own making
             row = FailingRow(_table(node), _text(values.get("id")), actual=", ".join(_generic_values(values)))
         rows.append(row if with_values else _masked(row, node.fqn[1] if len(node.fqn) > 2 else "", foreign_keys))  # noqa: PLR2004 - project, category, test
     return rows
+
+
+def _counts_rows(node: Any) -> bool:
+    return _expectation(node) == "expect_table_row_count_to_equal_other_table"
 
 
 def _generic_values(values: dict[str, Any]) -> list[str]:

@@ -91,7 +91,7 @@ def row_sentence(row: FailingRow) -> str:
         return f"{where}: differs (values hidden; report --with-values shows them)"
     if row.expected and row.actual:
         return f"{where}: expected {row.expected}, found {row.actual}"
-    return f"{where}: {row.actual or row.expected}"
+    return f"{where}: {row.actual or row.expected or 'it differs'}"
 
 
 def _wrapped(console: Console, text: str, indent: int, lead: Text | None = None, style: str = "") -> None:
