@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from driver.conclusion import step_from_here, tell_state_and_next_step
+from driver.migration_progress import TableProgress
 from driver.migration_state import MigrationState
 from driver.result import Outcome, Stage
 from driver.run import Options
+from driver.wording import few
 from support.sample_result import failed_result, passed_tests, result_of
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ DONE = MigrationState("done", 12, done=12, mode="window", cut_over_at="2026-01-3
 NOT_BEGUN = MigrationState("not begun", 12)
 UNDONE = MigrationState("undone", 12, changed_at="2026-01-31T09:00:00Z")
 EXTENDED = MigrationState("extended", 13, done=12, mode="window", cut_over_at="2026-01-31T08:00:00Z")
-HALF_WAY = MigrationState("half-way", 12, ("schools",), 1, "online", 15, 300, "2026-01-31T08:00:00Z")
+HALF_WAY = MigrationState("half-way", 12, ("schools",), 1, "online", 15, 300, cut_over_at="2026-01-31T08:00:00Z")
 UNLOGGED = MigrationState("unlogged", 12, ("schools",))
 
 
@@ -107,6 +110,19 @@ def test_there_is_a_next_step_where_no_run_is_under_way(
     step, found = step_from_here(state, validation)
     assert step.endswith(":")
     assert found == command
+
+
+def test_rows_that_are_not_counted_yet_are_not_left_out_in_silence() -> None:
+    assert "15 of 300 rows" in HALF_WAY.sentence
+    assert "15 of at least 300 rows have their cms_id" in replace(HALF_WAY, rows_uncounted=True).sentence
+    values: dict[str, Any] = dict.fromkeys(field.name for field in fields(TableProgress))
+    values |= {"table_name": "schools", "state": "marked"}
+    assert str(TableProgress(**values)) == "schools: rows not yet counted"
+
+
+def test_names_that_are_left_out_are_counted() -> None:
+    assert few(["a", "b", "c"]) == "a, b, c"
+    assert few(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
 
 
 def test_no_restore_is_advised_where_no_test_has_failed() -> None:

@@ -55,6 +55,9 @@ def test_a_run_does_all_of_it_and_a_second_one_only_validates(runner: Runner) ->
     assert first.result.backup
     assert first.result.backup.verified_at
     assert max(map(len, first.text.splitlines()[:-1])) <= 80
+    details = {stage.key: stage.detail for stage in first.result.stages}
+    number = details["prepare"].split()[-2]
+    assert details["validate"] == f"{number} of {number} tests passed"
 
     second = runner.go()
     assert second.code == 0, second.text

@@ -59,12 +59,8 @@ class TableProgress:
     def __str__(self) -> str:
         """One line for people."""
         if self.state == "marked":
-            rows = (
-                f"{self.rows_filled:,} of {self.rows_at_cut_over:,}"
-                if self.rows_at_cut_over is not None
-                else "not yet counted"
-            )
-            parts = [f"{rows} rows"]
+            counted = self.rows_at_cut_over is not None
+            parts = [f"{self.rows_filled:,} of {self.rows_at_cut_over:,} rows" if counted else "rows not yet counted"]
             if self.rows_per_second:
                 parts.append(f"{self.rows_per_second:,} rows/s")
             if self.seconds_left:

@@ -33,7 +33,8 @@ class MigrationState:
         done: how many of them are migrated.
         mode: window or online; empty if it never began.
         rows_filled: rows that have got their cms_id, where the migration is half-way.
-        rows_total: rows that are to get one.
+        rows_total: rows that are to get one, in the tables that are counted.
+        rows_uncounted: whether there are tables that are not counted yet.
         cut_over_at: when rows began to be local, as text in UTC.
         changed_at: when it was finished or undone, as text in UTC.
         restored_at: when a restore last put this database where it is, as text in UTC; empty if none did, or if unread.
@@ -46,6 +47,7 @@ class MigrationState:
     mode: str = ""
     rows_filled: int = 0
     rows_total: int = 0
+    rows_uncounted: bool = False
     cut_over_at: str = ""
     changed_at: str = ""
     restored_at: str = ""
@@ -62,9 +64,10 @@ class MigrationState:
         if self.kind == "extended":
             return f"Core tables were added since the migration: {self.done} of {self.tables} have their cms_id."
         if self.kind == "half-way":
+            least = "at least " if self.rows_uncounted else ""
             return (
                 f"The migration is half-way ({self.mode} mode, cut-over at {moment(self.cut_over_at)}): {self.done} of"
-                f" {self.tables} tables are done, {self.rows_filled:,} of {self.rows_total:,} rows have their cms_id."
+                f" {self.tables} tables are done, {self.rows_filled:,} of {least}{self.rows_total:,} rows have their cms_id."
             )
         return f"The migration is done: {self.tables} of {self.tables} tables, cut-over at {moment(self.cut_over_at)}."
 
@@ -95,6 +98,7 @@ def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: S
         mode=live[0].mode if live else "",
         rows_filled=sum(entry.rows_filled for entry in live),
         rows_total=sum(entry.rows_at_cut_over or 0 for entry in live),
+        rows_uncounted=any(entry.rows_at_cut_over is None for entry in live),
         cut_over_at=max((entry.cut_over_at for entry in live), default=""),
         changed_at=max((entry.undone_at or entry.finished_at for entry in entries), default=""),
     )

@@ -27,7 +27,7 @@ from driver.report import files
 from driver.result import Database, FailingRow, Outcome, Result, Stage, StageStatus
 from driver.termination import raise_if_interrupted
 from driver.validation import first_line, validate
-from driver.wording import duration, moment
+from driver.wording import duration, few, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -229,7 +229,8 @@ class Run:
         self.result.versions = _versions()
         with self.connection.connect(autocommit=True) as session:
             self._state = read_state(session, self.connection.audit_schema, self._tables)
-        tests = sum(str(node.resource_type) == "test" for node in self._project.manifest.nodes.values())
+        # dbt's, and that of the migration log, which is our own
+        tests = sum(str(node.resource_type) == "test" for node in self._project.manifest.nodes.values()) + 1
         return f"PostgreSQL {self.result.database.server_version}, {len(self._tables)} core tables, {tests} tests"
 
     def _fitting_validation(self, session: psycopg.Connection[Any], log: Mapping[str, TableLog]) -> str:
@@ -324,7 +325,7 @@ class Run:
         tests = [test for line in self.result.checklist for test in line.tests] + self.result.beyond
         passed = sum(test.status == "passed" for test in tests)
         if passed < len(tests):
-            names = ", ".join(test.name for test in self.result.failing_tests[:3])
+            names = few([test.name for test in self.result.failing_tests])
             raise Problem(f"{passed} of {len(tests)} tests passed; not passed: {names}")
         return f"{passed} of {len(tests)} tests passed"
 

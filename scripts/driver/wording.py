@@ -1,6 +1,11 @@
-"""Durations and moments as a person says them."""
+"""Durations, moments and long lists as a person says them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def duration(seconds: float) -> str:
@@ -15,3 +20,9 @@ def duration(seconds: float) -> str:
 def moment(text: str) -> str:
     """`2026-01-31 08:00:00 UTC` for an ISO 8601 text in UTC."""
     return text.replace("T", " ").replace("Z", " UTC")
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first of some names, and how many more there are: `a, b, c and 2 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
