@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -153,6 +154,18 @@ def test_what_only_a_superuser_may_set_is_told_to_others_and_done_by_superusers(
     again = restore.restore(superuser, backup, directory=tmp_path)
     assert again.left == []
     assert state_of(registry) == state
+
+
+@pytest.mark.one_major
+def test_a_backup_with_another_audit_schema_names_both(connection: Connection, tmp_path: Path) -> None:
+    other = replace(connection, audit_schema="Another schema")
+    assert take_backup(other, directory=tmp_path).manifest.audit_schema == ""
+    for taken_by, told in ((connection, AUDIT_SCHEMA), (other, "Another schema")):
+        take_backup(taken_by, directory=tmp_path)  # makes the schema that the next one finds
+        backup = take_backup(taken_by, directory=tmp_path)
+        assert backup.manifest.audit_schema == told
+        with pytest.raises(Problem, match=f"was taken with {told} as our own schema, and the dbt profile has"):
+            restore.restore(other if taken_by is connection else connection, backup, directory=tmp_path)
 
 
 @pytest.mark.one_major

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def require_own(
     control: psycopg.Connection[Any], connection: Connection, backup: Backup, *, from_elsewhere: bool
 ) -> None:
-    """Refuse a backup of another database, and one that is not the one that was listed.
+    """Refuse a backup of another database, of another audit schema, and one that is not the one that was listed.
 
     Args:
         control: a session on the server.
@@ -42,6 +42,13 @@ def require_own(
         here = system_identifier(control)
         if here and manifest.system_identifier and here != manifest.system_identifier:
             raise Problem(f"The backup {manifest.backup_id} is of a database of another server", do=hint)
+    own = manifest.audit_schema
+    if own and own != connection.audit_schema:
+        raise Problem(
+            f"The backup {manifest.backup_id} was taken with {own} as our own schema, and the dbt profile has"
+            f" {connection.audit_schema}",
+            do=f"nothing was touched; restore with a profile that has `schema: {own}`",
+        )
     recorded = None
     with contextlib.suppress(Problem, psycopg.Error), pinned(connection) as session:
         recorded = listing.manifest_checksum(session, connection.audit_schema, manifest.backup_id)

@@ -105,6 +105,12 @@ class Manifest:
         return sum(table.rows for table in self.tables)
 
     @property
+    def audit_schema(self) -> str:
+        """The schema that was our own: its tables are in the backup, but not its definition; empty if there was none."""
+        others = {name.strip('"').replace('""', '"') for kind, name, _ in self.catalogue if kind == "schema"}
+        return next((t.schema for t in self.tables if t.name == "backup_tables" and t.schema not in others), "")
+
+    @property
     def checksum(self) -> str:
         """The sha256 of the content, in one fixed spelling."""
         return _checksum(self._content())
