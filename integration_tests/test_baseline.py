@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from driver.backup.session import PINS
+from driver.backup.take import take_backup
 from driver.facts import read_facts
+from driver.macro_sql import render_macro
+from support.backups import connection_of
 from support.local_rows import CORE_TABLES
 from support.picture import Picture, picture
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, SUPERUSER, Registry
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ADD = ("run-operation", "add_cms_id")
 CHAINS = (
@@ -227,6 +236,43 @@ def test_a_backslash_means_the_same_in_every_session(registry: Registry) -> None
     assert registry.value(not_numeric) == total - numbers
     registry.dbt_ok(*ADD, variables=variables)
     registry.dbt_ok("test", variables=variables)
+
+
+@pytest.mark.one_major
+def test_names_of_objects_are_compared_whatever_the_search_path_is(registry: Registry, tmp_path: Path) -> None:
+    """A regclass is written as the search path finds it: the backup's session has none, the application needs its own."""
+    registry.execute(
+        "alter table schools add column kept_in regclass default 'programs';"
+        "create table archives (tables regclass[], quoted regtype); insert into archives values ('{terms}', '\"char\"');"
+        'create domain "Odd" as text; insert into archives values (null, \'"Odd"\')'
+    )
+    registry.execute(
+        """
+        create function find_schools() returns event_trigger language plpgsql as $$
+        begin
+            perform 'schools'::regclass;
+        end $$;
+        create event trigger find_schools on ddl_command_end when tag in ('ALTER TABLE') execute function find_schools();
+        """,
+        user=SUPERUSER,
+    )
+    registry.execute("alter database registry set quote_all_identifiers to on", user=SUPERUSER)
+    registry.dbt_ok("snapshot")
+    take_backup(connection_of(registry.server), directory=tmp_path)
+    registry.dbt_ok("snapshot")
+    registry.dbt_ok(*ADD)
+    registry.dbt_ok("test", "--select", "other_tables_unchanged")
+    registry.dbt_ok("run-operation", "drop_cms_id")
+    # without a backup it is the baseline that is compared
+    registry.dbt_ok("snapshot")
+    registry.dbt_ok(*ADD, variables=NO_BACKUP)
+    registry.dbt_ok("test", "--select", "other_tables_unchanged", variables=NO_BACKUP)
+
+
+@pytest.mark.one_major
+def test_dbt_and_driver_write_values_under_the_same_settings(registry: Registry) -> None:
+    settings = dict(registry.rows(f"select * from ({render_macro('value_settings')}) as s (name, value)"))
+    assert {**settings, "client_encoding": "UTF8"} == PINS
 
 
 @pytest.mark.one_major

@@ -4,6 +4,8 @@
         shows it a part only, has no fingerprint: it is listed, so that no check overlooks it. -#}
     {%- set parts = [] -%}
     {%- if execute -%}
+        {#- The names of the tables are compared, too. -#}
+        {%- do run_query(pin_values()) -%}
         {%- set query -%}
             select
                 format('%I.%I', f.schema_name, f.relation_name) as relation,

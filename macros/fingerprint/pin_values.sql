@@ -4,15 +4,7 @@
 do $cms_id$
 begin
     perform set_config(name, setting, true)
-    from (
-        values
-        ('TimeZone', 'UTC'),
-        ('DateStyle', 'ISO, YMD'),
-        ('IntervalStyle', 'postgres'),
-        ('extra_float_digits', '3'),
-        ('bytea_output', 'hex'),
-        ('lc_monetary', 'C')
-    ) as pins (name, setting);
+    from ({{ value_settings() }}) as pins (name, setting);
 end
 $cms_id$
 {%- endmacro %}

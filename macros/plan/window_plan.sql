@@ -5,11 +5,12 @@
     {%- do plan.append({'label': 'see what others commit', 'sql': "set local transaction_isolation = 'read committed'"}) -%}
     {%- do plan.append({'label': 'limit waiting', 'sql': "set local lock_timeout = '" ~ var('lock_timeout') ~ "'"}) -%}
     {%- do plan.append({'label': 'limit statements', 'sql': 'set local statement_timeout = 0'}) -%}
-    {%- do plan.append({'label': 'write values in one way', 'sql': pin_values()}) -%}
+    {%- do plan.append({'label': 'quote names where they need it', 'sql': 'set local quote_all_identifiers = off'}) -%}
     {%- do plan.append({'label': 'one runner at a time', 'sql': take_runner_lock()}) -%}
     {%- do plan.append({'label': 'lock ' ~ tables | length ~ ' tables', 'sql': lock_tables(tables)}) -%}
     {%- do plan.append({'label': 'gate: nobody reads by an older snapshot', 'sql': gate_no_old_snapshot()}) -%}
-    {%- do plan.append({'label': 'fingerprint before', 'sql': fingerprint_live_rows(tables, 'cms_id_before')}) -%}
+    {%- do plan.append({'label': 'define the fingerprints', 'sql': define_fingerprints(tables)}) -%}
+    {%- do plan.append({'label': 'fingerprint before', 'sql': keep_fingerprints('cms_id_before')}) -%}
     {%- do plan.append({'label': 'gate: as in baseline and backup', 'sql': gate_unchanged(tables, 'cms_id_before', 'before the migration')}) -%}
     {%- do plan.append({'label': 'define the catalogue', 'sql': define_catalogue()}) -%}
     {%- do plan.append({'label': 'catalogue before', 'sql': keep_catalogue('cms_id_catalogue_before')}) -%}
@@ -22,7 +23,7 @@
             ~ '\n    alter column cms_id type ' ~ var('cms_id_type') ~ ' using ' ~ table.id
             ~ ',\n    add constraint ' ~ quote_name(table.constraint) ~ ' unique (cms_id)'}) -%}
     {%- endfor -%}
-    {%- do plan.append({'label': 'fingerprint after', 'sql': fingerprint_live_rows(tables, 'cms_id_after')}) -%}
+    {%- do plan.append({'label': 'fingerprint after', 'sql': keep_fingerprints('cms_id_after')}) -%}
     {%- do plan.append({'label': 'gate: no other column changed', 'sql': gate_unchanged(tables, 'cms_id_after', 'by the migration')}) -%}
     {%- do plan.append({'label': 'gate: spec test 1.1', 'sql': gate_check('column', cms_id_column_differences(tables))}) -%}
     {%- do plan.append({'label': 'gate: spec test 1.2', 'sql': gate_check('constraint', cms_id_constraint_differences(tables))}) -%}

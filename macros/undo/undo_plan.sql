@@ -16,6 +16,7 @@
     {%- do plan.append({'label': 'see what others commit', 'sql': "set local transaction_isolation = 'read committed'"}) -%}
     {%- do plan.append({'label': 'limit waiting', 'sql': "set local lock_timeout = '" ~ var('lock_timeout') ~ "'"}) -%}
     {%- do plan.append({'label': 'limit statements', 'sql': 'set local statement_timeout = 0'}) -%}
+    {%- do plan.append({'label': 'quote names where they need it', 'sql': 'set local quote_all_identifiers = off'}) -%}
     {%- do plan.append({'label': 'one runner at a time', 'sql': take_runner_lock()}) -%}
     {%- do plan.append({'label': 'lock ' ~ tables | length ~ ' tables', 'sql': lock_tables(tables)}) -%}
     {%- do plan.append({'label': 'gate: the columns are a migration\'s', 'sql': gate_check('cms_id columns', undo_foreign_columns(tables))}) -%}
@@ -23,7 +24,8 @@
     {%- if not force -%}
         {%- do plan.append({'label': 'gate: nothing is forgotten', 'sql': gate_check('origin of rows', undo_losses(tables))}) -%}
     {%- endif -%}
-    {%- do plan.append({'label': 'fingerprint before', 'sql': fingerprint_live_rows(tables, 'cms_id_before')}) -%}
+    {%- do plan.append({'label': 'define the fingerprints', 'sql': define_fingerprints(tables)}) -%}
+    {%- do plan.append({'label': 'fingerprint before', 'sql': keep_fingerprints('cms_id_before')}) -%}
     {%- do plan.append({'label': 'define the catalogue', 'sql': define_catalogue()}) -%}
     {%- do plan.append({'label': 'catalogue before', 'sql': keep_catalogue('cms_id_catalogue_before')}) -%}
     {%- if views -%}
@@ -32,7 +34,7 @@
     {%- for table in tables -%}
         {%- do plan.append({'label': table.name ~ ': drop column', 'sql': 'alter table ' ~ table.relation ~ ' drop column cms_id'}) -%}
     {%- endfor -%}
-    {%- do plan.append({'label': 'fingerprint after', 'sql': fingerprint_live_rows(tables, 'cms_id_after')}) -%}
+    {%- do plan.append({'label': 'fingerprint after', 'sql': keep_fingerprints('cms_id_after')}) -%}
     {%- do plan.append({'label': 'gate: no other column changed',
         'sql': gate_check('rows', fingerprint_differences('cms_id_before', 'cms_id_after'))}) -%}
     {%- do plan.append({'label': 'catalogue after', 'sql': keep_catalogue('cms_id_catalogue_after')}) -%}
