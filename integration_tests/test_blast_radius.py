@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 EVERY_KIND = Path(__file__).parent / "support" / "every_kind_of_object.sql"
 Objects = dict[tuple[str, str], str]
 
+REFER_TO_STUDENTS = ("next_of_kins", "student_education", "student_programs")
+
 # of a session; each would write some definition in another way
 SETTINGS = [
     'set search_path to "Other ""schema""", public',
@@ -207,6 +209,34 @@ def test_every_foreign_key_of_the_catalogue_is_checked(registry: Registry) -> No
     assert found["to_itself", "school"] == ("2", "no row of schools for (2147483000)")
     assert found["by_parts", "school"][1] == "no row of schools for (2147483000)"
     assert len(found) == 5, "the key of a table to itself is none of a core table's"
+
+
+@pytest.mark.one_major
+def test_a_table_that_is_not_read_whole_has_no_unbroken_keys_and_no_chain(registry: Registry) -> None:
+    registry.execute(
+        f"""
+        create schema finance;
+        create table finance.invoices (id integer primary key, school_id integer references public.schools (id));
+        alter table students owner to {SUPERUSER};
+        grant select on students to {OWNER};
+        alter table students enable row level security;
+        """,
+        user=SUPERUSER,
+    )
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
+    run = registry.dbt("test", "--select", "foreign_keys_hold", "path:tests/chains", variables=NO_BACKUP)
+    may_not = f"role {OWNER} may not read {{}}, or not every row: grant select, or bypassrls"
+    found = {(row["table_name"], row["column_name"], row["actual"]) for row in run["foreign_keys_hold"].rows}
+    assert found == {
+        ("finance.invoices", "school_id", may_not.format("finance.invoices")),
+        *((table, "std_no", may_not.format("students")) for table in REFER_TO_STUDENTS),
+    }
+    for chain in ("student_school_chain", "student_modules_chain"):
+        assert [(row["expected"], row["actual"]) for row in run[f"{chain}_unchanged"].rows] == [
+            ("every row of public.students", may_not.format("it"))
+        ]
+    assert run.of_status("pass") == {"assessment_marks_chain_unchanged", "module_prerequisites_chain_unchanged"}
 
 
 def orphan_query(registry: Registry) -> str:

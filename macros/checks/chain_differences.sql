@@ -7,6 +7,8 @@
     {%- endif -%}
     {%- set columns = [] -%}
     {%- if execute -%}
+        {%- set unread = unread_sources(chain) -%}
+        {%- if run_query(unread).rows -%}{%- do return(unread) -%}{%- endif -%}
         {%- do run_query(plan_comparison(indexed=false)) -%}
         {%- for column in adapter.get_columns_in_relation(baseline) if not column.name.startswith('dbt_') -%}
             {%- do columns.append({'name': column.name, 'quoted': quote_name(column.name), 'comparable': quote_name(column.name)}) -%}

@@ -1,6 +1,7 @@
 {% macro foreign_key_orphan_queries(tables) %}
     {#- A catalogue query: one ready statement per foreign key that a core table has or is referred to by, whether the server
-        enforces it or not. It compares as the server does: the key's own operators, MATCH SIMPLE and FULL, PERIOD. -#}
+        enforces it or not. It compares as the server does: the key's own operators, MATCH SIMPLE and FULL, PERIOD.
+        Where this role does not see every row of both tables, the statement says that instead. -#}
 with core as (
     select to_regclass(format('%I.%I', schema_name, relation_name)) as oid
     from ({{ core_table_values(tables) }}) as t (table_name, schema_name, relation_name, id_column, constraint_name)
@@ -27,6 +28,7 @@ relations as (
         c.oid,
         case when c.relkind = 'p' then '' else 'only ' end || format('%I.%I', n.nspname, c.relname) as from_item,
         case when n.nspname = {{ quote_text(var('registry_schema')) }} then '' else n.nspname || '.' end || c.relname as readable,
+        {{ is_read_whole('c.oid', 'n.oid') }} as is_whole,
         (
             select string_agg(format('c.%I::text', a.attname), $q$ || ', ' || $q$ order by p.position)
             from pg_catalog.pg_index as i
@@ -72,8 +74,9 @@ parts as (
 
 select
     format('%s.%s', child.readable, f.conname) as foreign_key,
-    format(
-        $q$select
+    case
+        when child.is_whole and parent.is_whole then format(
+            $q$select
     %L::text as table_name,
     %s as key,
     %L::text as column_name,
@@ -81,22 +84,34 @@ select
     %L || %s || ')' as actual
 from %s as c
 where (%s) and %s$q$,
-        child.readable,
-        coalesce(child.primary_key, $k$'ctid ' || c.ctid::text$k$),
-        parts.child_names,
-        format('a row of %s (foreign key %s)', parent.readable, f.conname),
-        format('no row of %s for (', parent.readable),
-        parts.child_values,
-        child.from_item,
-        case f.confmatchtype when 'f' then parts.some_given else parts.all_given end,
-        case
-            when f.has_period then format(
-                'not coalesce(%s <@ (select range_agg(%s) from %s as p where %s), false)',
-                parts.child_period, parts.parent_period, parent.from_item, parts.matches
+            child.readable,
+            coalesce(child.primary_key, $k$'ctid ' || c.ctid::text$k$),
+            parts.child_names,
+            format('a row of %s (foreign key %s)', parent.readable, f.conname),
+            format('no row of %s for (', parent.readable),
+            parts.child_values,
+            child.from_item,
+            case f.confmatchtype when 'f' then parts.some_given else parts.all_given end,
+            case
+                when f.has_period then format(
+                    'not coalesce(%s <@ (select range_agg(%s) from %s as p where %s), false)',
+                    parts.child_period, parts.parent_period, parent.from_item, parts.matches
+                )
+                else format('not exists (select 1 from %s as p where %s)', parent.from_item, parts.matches)
+            end
+        )
+        else format(
+            $q$select %L::text as table_name, null::text as key, %L::text as column_name, %L::text as expected, %L::text as actual$q$,
+            child.readable,
+            parts.child_names,
+            format('a row of %s (foreign key %s)', parent.readable, f.conname),
+            format(
+                'role %s may not read %s, or not every row: grant select, or bypassrls', current_user,
+                concat_ws(' and ', case when not child.is_whole then child.readable end,
+                    case when not parent.is_whole then nullif(parent.readable, child.readable) end)
             )
-            else format('not exists (select 1 from %s as p where %s)', parent.from_item, parts.matches)
-        end
-    ) as orphan_query
+        )
+    end as orphan_query
 from foreign_keys as f
 inner join parts on f.oid = parts.oid
 inner join relations as child on f.conrelid = child.oid
