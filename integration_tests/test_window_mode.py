@@ -736,12 +736,12 @@ def test_an_autovacuum_gives_way(baselined_registry: Registry) -> None:
 def test_an_autovacuum_against_wraparound_is_named(baselined_registry: Registry) -> None:
     registry = baselined_registry
     variables = {**NO_BACKUP, "lock_timeout": "50ms", "lock_attempts": 3}
-    with autovacuum_of(registry, "student_modules", against_wraparound=True) as pid:
+    with autovacuum_of(registry, "student_modules", against_wraparound=True):
         run = registry.dbt(*ADD, variables=variables)
-        registry.rows("select pg_terminate_backend(%s, 10000)", [pid], user=SUPERUSER)
     assert_refused(
         run,
-        f"autovacuum worker {pid} holds ShareUpdateExclusiveLock on student_modules",
+        "autovacuum worker ",
+        "holds ShareUpdateExclusiveLock on student_modules",
         "An autovacuum gives way by itself, unless it prevents wraparound",
     )
     assert "cms_id" not in registry.columns("student_modules")
