@@ -430,6 +430,53 @@ def test_an_older_snapshot_that_comes_later_meets_the_gate(baselined_registry: R
                 migration.execute(step.sql.encode())
 
 
+def test_sessions_that_cannot_be_looked_into_block_window_mode(registry: Registry) -> None:
+    """The application's role is another one, and a transaction of it that keeps a snapshot is hidden from the owner."""
+    registry.execute("create role app_role login password 'app'", user=SUPERUSER)
+    registry.server.passwords["app_role"] = "app"
+    hidden = undone(
+        registry,
+        f"revoke pg_read_all_stats from {OWNER}",
+        f"grant pg_read_all_stats to {OWNER}; drop role app_role",
+    )
+    with hidden:
+        assert codes_of_owner(registry) == set()  # the application is stopped: nothing to say
+        with registry.connect("app_role"):
+            found = {f.code: f for f in examine(connection_of(registry), SampleProject()).findings}
+            assert found["unseen_sessions"].blocks == "window"
+            assert f"{OWNER} does not see whether sessions of app_role (1) read" in found["unseen_sessions"].detail
+            assert f"grant pg_read_all_stats to {OWNER}" in found["unseen_sessions"].remedy
+            run = registry.dbt("run-operation", "add_cms_id", variables={"require_backup": False})
+            assert run.code == 1
+            assert found["unseen_sessions"].detail in run.output
+            allowed = examine(connection_of(registry), SampleProject(variables={"allow_unseen_sessions": True}))
+            assert allowed.refusal("window") == ""
+            registry.execute(f"grant pg_read_all_stats to {OWNER}", user=SUPERUSER)
+            assert codes_of_owner(registry) == set()
+            registry.execute(f"revoke pg_read_all_stats from {OWNER}", user=SUPERUSER)
+
+
+def test_a_session_that_cannot_be_looked_into_and_comes_later_meets_the_gate(baselined_registry: Registry) -> None:
+    from support.plan import script_of, steps_of
+
+    registry = baselined_registry
+    dry_run = ("--quiet", "run-operation", "add_cms_id", "--args", "{dry_run: true}")
+    plan = steps_of(script_of(registry.dbt_ok(*dry_run, variables={"require_backup": False}).output))
+    with (
+        undone(registry, f"revoke pg_read_all_stats from {OWNER}", f"grant pg_read_all_stats to {OWNER}"),
+        registry.connect(SUPERUSER),
+        registry.connect() as migration,
+        pytest.raises(psycopg.errors.RaiseException, match=rf"would be empty to sessions of {SUPERUSER} \(1\)"),
+    ):
+        for step in plan:
+            migration.execute(step.sql.encode())
+
+
+def codes_of_owner(registry: Registry) -> set[str]:
+    """What kinds of things the doctor finds where no superuser looks on."""
+    return {finding.code for finding in examine(connection_of(registry), SampleProject()).findings} - USUAL
+
+
 @contextmanager
 def undone(registry: Registry, change: str, back: str) -> Iterator[None]:
     """A change of what all databases of the server share, for the block."""

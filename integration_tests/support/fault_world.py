@@ -123,7 +123,7 @@ class World:
         """
         self.folder = folder
         self.server = EmbeddedServer(folder / "server", major, fsync=False).start()
-        self.server.create_role(OWNER)
+        self.server.create_role(OWNER, attributes="createdb in role pg_read_all_stats")
         self.proxy = CuttingProxy(lambda: self.server.port)
         self.project = folder / "project"
         self.tools = folder / "tools"

@@ -2,7 +2,7 @@
     {#- Sessions of this database that will go on reading by a snapshot that they took before: (session, since). A rewritten
         table is empty to such a one, without an error. A single long statement has locked what it reads; what counts is a
         transaction between two statements that keeps its snapshot (repeatable read, an open cursor), and a long one at
-        its second statement or later. Of other roles' sessions a role without pg_read_all_stats sees no snapshot. -#}
+        its second statement or later. Of other roles' sessions a role without pg_read_all_stats sees no snapshot: see unseen_sessions. -#}
 select
     format(
         'session %s of %s (%s, %s)', pid, usename, coalesce(nullif(application_name, ''), 'no application name'), state

@@ -1,4 +1,4 @@
-{% macro preflight_server_findings(tables, audit_schema, autocommit=false, lock_timeout='0', connections=1) %}
+{% macro preflight_server_findings(tables, audit_schema, autocommit=false, lock_timeout='0', connections=1, allow_unseen_sessions=false) %}
     {#- What server, database, role and other sessions say against a migration, as preflight_findings says it of the tables.
         `lock_timeout` is window mode's, `connections` how many a run opens at once. Self-contained. -#}
 with others as (
@@ -161,6 +161,16 @@ findings (finding, table_name, blocks, detail, remedy) as (
         format('%s reads by a snapshot of %s, to which the rewritten tables would be empty', s.session, to_char(s.since, 'YYYY-MM-DD HH24:MI:SS TZ')),
         'end that transaction, or wait for its end'
     from ({{ old_snapshots_in_the_way() }}) as s
+
+    union all
+
+    select
+        'unseen_sessions',
+        null,
+        {{ "'none'" if allow_unseen_sessions else "'window'" }},
+        format('%s does not see whether sessions of %s (%s) read by an older snapshot, to which the rewritten tables would be empty', current_user, u.usename, u.sessions),
+        format('close them, or have a superuser run `grant pg_read_all_stats to %I`, or set var allow_unseen_sessions where they surely do not', current_user)
+    from ({{ unseen_sessions() }}) as u
 
     union all
 

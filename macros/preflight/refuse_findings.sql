@@ -9,7 +9,7 @@
     {%- set foreign = tables_of_another_tool(states) -%}
     {%- set queries = [
         preflight_findings(tables, var('cms_id_type'), var('allow_update_triggers'), open),
-        preflight_server_findings(tables, target.schema, target.get('autocommit') or false, var('lock_timeout')),
+        preflight_server_findings(tables, target.schema, target.get('autocommit') or false, var('lock_timeout'), allow_unseen_sessions=var('allow_unseen_sessions')),
         preflight_disk_findings(tables, var('server_disk_free')),
     ] -%}
     {%- set reasons = [] -%}

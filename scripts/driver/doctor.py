@@ -66,7 +66,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "check constraints": ("check_not_valid",),
     "row level security": ("row_security",),
     "replication": ("published", "logical_slot"),
-    "other sessions": ("old_snapshot", "old_transaction", "prepared_transaction"),
+    "other sessions": ("old_snapshot", "unseen_sessions", "old_transaction", "prepared_transaction"),
     "settings": ("lock_timeout", "connections"),
     "disk": ("disk", "disk_unknown", "disk_backups"),
     "way back": ("no_createdb",),
@@ -293,6 +293,7 @@ class _Examination:
                 autocommit=self.connection.autocommit,
                 lock_timeout=self.project.var("lock_timeout"),
                 connections=nodes_at_a_time(self.connection) + 2,
+                allow_unseen_sessions=self.project.var("allow_unseen_sessions"),
             )
         )
 
