@@ -673,6 +673,34 @@ def test_a_killed_dbt_leaves_nothing(
     assert_migrated(registry)
 
 
+# ---- what the database is set to
+
+
+@pytest.mark.one_major
+def test_a_limit_on_transactions_ends_neither_baseline_nor_migration_nor_undo(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    if registry.server.major < 17:
+        pytest.skip("there is no transaction_timeout")
+    registry.execute("alter database registry set transaction_timeout = '2s'", user=SUPERUSER)
+    for command, mode in (
+        (("snapshot",), "access exclusive"),
+        (ADD, "access share"),
+        (("run-operation", "drop_cms_id", "--args", "{force: true}"), "access share"),
+    ):
+        finished: list[DbtRun] = []
+        runner = threading.Thread(
+            target=lambda to, do: to.append(registry.dbt(*do, variables=NO_BACKUP)), args=(finished, command)
+        )
+        with registry.connect(autocommit=False) as holder:
+            holder.execute("set transaction_timeout = 0")
+            holder.execute(f"lock table schools in {mode} mode".encode())
+            runner.start()
+            wait_for(registry, "select 1 from pg_locks where not granted and relation = 'schools'::regclass")
+            time.sleep(3)
+        runner.join(120)
+        assert finished[0].success, finished[0].output
+
+
 # ---- others at work
 
 

@@ -144,7 +144,8 @@ def _read_only(session: psycopg.Connection[Any]) -> Iterator[None]:
     """One transaction in which PostgreSQL itself refuses every change; rolled back at the end."""
     session.execute("begin transaction isolation level read committed read only")
     session.execute(
-        "select set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)",
+        "select set_config(name, case name when 'lock_timeout' then %s else '0' end, true) from pg_catalog.pg_settings"
+        " where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout')",
         [LONGEST_WAIT],
     )
     try:
