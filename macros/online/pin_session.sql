@@ -8,6 +8,8 @@ begin
     from pg_catalog.pg_settings
     where name in ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout');
     perform set_config('row_security', 'off', false);
+    perform set_config('default_tablespace', '', false); -- an index is where the database has them
+    perform set_config('quote_all_identifiers', 'off', false);
     perform set_config('default_transaction_isolation', 'read committed', false);
     perform set_config('application_name', 'cms_id online migration', false);
     begin

@@ -5,6 +5,7 @@
     {%- do plan.append({'label': 'see what others commit', 'sql': "set local transaction_isolation = 'read committed'"}) -%}
     {%- do plan.append({'label': 'limit waiting', 'sql': "set local lock_timeout = '" ~ var('lock_timeout') ~ "'"}) -%}
     {%- do plan.extend(lift_time_limits()) -%}
+    {%- do plan.append({'label': 'indexes where the database has them', 'sql': "set local default_tablespace = ''"}) -%}
     {%- do plan.append({'label': 'quote names where they need it', 'sql': 'set local quote_all_identifiers = off'}) -%}
     {%- do plan.append({'label': 'one runner at a time', 'sql': take_runner_lock()}) -%}
     {%- do plan.append({'label': 'lock ' ~ tables | length ~ ' tables', 'sql': lock_tables(tables)}) -%}
