@@ -19,6 +19,7 @@ SCHEMAS = Path(next(iter(dbt.jsonschemas.__path__)))
 FOLDERS = ("models", "macros", "snapshots", "tests", "docs", "offline_packages")
 FILES = sorted(path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.yml"))
 PROJECTS = [Path("dbt_project.yml"), *(path for path in FILES if path.name == "dbt_project.yml")]
+OWN_MATERIALIZATIONS = ["view_in_place"]
 PROPERTIES = [path for path in FILES if path not in PROJECTS]
 
 
@@ -42,12 +43,13 @@ def faults(kind: str, content: Any) -> Iterator[str]:
 
 
 def _without_templates(value: Any) -> Any:
-    """The content without `enabled` where it is a template: the schemas ask for the boolean it renders to."""
+    """The content without what the schemas cannot know: what a template renders to, and a materialization of our own."""
     if isinstance(value, dict):
         return {
             key: _without_templates(inner)
             for key, inner in value.items()
             if not (key == "enabled" and isinstance(inner, str) and inner.startswith("{{"))
+            and not (key == "+materialized" and inner in OWN_MATERIALIZATIONS)
         }
     return [_without_templates(inner) for inner in value] if isinstance(value, list) else value
 

@@ -102,24 +102,30 @@ no_create = statements(
 def refused(world: World) -> Iterator[None]:
     """Nothing listens on the port."""
     world.proxy.refuse()
-    yield
-    world.proxy.listen()
+    try:
+        yield
+    finally:
+        world.proxy.listen()
 
 
 @contextmanager
 def down(world: World) -> Iterator[None]:
     """The network is there, the server behind it is not."""
     world.stop_server(signal.SIGINT)
-    yield
-    world.server_up()
+    try:
+        yield
+    finally:
+        world.server_up()
 
 
 @contextmanager
 def wrong_password(world: World) -> Iterator[None]:
     """The role has another password than the profile."""
     world.execute(f"alter role {OWNER} password 'another'", "postgres")
-    yield
-    world.execute(f"alter role {OWNER} password '{world.server.passwords[OWNER]}'", "postgres")
+    try:
+        yield
+    finally:
+        world.execute(f"alter role {OWNER} password '{world.server.passwords[OWNER]}'", "postgres")
 
 
 def moved(*parts: str) -> Circumstance:
@@ -129,11 +135,13 @@ def moved(*parts: str) -> Circumstance:
     def circumstance(world: World) -> Iterator[None]:
         path = world.project.joinpath(*parts)
         path.rename(path.with_name(path.name + ".away"))
-        yield
-        if path.is_dir():
-            shutil.rmtree(path)
-        path.unlink(missing_ok=True)
-        path.with_name(path.name + ".away").rename(path)
+        try:
+            yield
+        finally:
+            if path.is_dir():
+                shutil.rmtree(path)
+            path.unlink(missing_ok=True)
+            path.with_name(path.name + ".away").rename(path)
 
     return circumstance
 
@@ -146,8 +154,10 @@ def profile(old: str, new: str) -> Circumstance:
         text = world.profile.read_text()
         assert old in text
         world.profile.write_text(text.replace(old, new))
-        yield
-        world.profile.write_text(text)
+        try:
+            yield
+        finally:
+            world.profile.write_text(text)
 
     return circumstance
 
@@ -160,9 +170,11 @@ def file_in_place_of(name: str) -> Circumstance:
         path = world.project / name
         path.rename(path.with_name(name + ".away"))
         path.touch()
-        yield
-        path.unlink()
-        path.with_name(name + ".away").rename(path)
+        try:
+            yield
+        finally:
+            path.unlink()
+            path.with_name(name + ".away").rename(path)
 
     return circumstance
 
@@ -192,9 +204,11 @@ def the_backup(damage: Callable[[Path], None]) -> Circumstance:
         kept = world.folder / "kept backup"
         shutil.copytree(folder, kept)
         damage(folder)
-        yield
-        shutil.rmtree(folder, ignore_errors=True)
-        kept.rename(folder)
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            kept.rename(folder)
 
     return circumstance
 
@@ -234,8 +248,10 @@ def without_backup(world: World) -> Iterator[None]:
     """The folder of the backup is gone."""
     (manifest,) = (world.project / "backup_db" / DATABASE).glob("*/manifest.json")
     manifest.parent.rename(world.folder / "taken away")
-    yield
-    (world.folder / "taken away").rename(manifest.parent)
+    try:
+        yield
+    finally:
+        (world.folder / "taken away").rename(manifest.parent)
 
 
 # ---- moments: where a command waits until something has happened to it
