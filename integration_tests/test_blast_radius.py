@@ -108,12 +108,14 @@ def test_the_session_has_its_settings_back_after_a_gate_read_the_catalogue(every
 
 
 def define_catalogue() -> str:
-    """The temporary function of the plans, put together as its macro does; the macro itself needs dbt's target."""
-    source = (Path(__file__).parents[1] / "macros" / "gate" / "define_catalogue.sql").read_text()
-    body = source[source.index("create or replace") : source.index("{% endmacro %}")]
-    catalogue = render_macro("catalogue_objects", audit_schema=AUDIT_SCHEMA)
-    body = body.replace("{{ catalogue_objects(target.schema) }}", catalogue)
-    return body.replace("{{ pinned_settings() }}", render_macro("pinned_settings"))
+    """The temporary function of the plans, as its macro puts it together; the macro itself needs dbt's target."""
+    return render_macro(
+        "temporary_reader",
+        reader="cms_id_catalogue",
+        columns="object_kind text, object_name text, definition text",
+        settings=render_macro("pinned_settings"),
+        query=f"select * from ({render_macro('catalogue_objects', audit_schema=AUDIT_SCHEMA)}) as objects",
+    )
 
 
 def test_what_stands_in_the_audit_schema_is_left_out(every_kind: Registry) -> None:
