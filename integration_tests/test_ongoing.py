@@ -184,6 +184,12 @@ def test_rows_that_a_policy_hides_are_no_pass(living: Registry) -> None:
         (("build",), "validation", "Cutover", 'var validation is "Cutover", and can be "cutover" or "ongoing"'),
         (("snapshot",), "mode", "Window", 'var mode is "Window", and can be "window" or "online"'),
         (("run-operation", "add_cms_id"), "require_backup", "false", 'var require_backup is "false", and can be true'),
+        (
+            ("parse",),
+            "allow_unseen_sessions",
+            "false",
+            'var allow_unseen_sessions is "false", and can be true or false',
+        ),
         (("parse",), "allow_update_triggers", 1, "var allow_update_triggers is 1, and can be true or false"),
     ],
 )

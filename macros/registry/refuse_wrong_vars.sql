@@ -9,6 +9,7 @@
         'require_backup': [true, false],
         'allow_update_triggers': [true, false],
         'allow_sequences_behind': [true, false],
+        'allow_unseen_sessions': [true, false],
     } -%}
     {%- for name, allowed in words.items() -%}
         {%- set value = var(name) -%}
