@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -20,11 +18,8 @@ from driver.errors import Problem
 from driver.run import Options, Run
 from support.local_rows import CORE_TABLES
 from support.picture import differences, picture
-from support.registry import AUDIT_SCHEMA, OWNER, SUPERUSER, Registry
+from support.registry import AUDIT_SCHEMA, OWNER, SUPERUSER, Registry, undone
 from support.sample_project import SampleProject, connection_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 # What a role without more rights cannot know anywhere.
@@ -475,16 +470,6 @@ def test_a_session_that_cannot_be_looked_into_and_comes_later_meets_the_gate(bas
 def codes_of_owner(registry: Registry) -> set[str]:
     """What kinds of things the doctor finds where no superuser looks on."""
     return {finding.code for finding in examine(connection_of(registry), SampleProject()).findings} - USUAL
-
-
-@contextmanager
-def undone(registry: Registry, change: str, back: str) -> Iterator[None]:
-    """A change of what all databases of the server share, for the block."""
-    registry.execute(change, user=SUPERUSER)
-    try:
-        yield
-    finally:
-        registry.execute(back, user=SUPERUSER)
 
 
 def test_a_role_or_database_that_may_not_is_refused(registry: Registry) -> None:

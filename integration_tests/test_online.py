@@ -21,10 +21,10 @@ from driver.dbt_project import CoreTable
 from driver.macro_sql import render_macro
 from driver.migration_progress import TableProgress, migration_progress
 from support import writers
+from support.autovacuum import autovacuum_of
 from support.local_rows import CORE_TABLES
 from support.picture import picture
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
-from support.vacuum import autovacuum_of
 from support.waiting import until
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import threading
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from driver.facts import newest_backup
 from support.autovacuum import slow_autovacuum, wait_for_worker
 from support.backups import cmsid, connection_of, databases, drop_all, state_of
 from support.picture import differences, picture
-from support.registry import AUDIT_SCHEMA, OWNER, SUPERUSER
+from support.registry import AUDIT_SCHEMA, OWNER, undone
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -264,20 +263,10 @@ def test_autovacuum_in_the_live_database_is_nobody_who_is_connected(
         assert restore.restore(connection, backup, directory=tmp_path).replaced
 
 
-@contextmanager
-def unseeing(registry: Registry) -> Iterator[None]:
-    """For the block, the owner sees of other roles' sessions no more than any ordinary role."""
-    registry.execute(f"revoke pg_read_all_stats from {OWNER}", user=SUPERUSER)
-    try:
-        yield
-    finally:
-        registry.execute(f"grant pg_read_all_stats to {OWNER}", user=SUPERUSER)
-
-
 @pytest.mark.one_major
 def test_an_address_that_is_hidden_is_called_unknown(registry: Registry, connection: Connection) -> None:
     with (
-        unseeing(registry),
+        undone(registry, f"revoke pg_read_all_stats from {OWNER}", f"grant pg_read_all_stats to {OWNER}"),
         registry.connect("postgres"),
         registry.connect(),
         connection.to_database("postgres").connect() as control,

@@ -16,11 +16,11 @@ import psycopg
 import pytest
 
 from driver import sample_registry
+from support.autovacuum import autovacuum_of
 from support.local_rows import CORE_TABLES, insert_local_row
 from support.picture import Picture, differences, picture, picture_of, rows_of
 from support.plan import Step, script_of, steps_of
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
-from support.vacuum import autovacuum_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

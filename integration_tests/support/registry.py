@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from psycopg.rows import dict_row
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import psycopg
@@ -94,3 +95,13 @@ class Registry:
     def start_dbt(self, *args: str, variables: dict[str, Any] | None = None, **options: Any) -> subprocess.Popen[str]:
         """Start dbt as a process of its own, to be interrupted."""
         return self.runner.start(*args, registry=self.environment, variables=variables, **options)
+
+
+@contextmanager
+def undone(registry: Registry, change: str, back: str) -> Iterator[None]:
+    """A change of what all databases of the server share, for the block."""
+    registry.execute(change, user=SUPERUSER)
+    try:
+        yield
+    finally:
+        registry.execute(back, user=SUPERUSER)
