@@ -75,7 +75,7 @@ def scratch_database(connection: Connection, state: State) -> Iterator[Connectio
 
 
 def left_over(session: psycopg.Connection[Any], dbname: str) -> list[tuple[str, int]]:
-    """Scratch databases that nobody guards any more, oldest first, with their sizes in bytes.
+    """Scratch databases that nobody guards any more, by name, with their sizes in bytes.
 
     Args:
         session: on the server of the database they are copies of.
