@@ -539,7 +539,7 @@ def _commit(fault: Fault, world: World) -> Command:
             with f.stopped(world, fault.command, fault.moment) as done:
                 fault.hit(world, done)
                 if fault.code != (0,):  # one that goes on has nothing to notice
-                    f.linger(done)
+                    f.linger(done, fault.hit)
             world.server_up()
             done.wait()
             world.quiet()

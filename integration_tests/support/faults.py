@@ -373,8 +373,13 @@ def stopped(world: World, command: str, moment: Moment) -> Iterator[Command]:
                 started.signal(signal.SIGKILL)
 
 
-def linger(command: Command, seconds: float = 30) -> None:
-    """Give a command that was hit the time to notice, before what it waits for is let go."""
+def linger(command: Command, hit: Hit) -> None:
+    """Give a command that was hit the time to notice, before what it waits for is let go.
+
+    One that is to end by a signal has long: on a busy machine it must still cancel what would be committed. What else
+    hits it has ended its sessions already, and some commands notice only when they go on.
+    """
+    seconds = 30 if hit in (terminated, hung_up, interrupted) else 5
     with contextlib.suppress(AssertionError):
         until(lambda: command.ended, seconds)
 
