@@ -20,6 +20,7 @@ from support.backups import drop_all
 from support.dbt_runner import Dbt
 from support.fault_score import pytest_terminal_summary  # noqa: F401  pytest looks for it here
 from support.registry import OWNER, Registry
+from support.untraced import untrace_dbt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ SCALE = 0.02
 DATABASE = "registry"  # always this name: dbt parses anew when its connection changes
 SUPPORTED = range(14, 19)
 
+
+untrace_dbt()
 
 # A shell without job control starts what runs in the background with Ctrl-C ignored, and nohup with SIGHUP; every child
 # would inherit that.

@@ -215,20 +215,23 @@ def _gone(*_: Any) -> None:
 
 @pytest.mark.one_major
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["doctor", "backup", "baseline", "migrate", "origins", "validate"])
-def test_an_interrupted_run_ends_clean_says_so_and_goes_on(runner: Runner, stage: str) -> None:
+@pytest.mark.parametrize("stages", [["doctor", "backup", "baseline", "migrate"], ["origins", "validate"]], ids="-".join)
+def test_a_run_interrupted_in_one_stage_after_the_other_ends_clean_says_so_and_goes_on(
+    runner: Runner, stages: list[str]
+) -> None:
     registry = runner.registry
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_"))}
     environment |= {**registry.environment, "DBT_PROFILES_DIR": str(registry.profiles_dir)}
-    code, text = interrupted(["run"], environment, STAGES[STAGES.index(stage) - 1], 0.4)
-    assert code == 130, text
-    assert "INTERRUPTED" in text
-    assert "Traceback" not in text
-    migrated = bool(registry.rows("select 1 from information_schema.columns where column_name = 'cms_id'"))
-    assert ("The migration is done" in text) == migrated
-    assert ("Nothing was changed in the registry" in text) == (not migrated)
     others = "select query from pg_stat_activity where datname = 'registry' and pid <> pg_backend_pid()"
-    until(lambda: not registry.rows(others), 60, lambda: f"still there: {registry.rows(others)}")
+    for stage in stages:
+        code, text = interrupted(["run"], environment, STAGES[STAGES.index(stage) - 1], 0.4)
+        assert code == 130, text
+        assert "INTERRUPTED" in text
+        assert "Traceback" not in text
+        migrated = bool(registry.rows("select 1 from information_schema.columns where column_name = 'cms_id'"))
+        assert ("The migration is done" in text) == migrated
+        assert ("Nothing was changed in the registry" in text) == (not migrated)
+        until(lambda: not registry.rows(others), 60, lambda: f"still there: {registry.rows(others)}")
 
     again = runner.go()
     assert again.code == 0, again.text

@@ -7,12 +7,14 @@ run side by side; the end of standard input ends the forker.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
 import select
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from typing import Any
 from dbt.cli.main import cli as dbt
 
 from driver import cli
+from support.untraced import untrace_dbt
 
 POLL = 0.02  # seconds
 
@@ -38,6 +41,8 @@ def run(request: dict[str, Any]) -> int:
     sys.argv = [request["name"], *request["args"]]
     if request["name"] == "cmsid":
         return cli.main(request["args"])
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]  # plain dbt runs nothing of the driver
     try:
         dbt(args=request["args"], standalone_mode=True)
     except SystemExit as end:
@@ -81,6 +86,8 @@ def main() -> None:
         importlib.import_module(f"driver.commands.{name}")
     importlib.import_module("dbt.adapters.postgres")
     importlib.import_module("driver.run_in_terminal")
+    untrace_dbt()
+    gc.disable()  # a fork ends before garbage matters, and looking for it among all that dbt has loaded takes long
     done: dict[int, str] = {}
     stdin = os.fdopen(os.dup(0), "rb", buffering=0)  # or a request could wait in a buffer that select cannot see
     while True:
