@@ -1,4 +1,4 @@
-"""Imports the driver and dbt once, then runs every command in a fork of itself: a process to kill, loaded already.
+"""Loads the driver and dbt once, then runs every command in a fork of itself: a process to kill, loaded already.
 
 A request is one JSON line: `name` (cmsid or dbt), `args`, `env` (the whole environment), `cwd`, `output` (file for all
 that is printed), `done` (file that gets the exit status when it has ended). The answer is one line with `pid`. Commands
@@ -23,6 +23,7 @@ from dbt.cli.main import cli as dbt
 
 from driver import cli
 from support.untraced import untrace_dbt
+from support.warmed_dbt import warm
 
 POLL = 0.02  # seconds
 
@@ -88,6 +89,7 @@ def main() -> None:
     importlib.import_module("driver.run_in_terminal")
     untrace_dbt()
     gc.disable()  # a fork ends before garbage matters, and looking for it among all that dbt has loaded takes long
+    warmed = False
     done: dict[int, str] = {}
     stdin = os.fdopen(os.dup(0), "rb", buffering=0)  # or a request could wait in a buffer that select cannot see
     while True:
@@ -99,6 +101,9 @@ def main() -> None:
         if not line:
             return
         request = json.loads(line)
+        if not warmed:
+            warm([], request["env"], request["cwd"])
+            warmed = True
         child = start(request)
         done[child] = request["done"]
         os.write(1, (json.dumps({"pid": child}) + "\n").encode())

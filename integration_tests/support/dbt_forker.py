@@ -1,7 +1,8 @@
-"""Imports dbt once, then runs every request in a fork of itself: fresh as a new process, without the time to load.
+"""Loads dbt once, then runs every request in a fork of itself: fresh as a new process, without the time to load.
 
-A request is one JSON line: `args`, `env` (the whole environment), `cwd`, `output` (file for everything printed). Two
-lines answer it: `pid`, and `code`, the exit status. The end of standard input ends it.
+A request is one JSON line: `args`, `env` (the whole environment), `cwd`, `output` (file for everything printed), `parse`
+(arguments to parse the project with, which the first request makes it do). Two lines answer it: `pid`, and `code`, the
+exit status. The end of standard input ends it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import sys
 import traceback
 
 from dbt.cli.main import cli
+
+from support.warmed_dbt import warm
 
 
 def run(request: dict[str, object]) -> int:
@@ -36,8 +39,12 @@ def main() -> None:
     """Serve requests, one after the other."""
     gc.disable()  # a fork ends before garbage matters, and looking for it among all that dbt has loaded takes long
     answers = os.fdopen(os.dup(1), "w")
+    warmed = False
     for line in sys.stdin:
         request = json.loads(line)
+        if not warmed:
+            warm(request["parse"], request["env"], request["cwd"])
+            warmed = True
         child = os.fork()
         if child == 0:
             code = 2

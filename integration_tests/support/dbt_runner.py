@@ -168,11 +168,12 @@ class Dbt:
             timeout: seconds after which it is killed, and the test fails.
         """
         full, target = self.command(args, registry, variables)
+        parse, _ = self.command((), registry, variables)
         results_file = target / "run_results.json"
         results_file.unlink(missing_ok=True)
         output_file = self.folder / "output"
         output_file.unlink(missing_ok=True)
-        code = self._serve(full, registry, output_file, timeout)
+        code = self._serve(full, parse, registry, output_file, timeout)
         results = self._results(results_file, query)
         return DbtRun(args, code, output_file.read_text(errors="replace"), results, target)
 
@@ -200,7 +201,9 @@ class Dbt:
             self._forker.wait(60)
             self._forker = None
 
-    def _serve(self, full: list[str], registry: Mapping[str, str], output: Path, timeout: float) -> int:
+    def _serve(
+        self, full: list[str], parse: list[str], registry: Mapping[str, str], output: Path, timeout: float
+    ) -> int:
         """Have the forker run it. Returns the exit status."""
         if self._forker is None or self._forker.poll() is not None:
             # dbt's locks end with the fork that made them, which Python's tracker of such things remarks on.
@@ -211,13 +214,14 @@ class Dbt:
                 stdout=subprocess.PIPE,
                 text=True,
                 cwd=self.folder,
-                env=_surroundings(),
+                env={**_surroundings(), "PYTHONPATH": str(FORKER.parents[1])},
             )
         forker = self._forker
         assert forker.stdin is not None
         assert forker.stdout is not None
         request = {
             "args": full,
+            "parse": parse,
             "env": self.environment(registry),
             "cwd": str(self.project),
             "output": str(output),

@@ -276,7 +276,10 @@ class World:
                 stdout=subprocess.PIPE,
                 text=True,
                 cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": f"{self.project / 'scripts'}{os.pathsep}{PROJECT / 'integration_tests'}"},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": f"{self.project / 'scripts'}{os.pathsep}{PROJECT / 'integration_tests'}",
+                },
                 start_new_session=True,
             )
         return self._forker

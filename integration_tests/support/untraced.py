@@ -43,4 +43,4 @@ def untrace_dbt() -> None:
             threading.settrace(of_threads)  # type: ignore[arg-type]
             sys.settrace(trace)
 
-    dbtRunner.invoke = invoke
+    dbtRunner.invoke = invoke  # type: ignore[method-assign, assignment]  # there is no other place to step in
