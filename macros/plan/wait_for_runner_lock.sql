@@ -18,7 +18,7 @@ begin
                     hint = 'Nothing was changed. Wait until it has ended, then run the same command again.';
             end if;
         end if;
-        perform pg_sleep(0.1);
+        perform pg_sleep(0.02);
     end loop;
 end
 $cms_id$

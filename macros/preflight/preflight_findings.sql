@@ -45,34 +45,48 @@ ordinary as (
     where relkind = 'r'
 ),
 
--- the row types, and what is made of them, over several levels: arrays, domains, composite types
+-- which type is made of which: its array, a domain over it, a composite type with an attribute of it
+made_of as materialized (
+    select
+        oid as part_oid,
+        typarray as type_oid
+    from pg_catalog.pg_type
+    where typarray <> 0
+
+    union all
+
+    select
+        typbasetype,
+        oid
+    from pg_catalog.pg_type
+    where typtype = 'd'
+
+    union all
+
+    select
+        a.atttypid,
+        c.reltype
+    from pg_catalog.pg_attribute as a
+    inner join pg_catalog.pg_class as c on a.attrelid = c.oid and c.relkind = 'c'
+    where not a.attisdropped
+),
+
+-- the row types, and what is made of them, over several levels
 row_types as (
     select
-        o.table_oid,
-        o.table_name,
-        t.oid as type_oid,
-        t.typarray as array_oid
-    from ordinary as o
-    inner join pg_catalog.pg_type as t on o.reltype = t.oid
+        table_oid,
+        table_name,
+        reltype as type_oid
+    from ordinary
 
     union
 
     select
         r.table_oid,
         r.table_name,
-        t.oid,
-        t.typarray
+        m.type_oid
     from row_types as r
-    inner join pg_catalog.pg_type as t
-        on
-            r.array_oid = t.oid
-            or (t.typtype = 'd' and r.type_oid = t.typbasetype)
-            or t.typrelid in (
-                select a.attrelid
-                from pg_catalog.pg_attribute as a
-                inner join pg_catalog.pg_class as c on a.attrelid = c.oid and c.relkind = 'c'
-                where a.atttypid = r.type_oid and not a.attisdropped
-            )
+    inner join made_of as m on r.type_oid = m.part_oid
 ),
 
 findings (finding, table_name, blocks, detail, remedy) as (
