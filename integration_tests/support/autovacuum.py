@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from driver.embedded_server import EmbeddedServer
 
 SLOW = "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
-DUE = "autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0"
+DUE = "autovacuum_enabled = on, autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0"
 AGED = "autovacuum_freeze_max_age = 100000, autovacuum_freeze_min_age = 0"
 AT_WORK = """
 select a.pid from pg_locks as l join pg_stat_activity as a on l.pid = a.pid
@@ -34,12 +34,13 @@ def autovacuum_of(registry: Registry, table: str, *, against_wraparound: bool = 
         table: which table, of some size.
         against_wraparound: one that the server ends for nobody.
     """
-    if against_wraparound:  # aged first: no other autovacuum of the table is slow
+    # Rows that no ordinary autovacuum has dealt with, before or meanwhile, or there may be little left to do.
+    registry.execute(f"alter table {table} set ({SLOW}, autovacuum_enabled = off)")
+    registry.execute(f"update {table} set id = id")
+    if against_wraparound:
         burn = "do $$ begin for n in 1 .. 100001 loop perform pg_current_xact_id(); commit; end loop; end $$"
         registry.execute(burn, user=SUPERUSER)
-    else:
-        registry.execute(f"update {table} set id = id")
-    registry.execute(f"alter table {table} set ({SLOW}, {AGED if against_wraparound else DUE})")
+    registry.execute(f"alter table {table} set ({AGED if against_wraparound else DUE})")
     try:
         with _begun_often(registry.server):
             until(lambda: registry.rows(AT_WORK, [table, against_wraparound], user=SUPERUSER))

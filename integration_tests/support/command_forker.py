@@ -15,57 +15,37 @@ import select
 import signal
 import sys
 import threading
-import traceback
 from pathlib import Path
-from typing import Any
 
 from dbt.cli.main import cli as dbt
 
 from driver import cli
+from support.fork_for_command import fork_for_command
 from support.untraced import untrace_dbt
 from support.warmed_dbt import warm
 
 POLL = 0.02  # seconds
 
 
-def run(request: dict[str, Any]) -> int:
-    """In the fork: become the process the request describes. Returns its exit status."""
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ.clear()
-    os.environ.update(request["env"])
-    os.chdir(request["cwd"])
-    output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for descriptor in (1, 2):
-        os.dup2(output, descriptor)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.argv = [request["name"], *request["args"]]
-    if request["name"] == "cmsid":
-        return cli.main(request["args"])
+def run_cmsid(arguments: list[str]) -> int:
+    """In the fork: `cmsid`."""
+    _take_the_name("cmsid", arguments)
+    return cli.main(arguments)
+
+
+def run_dbt(arguments: list[str]) -> None:
+    """In the fork: plain dbt, which runs nothing of the driver, so nothing is measured, and no signal is answered for it."""
+    _take_the_name("dbt", arguments)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.settrace(None)
-    threading.settrace(None)  # type: ignore[arg-type]  # plain dbt runs nothing of the driver
-    try:
-        dbt(args=request["args"], standalone_mode=True)
-    except SystemExit as end:
-        return int(end.code or 0) if not isinstance(end.code, str) else 1
-    return 0
+    threading.settrace(None)  # type: ignore[arg-type]
+    dbt(args=arguments, standalone_mode=True)
 
 
-def start(request: dict[str, Any]) -> int:
-    """Fork a command. Returns its process."""
-    child = os.fork()
-    if child:
-        return child
-    code = 2
-    try:
-        code = run(request)
-    except KeyboardInterrupt:
-        code = 130
-    except BaseException:  # noqa: BLE001  whatever it was belongs in the output, not in the forker
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+def _take_the_name(name: str, arguments: list[str]) -> None:
+    """Be called what was typed, and hear of Ctrl-C, which the forker does not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = [name, *arguments]
 
 
 def reap(done: dict[int, str]) -> None:
@@ -104,7 +84,7 @@ def main() -> None:
         if not warmed:
             warm([], request["env"], request["cwd"])
             warmed = True
-        child = start(request)
+        child = fork_for_command(request, run_cmsid if request["name"] == "cmsid" else run_dbt)
         done[child] = request["done"]
         os.write(1, (json.dumps({"pid": child}) + "\n").encode())
 

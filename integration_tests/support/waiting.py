@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from support.registry import Registry
 
+# Seconds. Asking often, by a connection each time, takes the processor from what is waited for.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.1
+
 
 def until(
     condition: Callable[[], Any], seconds: float = 120, told: Callable[[], str] = lambda: "it did not happen in time"
@@ -22,9 +25,11 @@ def until(
         told: what it fails with.
     """
     deadline = time.monotonic() + seconds
+    pause = SHORTEST_PAUSE
     while not (found := condition()):
         assert time.monotonic() < deadline, told()
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
     return found
 
 

@@ -6,9 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from dbt.cli.main import dbtRunner
+from dbt_common.clients.jinja import template_cache
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from dbt.contracts.graph.manifest import Manifest
 
 
 def warm(arguments: Sequence[str], environment: Mapping[str, str], folder: str) -> None:
@@ -21,23 +24,25 @@ def warm(arguments: Sequence[str], environment: Mapping[str, str], folder: str) 
     """
     own, here = dict(os.environ), os.getcwd()  # noqa: PTH109  a string will do
     try:
-        _become(environment, folder)
+        become(environment, folder)
         # A fork parses: dbt's parser has threads of its own, for which the forks of a process that used it wait for ever.
         child = os.fork()
         if child == 0:
             os._exit(0 if _parse(arguments) else 1)
-        if os.waitpid(child, 0)[1] == 0:
-            _parse(arguments)
+        if os.waitpid(child, 0)[1] == 0 and (manifest := _parse(arguments)):
+            for macro in manifest.macros.values():
+                template_cache.get_node_template(macro)
     finally:
-        _become(own, here)
+        become(own, here)
 
 
-def _parse(arguments: Sequence[str]) -> bool:
-    """Parse what has changed since the last time, in silence: standard output may be where answers go."""
-    return dbtRunner().invoke(["parse", "--quiet", "--log-level", "none", *arguments]).success
-
-
-def _become(environment: Mapping[str, str], folder: str) -> None:
+def become(environment: Mapping[str, str], folder: str) -> None:
+    """Have this process run with that environment, whole, and in that folder."""
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+
+
+def _parse(arguments: Sequence[str]) -> Manifest | None:
+    """Parse what has changed since the last time, in silence: standard output may be where answers go."""
+    return dbtRunner().invoke(["parse", "--quiet", "--log-level", "none", *arguments]).result  # type: ignore[return-value]
