@@ -379,7 +379,7 @@ def linger(command: Command, hit: Hit) -> None:
     One that is to end by a signal has long: on a busy machine it must still cancel what would be committed. What else
     hits it has ended its sessions already, and some commands notice only when they go on.
     """
-    seconds = 30 if hit in (terminated, hung_up, interrupted) else 5
+    seconds = 30 if hit in (terminated, hung_up, interrupted) else 2
     with contextlib.suppress(AssertionError):
         until(lambda: command.ended, seconds)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,14 +18,15 @@ FORGIVEN_AT_MOST = 3  # more than these fail for a reason
 def run() -> bool:
     """Run all tests.
 
-    Two at once: each has a server and a dbt of its own, and the smallest machines have two cores. Those that measure time
-    come behind them, one by one.
+    One more at once than there are processors, since tests often wait; each has a server and a dbt of its own. Those that
+    measure time come behind them, one by one.
 
     Returns:
         whether all pass, and reach as much of the driver as pyproject.toml asks for.
     """
     subprocess.call([*COVERAGE, "erase"])
-    passed = pass_in_the_end([["-m", "not alone", "-n", "2", "--dist", "worksteal"], ["-m", "alone"]], PYTEST)
+    at_once = (os.cpu_count() or 1) + 1
+    passed = pass_in_the_end([["-m", "not alone", "-n", str(at_once), "--dist", "worksteal"], ["-m", "alone"]], PYTEST)
     enough = [subprocess.call([*COVERAGE, *words]) == 0 for words in (["combine", "--quiet"], ["report"])]
     return passed and all(enough)
 
