@@ -32,6 +32,13 @@ class Interrupted:
         threading.Event().wait(1)
 
 
+class Broken:
+    """Fails in its finalizer."""
+
+    def __del__(self) -> None:
+        raise ValueError
+
+
 @dataclass
 class Project:
     """Stands for dbt, which ends as if nothing had been."""
@@ -48,12 +55,13 @@ class Project:
 def test_a_signal_that_python_drops_ends_the_command_all_the_same(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    dropped: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda what: dropped.append(what.exc_type))
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: told.append(what.exc_type))
     project: DbtProject = Project(number)  # type: ignore[assignment]
     with as_interruption(), pytest.raises(KeyboardInterrupt):
+        Broken()
         DbtStep().invoke(project, "test")
-    assert dropped == [KeyboardInterrupt]
+    assert told == [ValueError]  # nobody is shown a traceback because of a Ctrl-C
     raise_if_interrupted()  # it was about that command only
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,7 +19,11 @@ _heard = threading.Event()
 
 @contextmanager
 def as_interruption() -> Iterator[None]:
-    """For the block: such a signal raises KeyboardInterrupt. One that is ignored, as under nohup, stays ignored."""
+    """For the block: such a signal raises KeyboardInterrupt. One that is ignored, as under nohup, stays ignored.
+
+    One that meets Python in a finalizer is dropped there; Python would print a traceback about it, and
+    `raise_if_interrupted` raises it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -27,20 +32,28 @@ def as_interruption() -> Iterator[None]:
         _heard.set()
         raise KeyboardInterrupt
 
+    tell = sys.unraisablehook
+
+    def tell_others(dropped: sys.UnraisableHookArgs) -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            tell(dropped)
+
     previous = {number: signal.getsignal(number) for number in SIGNALS}
     heeded = [number for number in SIGNALS if previous[number] is not signal.SIG_IGN]
     for number in heeded:
         signal.signal(number, interrupt)
+    sys.unraisablehook = tell_others
     try:
         yield
     finally:
+        sys.unraisablehook = tell
         for number in heeded:
             signal.signal(number, previous[number])
         _heard.clear()
 
 
 def raise_if_interrupted() -> None:
-    """Raise an interruption that was lost: one that meets Python in a finalizer is printed there, and dropped.
+    """Raise an interruption that was lost in a finalizer.
 
     Raises:
         KeyboardInterrupt: a signal has come since `as_interruption` began.
