@@ -146,6 +146,7 @@ class Dbt:
         target = self.folder / f"target-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         full = [*args, "--project-dir", str(self.project), "--profiles-dir", str(self.profiles_dir)]
         full += ["--target-path", str(target), "--log-path", str(self.folder / "logs"), "--no-use-colors"]
+        full += ["--log-level-file", "none"]  # nobody reads it, and writing it takes a tenth of dbt's time
         if variables:
             full += ["--vars", json.dumps(dict(variables))]
         return full, target

@@ -222,6 +222,7 @@ class World:
             "PGDATABASE": DATABASE,
             "DBT_PROFILES_DIR": str(self.profile.parent),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_LOG_LEVEL_FILE": "none",
             "NO_COLOR": "1",
             "CMSID_NO_VENV": "1",
         }

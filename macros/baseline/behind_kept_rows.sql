@@ -3,9 +3,8 @@
         moment to the cut-over, so what is read in between belongs to the same state. -#}
     {%- do ref('row_counts_baseline') -%}
     {%- if execute and flags.WHICH != 'compile' -%}
-        {%- for step in lift_time_limits() -%}{%- do run_query(step.sql) -%}{%- endfor -%}
         {#- Shared: baselines may be taken side by side, but none while a migration runs, and no migration meanwhile. -#}
-        {%- do run_query(wait_for_runner_lock(shared=true)) -%}
+        {%- do wait_for_other_runners(shared=true) -%}
         {%- do run_query(pin_values()) -%}
     {%- endif -%}
 {% endmacro %}

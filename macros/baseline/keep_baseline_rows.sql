@@ -3,8 +3,7 @@
         transaction. A table that has cut over keeps the copy it has: no later run can move what it is compared with. A
         migration that is running has ended before its state is looked at. -#}
     {%- if execute and flags.WHICH != 'compile' -%}
-        {%- for step in lift_time_limits() -%}{%- do run_query(step.sql) -%}{%- endfor -%}
-        {%- do run_query(wait_for_runner_lock()) -%}
+        {%- do wait_for_other_runners() -%}
         {%- do create_audit_tables() -%}
         {%- do refuse_another_registry('baseline') -%}
         {%- set states = migration_states() -%}

@@ -16,8 +16,7 @@
         {%- do ref('module_prerequisites_chain_baseline') -%}
     {%- endif -%}
     {%- if execute and flags.WHICH in ['run', 'build'] -%}
-        {%- for step in lift_time_limits() -%}{%- do run_query(step.sql) -%}{%- endfor -%}
-        {%- do run_query(wait_for_runner_lock()) -%}
+        {%- do wait_for_other_runners() -%}
         {%- set tables = unmigrated_tables('window') -%}
         {%- if tables -%}
             {%- do refuse_open_migration(tables) -%}

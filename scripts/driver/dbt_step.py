@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PLAN_STEP = re.compile(r"^(\d+) of (\d+) START (.*)$")
 ONLINE_STEP = re.compile(r"^online: (?:(\w+): )?(.*)$")
 CANCEL_AGAIN_SECONDS = 0.2
+# The driver's own dbt commands write none: it would hold values of rows, readable for others.
+NO_REASON = "dbt gave no reason; the same command of dbt's own writes a log, logs/dbt.log"
 ROWS_FILLED = re.compile(r"^(\d+) of (\d+) rows")
 
 
@@ -132,7 +134,7 @@ def _reason(result: Any) -> str:
     if messages:
         more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
         return messages[0] + more
-    return essence(str(result.exception or "")) or "dbt gave no reason; its log is logs/dbt.log"
+    return essence(str(result.exception or "")) or NO_REASON
 
 
 def essence(message: str) -> str:

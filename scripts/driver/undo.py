@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from driver.dbt_step import DbtStep, essence
+from driver.dbt_step import NO_REASON, DbtStep, essence
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class _Steps(DbtStep):
     def why(self, result: Any) -> str:
         """The reason of a failure; one that came before any macro ran is in dbt's result."""
         reason = self._error.removeprefix("drop_cms_id: ") or essence(str(result.exception or ""))
-        return reason.rstrip(".") or "dbt's log, logs/dbt.log, says why"
+        return reason.rstrip(".") or NO_REASON
 
     def _on_event(self, event: Any) -> None:
         if event.info.name == "PrintEvent":

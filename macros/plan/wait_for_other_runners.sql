@@ -1,6 +1,9 @@
-{% macro wait_for_runner_lock(shared=false) %}
+{% macro wait_for_other_runners(shared=false) %}
     {#- dbt builds several origin views at once; whoever comes second waits until the first has committed. Online mode is
-        not waited for: it may take hours, and its index builds would in turn wait for the transaction that waits here. -#}
+        not waited for: it may take hours, and its index builds would in turn wait for the transaction that waits here.
+        What ends long transactions is lifted first, for the wait and for what follows. -#}
+    {%- for step in lift_time_limits() -%}{%- do run_query(step.sql) -%}{%- endfor -%}
+    {%- set wait -%}
 do $cms_id$
 declare
     online boolean;
@@ -22,4 +25,6 @@ begin
     end loop;
 end
 $cms_id$
+    {%- endset -%}
+    {%- do run_query(wait) -%}
 {% endmacro %}
