@@ -8,7 +8,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -45,9 +45,11 @@ class Project:
 
     number: signal.Signals
     on_event: Any = None
+    heard_of_nothing: bool = False
 
     def invoke(self, *_: str) -> Any:
         Interrupted(self.number)
+        self.heard_of_nothing = True
         return SimpleNamespace(success=True, exception=None)
 
 
@@ -57,10 +59,11 @@ def test_a_signal_that_python_drops_ends_the_command_all_the_same(
 ) -> None:
     told: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda what: told.append(what.exc_type))
-    project: DbtProject = Project(number)  # type: ignore[assignment]
+    project = Project(number)
     with as_interruption(), pytest.raises(KeyboardInterrupt):
         Broken()
-        DbtStep().invoke(project, "test")
+        DbtStep().invoke(cast("DbtProject", project), "test")
+    assert project.heard_of_nothing
     assert told == [ValueError]  # nobody is shown a traceback because of a Ctrl-C
     raise_if_interrupted()  # it was about that command only
 
