@@ -7,10 +7,8 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from support.warmed_dbt import become
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 INTERRUPTED = 130
 BROKEN = 2
@@ -47,3 +45,10 @@ def fork_for_command(request: dict[str, Any], run: Callable[[list[str]], int | N
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def become(environment: Mapping[str, str], folder: str) -> None:
+    """Have this process run with that environment, whole, and in that folder."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from dbt.cli.main import dbtRunner
 from dbt_common.clients.jinja import template_cache
 
+from support.fork_for_command import become
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -34,13 +36,6 @@ def warm(arguments: Sequence[str], environment: Mapping[str, str], folder: str) 
                 template_cache.get_node_template(macro)
     finally:
         become(own, here)
-
-
-def become(environment: Mapping[str, str], folder: str) -> None:
-    """Have this process run with that environment, whole, and in that folder."""
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
 
 
 def _parse(arguments: Sequence[str]) -> Manifest | None:
