@@ -1,8 +1,9 @@
 """Fixtures: a server for each major version, and registries on it.
 
 `registry` is a fresh database with the sample registry, cloned from a template; `baselined_registry` has had its
-baseline taken, `migrated_registry` its ids as well. A test that needs a server runs once on every major version found
-here; CMSID_TEST_MAJORS="18" (or "15,18") restricts them, and the marker `one_major` takes only the newest.
+baseline taken, `migrated_registry` its ids as well. A test that needs a server runs on the newest major version found
+here. One marked `every_major` runs on all of them with `--all`, or on those that CMSID_TEST_MAJORS="15,18" names; one
+marked `thorough` runs with `--all` only.
 """
 
 from __future__ import annotations
@@ -53,11 +54,24 @@ def majors() -> list[int]:
     return named
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `scripts/test --all` says."""
+    parser.addoption("--all", action="store_true", help="the thorough tests too, and every major version")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the thorough tests, unless all are wanted."""
+    left_out = [] if config.getoption("--all") else [item for item in items if item.get_closest_marker("thorough")]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One run for every major version, for the tests that need a server."""
+    """One run for each major version that the test is for, if it needs a server."""
     if "major" in metafunc.fixturenames:
         found = majors()
-        chosen = found[-1:] if metafunc.definition.get_closest_marker("one_major") else found
+        every = metafunc.config.getoption("--all") or "CMSID_TEST_MAJORS" in os.environ
+        chosen = found if every and metafunc.definition.get_closest_marker("every_major") else found[-1:]
         metafunc.parametrize("major", chosen, ids=[f"pg{major}" for major in chosen], scope="session")
 
 

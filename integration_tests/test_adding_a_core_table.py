@@ -70,7 +70,6 @@ def _with_departments(registry: Registry, runner: Dbt) -> Registry:
     return Registry(registry.server, registry.dbname, runner, registry.counts)
 
 
-@pytest.mark.one_major
 def test_a_fresh_registry_migrates_all_thirteen(registry: Registry, followed: Dbt) -> None:
     """Baseline, migration and every test take the new table in."""
     thirteen = _with_departments(registry, followed)
@@ -82,7 +81,6 @@ def test_a_fresh_registry_migrates_all_thirteen(registry: Registry, followed: Db
     assert [(row["table_name"], row["key"]) for row in tests["cms_id_equals_id"].rows] == [("departments", "3")]
 
 
-@pytest.mark.one_major
 def test_a_migrated_registry_takes_the_new_table_alone(migrated_registry: Registry, followed: Dbt) -> None:
     """The tables that were migrated before are left alone, local rows included."""
     thirteen = _with_departments(migrated_registry, followed)
@@ -95,8 +93,7 @@ def test_a_migrated_registry_takes_the_new_table_alone(migrated_registry: Regist
     assert thirteen.value("select cms_id from schools where code = 'LOCAL'") is None
 
 
-@pytest.mark.one_major
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_whole_run_takes_the_new_table_in(migrated_registry: Registry, followed: Dbt) -> None:
     """It backs up, baselines and migrates again, and validates what holds where rows are local already."""
     thirteen = _with_departments(migrated_registry, followed)

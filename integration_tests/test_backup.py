@@ -41,6 +41,7 @@ def connection(registry: Registry) -> Connection:
     return connection_of(registry.server)
 
 
+@pytest.mark.every_major
 def test_a_backup_is_verified_private_and_listed(registry: Registry, connection: Connection, tmp_path: Path) -> None:
     backup = take_backup(connection, directory=tmp_path / "backups", verify=True, purpose="the test")
 
@@ -59,7 +60,6 @@ def test_a_backup_is_verified_private_and_listed(registry: Registry, connection:
     assert databases(registry.server, "cmsid_scratch") == []
 
 
-@pytest.mark.one_major
 def test_the_migration_accepts_a_backup_of_the_same_rows_only(baselined_registry: Registry, tmp_path: Path) -> None:
     registry = baselined_registry
     take_backup(connection_of(registry.server), directory=tmp_path)
@@ -71,7 +71,6 @@ def test_the_migration_accepts_a_backup_of_the_same_rows_only(baselined_registry
     registry.dbt_ok("run-operation", "add_cms_id")
 
 
-@pytest.mark.one_major
 def test_the_application_goes_on_and_the_backup_is_still_of_one_moment(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
@@ -97,6 +96,7 @@ def test_the_application_goes_on_and_the_backup_is_still_of_one_moment(
     assert backup.verified_at
 
 
+@pytest.mark.every_major
 def test_a_table_that_is_rewritten_meanwhile_is_not_taken_for_empty(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
@@ -112,7 +112,6 @@ def test_a_table_that_is_rewritten_meanwhile_is_not_taken_for_empty(
     assert counts == registry.counts
 
 
-@pytest.mark.one_major
 def test_a_backup_names_the_session_that_keeps_a_table_locked(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +123,6 @@ def test_a_backup_names_the_session_that_keeps_a_table_locked(
     assert overview.lines(connection, tmp_path) == []
 
 
-@pytest.mark.one_major
 def test_a_table_dropped_since_it_was_listed_is_none_of_the_backup(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,7 +141,6 @@ def test_a_table_dropped_since_it_was_listed_is_none_of_the_backup(
     assert {table.name for table in backup.manifest.tables} == registry.counts.keys()
 
 
-@pytest.mark.one_major
 def test_awkward_names_and_every_kind_of_object(server: EmbeddedServer, tmp_path: Path) -> None:
     name = "Reg \"is\" 'try' = ü/../x"
     text = (Path(__file__).parent / "support" / "every_kind_of_object.sql").read_text()
@@ -416,7 +413,6 @@ def _wrapped_tools(
     return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
-@pytest.mark.one_major
 def test_a_dump_killed_half_way_leaves_nothing(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -428,7 +424,6 @@ def test_a_dump_killed_half_way_leaves_nothing(
     assert overview.lines(connection, tmp_path) == []
 
 
-@pytest.mark.one_major
 def test_a_driver_killed_half_way_leaves_no_backup(registry: Registry, connection: Connection, tmp_path: Path) -> None:
     whole = take_backup(connection, directory=tmp_path)
     path = _wrapped_tools(registry, tmp_path / "tools", '"$REAL" "$@"; exec sleep 60')
@@ -455,7 +450,6 @@ def test_a_driver_killed_half_way_leaves_no_backup(registry: Registry, connectio
     assert whole.folder.exists()
 
 
-@pytest.mark.one_major
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_full_disk_leaves_no_backup(registry: Registry, connection: Connection, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
@@ -473,7 +467,6 @@ def test_a_full_disk_leaves_no_backup(registry: Registry, connection: Connection
 # ---- roles, leftovers, secrets
 
 
-@pytest.mark.one_major
 def test_without_createdb_no_test_restore_but_a_backup(registry: Registry, tmp_path: Path) -> None:
     with registry.server.connect() as session:
         session.execute(f"alter role {OWNER} nocreatedb")
@@ -490,7 +483,6 @@ def test_without_createdb_no_test_restore_but_a_backup(registry: Registry, tmp_p
             session.execute(f"alter role {OWNER} createdb")
 
 
-@pytest.mark.one_major
 def test_scratch_databases_of_a_crash_are_swept(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -505,6 +497,7 @@ def test_scratch_databases_of_a_crash_are_swept(
     assert databases(registry.server, "cmsid_scratch") == []
 
 
+@pytest.mark.every_major
 def test_a_scratch_database_is_dropped_while_autovacuum_is_at_work_in_it(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -521,7 +514,6 @@ def test_a_scratch_database_is_dropped_while_autovacuum_is_at_work_in_it(
     assert databases(registry.server, "cmsid_scratch") == []
 
 
-@pytest.mark.one_major
 def test_a_scratch_database_that_cannot_be_dropped_is_told_and_prune_drops_it(
     registry: Registry,
     connection: Connection,
@@ -553,7 +545,6 @@ def test_a_scratch_database_that_cannot_be_dropped_is_told_and_prune_drops_it(
     assert situation.describe(connection, tmp_path) == []
 
 
-@pytest.mark.one_major
 def test_a_backup_that_does_not_restore_is_not_verified(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
@@ -569,7 +560,6 @@ def test_a_backup_that_does_not_restore_is_not_verified(
     assert databases(registry.server, "cmsid_scratch") == []
 
 
-@pytest.mark.one_major
 def test_no_password_in_arguments_files_or_messages(registry: Registry, tmp_path: Path) -> None:
     password = registry.server.passwords[OWNER]
     seen: set[str] = set()
@@ -612,7 +602,6 @@ def test_no_password_in_arguments_files_or_messages(registry: Registry, tmp_path
 # ---- prune
 
 
-@pytest.mark.one_major
 def test_prune_counts_whole_verified_backups_only_and_keeps_what_is_in_use(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:

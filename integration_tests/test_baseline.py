@@ -43,6 +43,7 @@ def versions(registry: Registry, snapshot: str, key: str, value: object) -> list
     )
 
 
+@pytest.mark.every_major
 def test_a_baseline_taken_again_before_the_cut_over_moves_on(baselined_registry: Registry) -> None:
     registry = baselined_registry
     school = registry.value("select min(id) from schools")
@@ -60,7 +61,6 @@ def test_a_baseline_taken_again_before_the_cut_over_moves_on(baselined_registry:
     assert {result.status for result in registry.dbt_ok("test", variables=NO_BACKUP).results} == {"pass"}
 
 
-@pytest.mark.one_major
 def test_a_baseline_of_nothing_new_adds_nothing(baselined_registry: Registry) -> None:
     registry = baselined_registry
     snapshots = ("row_counts_baseline", "aggregates_baseline", *CHAINS)
@@ -76,7 +76,6 @@ def test_a_baseline_of_nothing_new_adds_nothing(baselined_registry: Registry) ->
     assert {registry.value(twice.format(AUDIT_SCHEMA, name)) for name in snapshots} == {0}
 
 
-@pytest.mark.one_major
 def test_a_baseline_taken_again_after_the_cut_over_moves_nothing(migrated_registry: Registry) -> None:
     registry = migrated_registry
     before = kept(registry)
@@ -103,7 +102,6 @@ def test_a_baseline_taken_again_after_the_cut_over_moves_nothing(migrated_regist
     assert run["marks_unchanged"].rows
 
 
-@pytest.mark.one_major
 def test_a_table_that_joins_later_moves_no_goalposts(migrated_registry: Registry) -> None:
     """As if `terms` had been made a core table a year later: its cut-over is another one, and counts for it alone."""
     registry = migrated_registry
@@ -120,7 +118,6 @@ def test_a_table_that_joins_later_moves_no_goalposts(migrated_registry: Registry
     assert [row["table_name"] for row in run["row_counts_unchanged"].rows] == ["next_of_kins"]
 
 
-@pytest.mark.one_major
 def test_kept_rows_have_the_types_of_the_table(baselined_registry: Registry) -> None:
     types = """
         select attname::text, format_type(atttypid, atttypmod) from pg_attribute
@@ -158,7 +155,6 @@ AWKWARD = """
 """
 
 
-@pytest.mark.one_major
 def test_awkward_columns_and_another_session(registry: Registry) -> None:
     """Settings make no difference, values do.
 
@@ -207,7 +203,6 @@ def test_awkward_columns_and_another_session(registry: Registry) -> None:
     assert {row["column_name"] for row in rows} == set(changes)
 
 
-@pytest.mark.one_major
 def test_a_backup_session_with_other_settings_is_no_difference(registry: Registry) -> None:
     """The gate compares fingerprints of two sessions; a column that is hashed as text must not depend on theirs."""
     registry.execute(
@@ -221,7 +216,6 @@ def test_a_backup_session_with_other_settings_is_no_difference(registry: Registr
     registry.dbt_ok(*ADD, variables=NO_BACKUP)
 
 
-@pytest.mark.one_major
 def test_a_backslash_means_the_same_in_every_session(registry: Registry) -> None:
     registry.execute("alter database registry set standard_conforming_strings to off")
     registry.execute("update student_modules set marks = '12/5' where id = (select min(id) from student_modules)")
@@ -238,7 +232,6 @@ def test_a_backslash_means_the_same_in_every_session(registry: Registry) -> None
     registry.dbt_ok("test", variables=variables)
 
 
-@pytest.mark.one_major
 def test_names_of_objects_are_compared_whatever_the_search_path_is(registry: Registry, tmp_path: Path) -> None:
     """A regclass is written as the search path finds it: the backup's session has none, the application needs its own."""
     registry.execute(
@@ -269,13 +262,11 @@ def test_names_of_objects_are_compared_whatever_the_search_path_is(registry: Reg
     registry.dbt_ok("test", "--select", "other_tables_unchanged", variables=NO_BACKUP)
 
 
-@pytest.mark.one_major
 def test_dbt_and_driver_write_values_under_the_same_settings(registry: Registry) -> None:
     settings = dict(registry.rows(f"select * from ({render_macro('value_settings')}) as s (name, value)"))
     assert {**settings, "client_encoding": "UTF8"} == PINS
 
 
-@pytest.mark.one_major
 def test_a_view_in_a_tables_place_is_refused(registry: Registry) -> None:
     registry.execute(
         "alter table next_of_kins rename to next_of_kin_rows; create view next_of_kins as table next_of_kin_rows"
@@ -287,7 +278,6 @@ def test_a_view_in_a_tables_place_is_refused(registry: Registry) -> None:
     assert run.of_status("skipped") == {"aggregates_baseline", "catalogue_baseline", "other_tables_baseline", *CHAINS}
 
 
-@pytest.mark.one_major
 def test_a_snapshot_that_fails_keeps_the_baseline_it_has(baselined_registry: Registry) -> None:
     registry = baselined_registry
     before = kept(registry)
@@ -299,7 +289,6 @@ def test_a_snapshot_that_fails_keeps_the_baseline_it_has(baselined_registry: Reg
     assert kept(registry) == before
 
 
-@pytest.mark.one_major
 def test_a_core_table_that_joins_later_does_not_change_what_a_report_counts(migrated_registry: Registry) -> None:
     registry = migrated_registry
 
@@ -317,7 +306,6 @@ def test_a_core_table_that_joins_later_does_not_change_what_a_report_counts(migr
     assert links() == before
 
 
-@pytest.mark.one_major
 def test_a_session_that_reads_by_one_snapshot_waits_for_no_migration(baselined_registry: Registry) -> None:
     """It would not see what came of it, and take migrated tables for others."""
     registry = baselined_registry

@@ -87,7 +87,7 @@ def test_every_comparison_and_goal_stands_in_the_documentation() -> None:
         assert f"\n| `{name}` | " in page
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_window_is_measured_beside_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written = tmp_path / "bench.json"
     code = main(["--scales", "0.003", "--rounds", "1", "--only", "window", "--json", str(written)])

@@ -47,6 +47,7 @@ def every_kind(empty_registry: Registry) -> Registry:
     return empty_registry
 
 
+@pytest.mark.every_major
 def test_every_kind_of_object_is_there(every_kind: Registry) -> None:
     with every_kind.connect(SUPERUSER) as connection:
         found = objects(connection)
@@ -68,6 +69,7 @@ def test_every_kind_of_object_is_there(every_kind: Registry) -> None:
     assert not any("a secret" in definition for definition in found.values()), "a password is kept"
 
 
+@pytest.mark.every_major
 def test_a_definition_does_not_depend_on_the_session_or_the_role(every_kind: Registry) -> None:
     with every_kind.connect(SUPERUSER) as connection:
         expected = objects(connection)
@@ -79,6 +81,7 @@ def test_a_definition_does_not_depend_on_the_session_or_the_role(every_kind: Reg
                 assert objects(connection) == expected, (user, settings)
 
 
+@pytest.mark.every_major
 def test_a_definition_holds_no_number_of_the_catalogue(every_kind: Registry) -> None:
     with every_kind.connect(SUPERUSER) as connection:
         expected = objects(connection)
@@ -92,6 +95,7 @@ def test_a_definition_holds_no_number_of_the_catalogue(every_kind: Registry) -> 
         server.drop_database(other)
 
 
+@pytest.mark.every_major
 def test_the_session_has_its_settings_back_after_a_gate_read_the_catalogue(every_kind: Registry) -> None:
     names = ["search_path", "DateStyle", "TimeZone", "quote_all_identifiers"]
     with every_kind.connect(SUPERUSER) as connection, connection.transaction():
@@ -118,6 +122,7 @@ def define_catalogue() -> str:
     )
 
 
+@pytest.mark.every_major
 def test_what_stands_in_the_audit_schema_is_left_out(every_kind: Registry) -> None:
     with every_kind.connect(SUPERUSER) as connection:
         before = objects(connection, "ours")
@@ -131,7 +136,7 @@ def test_what_stands_in_the_audit_schema_is_left_out(every_kind: Registry) -> No
 
 
 @pytest.mark.alone
-@pytest.mark.one_major
+@pytest.mark.thorough
 def test_reading_the_catalogue_grows_with_its_objects_and_no_faster(empty_registry: Registry) -> None:
     def seconds(tables: int) -> float:
         """The shortest of three readings of a catalogue of so many tables."""
@@ -176,7 +181,6 @@ create table part_of_it partition of by_parts default;
 """
 
 
-@pytest.mark.one_major
 def test_every_foreign_key_of_the_catalogue_is_checked(registry: Registry) -> None:
     registry.execute(KEYS)
     school, code = registry.rows("select id, code from schools order by id limit 1")[0]
@@ -213,7 +217,6 @@ def test_every_foreign_key_of_the_catalogue_is_checked(registry: Registry) -> No
     assert len(found) == 5, "the key of a table to itself is none of a core table's"
 
 
-@pytest.mark.one_major
 def test_a_table_that_is_not_read_whole_has_no_unbroken_keys_and_no_chain(registry: Registry) -> None:
     registry.execute(
         f"""
@@ -247,7 +250,6 @@ def orphan_query(registry: Registry) -> str:
     return run["foreign_keys_hold"].compiled
 
 
-@pytest.mark.one_major
 def test_sequences_of_every_kind_are_looked_at(registry: Registry) -> None:
     registry.execute(
         """
@@ -284,7 +286,6 @@ def test_sequences_of_every_kind_are_looked_at(registry: Registry) -> None:
 # ---- other tables
 
 
-@pytest.mark.one_major
 def test_the_backup_of_the_migration_is_what_other_tables_are_compared_with(baselined_registry: Registry) -> None:
     registry = baselined_registry
     registry.execute(
@@ -315,7 +316,6 @@ def test_the_backup_of_the_migration_is_what_other_tables_are_compared_with(base
     assert row["expected"].endswith("(backup by hand)")
 
 
-@pytest.mark.one_major
 def test_without_a_baseline_nothing_passes(migrated_registry: Registry) -> None:
     migrated_registry.execute(f"drop table {AUDIT_SCHEMA}.catalogue_baseline, {AUDIT_SCHEMA}.other_tables_baseline")
     run = migrated_registry.dbt("test", "--select", "path:tests/blast_radius", variables=NO_BACKUP)
@@ -326,7 +326,6 @@ def test_without_a_baseline_nothing_passes(migrated_registry: Registry) -> None:
 # ---- the gate
 
 
-@pytest.mark.one_major
 def test_the_migration_rolls_back_when_something_else_changes_with_it(baselined_registry: Registry) -> None:
     """An event trigger of the application answers each ALTER TABLE: what it does must not slip in unseen."""
     registry = baselined_registry
@@ -347,7 +346,6 @@ def test_the_migration_rolls_back_when_something_else_changes_with_it(baselined_
     assert registry.value("select to_regclass('public.answered') is null")
 
 
-@pytest.mark.one_major
 def test_a_table_of_which_row_level_security_hides_rows_is_no_pass(registry: Registry) -> None:
     registry.execute(
         "create table notes (id integer, note text); insert into notes values (1, 'kept'); create policy none on notes"

@@ -76,7 +76,6 @@ def no_reports(migrated_registry: Registry) -> Iterator[None]:
                 shutil.rmtree(path.parent)
 
 
-@pytest.mark.one_major
 @pytest.mark.usefixtures("no_reports")
 def test_a_report_is_made_once_and_shown_in_every_format(on_migrated: Type, tmp_path: Path) -> None:
     found = json.loads(on_migrated("report", "--validate", "--format", "json").stdout)
@@ -98,7 +97,6 @@ def test_a_report_is_made_once_and_shown_in_every_format(on_migrated: Type, tmp_
     assert "The folder of the report does not exist" in refused.output
 
 
-@pytest.mark.one_major
 @pytest.mark.usefixtures("no_reports")
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no folder here in which nobody may make any")
 def test_a_place_that_takes_no_files_is_one_sentence(
@@ -118,7 +116,6 @@ def test_a_place_that_takes_no_files_is_one_sentence(
     assert migrated_registry.value("select count(*) from cms_id_audit.backups") == 0
 
 
-@pytest.mark.one_major
 @pytest.mark.usefixtures("no_reports")
 def test_a_report_of_an_earlier_migration_says_so(on_migrated: Type, migrated_registry: Registry) -> None:
     assert on_migrated("report", "--validate").exit_code == 0
@@ -147,7 +144,6 @@ def test_a_report_of_an_earlier_migration_says_so(on_migrated: Type, migrated_re
     assert told.endswith("Next:        Validate it:\n             scripts/cmsid run\n")
 
 
-@pytest.mark.one_major
 @pytest.mark.usefixtures("no_reports")
 def test_a_report_of_before_a_restore_says_so(on_migrated: Type, tmp_path: Path) -> None:
     folder = ("--directory", tmp_path)
@@ -159,7 +155,6 @@ def test_a_report_of_before_a_restore_says_so(on_migrated: Type, tmp_path: Path)
     assert "That was before a backup was restored at " in on_migrated("status").stdout
 
 
-@pytest.mark.one_major
 @pytest.mark.usefixtures("no_reports")
 def test_without_the_server_what_is_known_is_told_and_the_rest_is_an_error(
     on_migrated: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -179,14 +174,12 @@ def test_without_the_server_what_is_known_is_told_and_the_rest_is_an_error(
     assert "could not be asked" in shown.stderr
 
 
-@pytest.mark.one_major
 def test_a_cms_id_is_seen_whatever_our_own_schema_is_called(migrated_registry: Registry, tmp_path: Path) -> None:
     lines = status(replace(connection_of(migrated_registry.server), audit_schema="public"), tmp_path).lines
     assert "there is a cms_id that no finished migration" in lines[1]
     assert lines[-1].strip() == "scripts/cmsid doctor"
 
 
-@pytest.mark.one_major
 def test_an_undo_is_shown_before_it_is_done(on_migrated: Type, migrated_registry: Registry) -> None:
     shown = on_migrated("undo", "--dry-run")
     assert shown.exit_code == 0
@@ -195,7 +188,6 @@ def test_an_undo_is_shown_before_it_is_done(on_migrated: Type, migrated_registry
     assert migrated_registry.value("select count(cms_id) = count(*) from schools")
 
 
-@pytest.mark.one_major
 def test_what_is_to_be_removed_is_shown_and_asked(on_loaded: Type, registry: Registry, tmp_path: Path) -> None:
     folder = ("--directory", tmp_path)
     assert "no backup" in on_loaded("backups", *folder).stdout.lower()
@@ -225,7 +217,6 @@ def test_what_is_to_be_removed_is_shown_and_asked(on_loaded: Type, registry: Reg
     assert databases(registry.server, "registry__") == []
 
 
-@pytest.mark.one_major
 def test_a_backup_that_is_incomplete_or_gone_is_not_called_good(on_loaded: Type, tmp_path: Path) -> None:
     folder = ("--directory", tmp_path)
     assert on_loaded("backup", "--verify", *folder).exit_code == 0

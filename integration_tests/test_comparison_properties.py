@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from conftest import Servers
     from driver.embedded_server import EmbeddedServer
 
-pytestmark = pytest.mark.one_major
-
 TYPES = """
 create type grade as enum ('pass', 'fail', 'Élève "A"');
 create type "Point of View" as (x integer, "the y" text);

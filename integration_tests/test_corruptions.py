@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from support.dbt_runner import DbtRun
 
 # `major` by name, since `judged` asks for its registry only once.
-pytestmark = [pytest.mark.one_major, pytest.mark.usefixtures("major")]
+pytestmark = pytest.mark.usefixtures("major")
 
 
 @dataclass

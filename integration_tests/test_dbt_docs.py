@@ -21,8 +21,7 @@ def _ours(artifact: dict[str, Any], *kinds: str) -> dict[str, dict[str, Any]]:
     return {key: entry for key, entry in entries.items() if key.split(".")[1] == PROJECT}
 
 
-@pytest.mark.slow
-@pytest.mark.one_major
+@pytest.mark.thorough
 def test_everything_in_the_site_is_described(migrated_registry: Registry) -> None:
     migrated_registry.dbt_ok("run", variables=NO_BACKUP)
     run = migrated_registry.dbt_ok("docs", "generate", variables=NO_BACKUP)

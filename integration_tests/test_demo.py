@@ -53,7 +53,7 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_it_works_twice_and_leaves_nothing_but_its_report(backups: Path) -> None:
     for options in ([], ["--mode", "online", "--major", "16"]):
         done = cmsid("demo", "--scale", SCALE, *options, environment={})
@@ -65,7 +65,7 @@ def test_it_works_twice_and_leaves_nothing_but_its_report(backups: Path) -> None
     assert not backups.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("stage", ["load", "doctor", "baseline"])
 def test_interrupted_it_leaves_no_server(stage: str) -> None:
     code, text = interrupted(["demo", "--scale", SCALE], os.environ, stage, 0.3)
@@ -74,7 +74,7 @@ def test_interrupted_it_leaves_no_server(stage: str) -> None:
     assert not answers(port_of(text))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_server_that_is_kept_can_be_used_and_stopped_as_it_says() -> None:
     done = cmsid("demo", "--scale", SCALE, "--keep", environment={})
     assert done.returncode == 0, done.stdout + done.stderr

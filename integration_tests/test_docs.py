@@ -89,8 +89,7 @@ def test_every_data_test_is_explained() -> None:
         assert [word for word in ("*Finds*", "*Matters*", "*Do*") if word not in about] == [], file.stem
 
 
-@pytest.mark.slow
-@pytest.mark.one_major
+@pytest.mark.thorough
 def test_the_sql_of_the_developers_guide_does_what_it_says(migrated_registry: Registry) -> None:
     migrated_registry.dbt_ok("run", variables={"require_backup": False})
     page = (ROOT / "docs" / "for-application-developers.md").read_text("utf-8")
@@ -190,8 +189,7 @@ def _readme_commands() -> list[str]:
     return [line for line in lines if line and not line.startswith("export ")]
 
 
-@pytest.mark.slow
-@pytest.mark.one_major
+@pytest.mark.thorough
 def test_the_commands_of_the_readme_run(registry: Registry, tmp_path: Path) -> None:
     """In the README's order, on one registry; whoever is asked answers yes."""
     commands = _readme_commands()

@@ -25,8 +25,6 @@ ROOT = Path(__file__).resolve().parents[1]
 # What a role without more rights cannot know anywhere.
 USUAL = {"disk_unknown"}
 
-pytestmark = pytest.mark.one_major
-
 
 def diagnose(registry: Registry, user: str = OWNER, **variables: object) -> Diagnosis:
     """What the doctor says, having changed nothing."""
@@ -153,7 +151,6 @@ def test_a_server_out_of_reach_is_one_sentence(registry: Registry, change: dict[
     assert said in message and "\n" not in message and "wrong" not in message
 
 
-@pytest.mark.one_major
 def test_a_name_that_dbt_cannot_quote_is_refused_early(registry: Registry) -> None:
     from dataclasses import replace
 

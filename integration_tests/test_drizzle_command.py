@@ -21,7 +21,7 @@ GENERATED = "\n--> statement-breakpoint\n".join(
 )
 
 
-pytestmark = pytest.mark.slow  # every call has dbt parse the project
+pytestmark = pytest.mark.thorough  # every call has dbt parse the project
 
 
 @pytest.fixture

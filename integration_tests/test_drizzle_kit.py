@@ -70,8 +70,7 @@ def test_named_constraints_are_what_drizzle_kit_generates(app: SampleApp) -> Non
     assert "agree" in plan(app, pattern=SPECS).notes[1]
 
 
-@pytest.mark.slow
-@pytest.mark.one_major
+@pytest.mark.thorough
 def test_the_whole_migration_passes_every_dbt_test(app: SampleApp, registry: Registry) -> None:
     variables = {"cms_id_constraint": DRIZZLES, "require_backup": False}
     registry.dbt_ok("snapshot", variables=variables)
@@ -90,8 +89,7 @@ def test_the_whole_migration_passes_every_dbt_test(app: SampleApp, registry: Reg
     assert app.wanted_by_push(registry) == []
 
 
-@pytest.mark.slow
-@pytest.mark.one_major
+@pytest.mark.thorough
 def test_a_marker_agrees_with_what_add_cms_id_left(app: SampleApp, migrated_registry: Registry) -> None:
     registry = migrated_registry
     app.baseline(registry)
@@ -109,8 +107,7 @@ def test_a_marker_agrees_with_what_add_cms_id_left(app: SampleApp, migrated_regi
     assert app.wanted_by_push(registry) == []
 
 
-@pytest.mark.slow
-@pytest.mark.one_major
+@pytest.mark.thorough
 def test_a_marker_stops_the_migrator_where_add_cms_id_has_not_run(app: SampleApp, registry: Registry) -> None:
     app.baseline(registry)
     write(app)
@@ -126,8 +123,7 @@ def test_a_marker_stops_the_migrator_where_add_cms_id_has_not_run(app: SampleApp
     assert app.migrate(registry).returncode == 0
 
 
-@pytest.mark.slow
-@pytest.mark.one_major
+@pytest.mark.thorough
 def test_push_wants_exactly_our_changes_before_the_migration(app: SampleApp, registry: Registry) -> None:
     assert app.wanted_by_push(registry) == []
     write(app)
@@ -135,8 +131,7 @@ def test_push_wants_exactly_our_changes_before_the_migration(app: SampleApp, reg
     assert wanted == expected()
 
 
-@pytest.mark.slow
-@pytest.mark.one_major
+@pytest.mark.thorough
 def test_tables_in_a_pg_schema_are_migrated_there(app: SampleApp, empty_registry: Registry) -> None:
     registry = empty_registry
     (app.src / "registry.ts").write_text(
@@ -170,8 +165,7 @@ def test_tables_in_a_pg_schema_are_migrated_there(app: SampleApp, empty_registry
     registry.execute(marker)
 
 
-@pytest.mark.slow
-@pytest.mark.one_major
+@pytest.mark.thorough
 def test_the_name_of_a_constraint_matters_to_drizzle_kit(app: SampleApp, migrated_registry: Registry) -> None:
     write(app)
     replaced = app.wanted_by_push(migrated_registry)

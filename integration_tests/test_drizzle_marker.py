@@ -37,6 +37,7 @@ def refused(registry: Registry) -> str:
     return caught.value.diag.message_primary or ""
 
 
+@pytest.mark.every_major
 def test_it_passes_where_add_cms_id_has_run_and_only_renames(migrated_registry: Registry) -> None:
     rows = "select id, cms_id, xmin from student_modules order by id"
     before, files = migrated_registry.rows(rows), [row[:2] for row in migrated_registry.rows(PICTURE)]
@@ -47,12 +48,12 @@ def test_it_passes_where_add_cms_id_has_run_and_only_renames(migrated_registry: 
     assert [row[:2] for row in migrated_registry.rows(PICTURE)] == files
 
 
-@pytest.mark.one_major
 def test_it_passes_where_rows_have_been_created_locally_since(migrated_registry: Registry) -> None:
     migrated_registry.execute("insert into modules (code, name) values ('X1', 'local'), ('X2', 'local')")
     migrated_registry.execute(SQL)
 
 
+@pytest.mark.every_major
 def test_it_adds_the_columns_where_the_tables_are_empty(registry: Registry) -> None:
     registry.execute("truncate students, terms, schools, modules cascade")
     registry.execute(SQL)
@@ -60,24 +61,20 @@ def test_it_adds_the_columns_where_the_tables_are_empty(registry: Registry) -> N
     registry.execute(SQL)
 
 
-@pytest.mark.one_major
 def test_it_stops_where_add_cms_id_has_not_run(registry: Registry) -> None:
     assert "holds rows but has no cms_id yet" in refused(registry)
 
 
-@pytest.mark.one_major
 def test_it_stops_where_one_table_has_been_left_out(migrated_registry: Registry) -> None:
     migrated_registry.execute("alter table structures drop column cms_id")
     assert 'table "structures" holds rows but has no cms_id yet' in refused(migrated_registry)
 
 
-@pytest.mark.one_major
 def test_it_stops_where_a_constraint_is_missing(migrated_registry: Registry) -> None:
     migrated_registry.execute("alter table programs drop constraint programs_cms_id_unique")
     assert 'cms_id of "programs" has no unique constraint' in refused(migrated_registry)
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize("kind", ["nulls not distinct (cms_id)", "(cms_id) deferrable", "(cms_id, id)"])
 def test_another_constraint_will_not_do(migrated_registry: Registry, kind: str) -> None:
     migrated_registry.execute("truncate next_of_kins")
@@ -86,21 +83,18 @@ def test_another_constraint_will_not_do(migrated_registry: Registry, kind: str) 
     assert 'cms_id of "next_of_kins" has no unique constraint' in refused(migrated_registry)
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize("change", ["type bigint", "set not null", "set default 0"])
 def test_it_stops_where_the_column_is_another(migrated_registry: Registry, change: str) -> None:
     migrated_registry.execute(f"alter table schools alter column cms_id {change}")
     assert 'cms_id of "schools" is not a nullable integer without a default' in refused(migrated_registry)
 
 
-@pytest.mark.one_major
 def test_it_stops_where_the_columns_were_never_filled(registry: Registry) -> None:
     for table in CORE_TABLES:
         registry.execute(f'alter table {table} add column cms_id integer constraint "{table}_cmsId_unique" unique')
     assert "not one of their rows has a cms_id" in refused(registry)
 
 
-@pytest.mark.one_major
 def test_it_stops_where_a_table_is_missing_or_a_view(migrated_registry: Registry) -> None:
     migrated_registry.execute("alter table module_prerequisites rename to other")
     assert 'table "module_prerequisites" is missing here' in refused(migrated_registry)
@@ -108,7 +102,6 @@ def test_it_stops_where_a_table_is_missing_or_a_view(migrated_registry: Registry
     assert 'table "module_prerequisites" is missing here, or is no ordinary table' in refused(migrated_registry)
 
 
-@pytest.mark.one_major
 def test_names_are_quoted(empty_registry: Registry) -> None:
     name = 'it\'s "Über" %I'
     target = Target(name, name, f"{name} unique")

@@ -96,6 +96,7 @@ def owner() -> Iterator[Callable[..., tuple[subprocess.Popen[str], dict[str, Any
         assert eventually(functools.partial(gone, told["pid"]))
 
 
+@pytest.mark.every_major
 def test_every_client_reaches_it(major: int) -> None:
     with EmbeddedServer(major=major, fsync=False) as server:
         assert server.major == major

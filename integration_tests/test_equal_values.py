@@ -32,6 +32,7 @@ def connection(server: EmbeddedServer) -> Iterator[psycopg.Connection]:
     server.drop_database("equal")
 
 
+@pytest.mark.every_major
 @pytest.mark.parametrize("kind", KINDS)
 def test_case_counts_where_the_type_or_its_collation_ignores_it(connection: psycopg.Connection, kind: str) -> None:
     preparation, column_type, one, other = KINDS[kind]

@@ -93,12 +93,10 @@ def misses(estimate: Estimate, measured: Measured) -> dict[str, tuple[float, flo
     }
 
 
-@pytest.mark.one_major
 @pytest.mark.timeout(HOUR)
 @pytest.mark.alone
-@pytest.mark.parametrize(
-    "scale", [pytest.param(scale, marks=pytest.mark.slow if scale >= 1 else ()) for scale in SCALES]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("scale", SCALES)
 def test_the_estimates_are_within_a_factor_of_two(servers: Servers, dbt_runner: Dbt, major: int, scale: float) -> None:
     server = servers.server(major)
 

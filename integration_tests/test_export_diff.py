@@ -77,6 +77,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.csv")}
 
 
+@pytest.mark.every_major
 def test_equal_data_gives_equal_bytes_before_and_after_and_on_every_server(
     registry: Registry, connection: Connection, project: DbtProject, tmp_path: Path
 ) -> None:
@@ -112,7 +113,6 @@ def test_equal_data_gives_equal_bytes_before_and_after_and_on_every_server(
     assert read_manifest(before) == manifest
 
 
-@pytest.mark.one_major
 def test_a_migration_that_commits_meanwhile_leaves_no_empty_file(
     registry: Registry, connection: Connection, project: DbtProject, tmp_path: Path
 ) -> None:
@@ -206,7 +206,6 @@ CHANGES = {
 }
 
 
-@pytest.mark.one_major
 def test_each_of_ten_changes_is_found_and_shown_by_key(
     registry: Registry, connection: Connection, project: DbtProject, tmp_path: Path
 ) -> None:

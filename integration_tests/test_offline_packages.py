@@ -162,7 +162,6 @@ def implementation(request: pytest.FixtureRequest) -> Path:
     return Path(PUBLISHED)
 
 
-@pytest.mark.one_major
 def test_verdicts(implementation: Path, server: EmbeddedServer, tmp_path: Path) -> None:
     server.drop_database(DATABASE)
     server.create_database(DATABASE)

@@ -14,7 +14,6 @@ from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
 if TYPE_CHECKING:
     from support.dbt_runner import DbtRun
 
-pytestmark = pytest.mark.one_major
 READER = "cms_id_reader"
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -182,6 +182,7 @@ def ids_of(registry: Registry) -> dict[str, set[int]]:
 # ---- while nobody writes
 
 
+@pytest.mark.every_major
 def test_a_quiet_registry_ends_as_in_window_mode(baselined_registry: Registry) -> None:
     registry = baselined_registry
     run = registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
@@ -199,6 +200,7 @@ def test_a_quiet_registry_ends_as_in_window_mode(baselined_registry: Registry) -
         assert picture(connection) == before
 
 
+@pytest.mark.every_major
 def test_the_dry_run_prints_a_script_that_does_it(baselined_registry: Registry) -> None:
     registry = baselined_registry
     with registry.connect(SUPERUSER) as connection:
@@ -220,7 +222,6 @@ def test_the_dry_run_prints_a_script_that_does_it(baselined_registry: Registry) 
     assert_all_filled(registry)
 
 
-@pytest.mark.one_major
 def test_build_refuses_rather_than_lock(baselined_registry: Registry) -> None:
     run = baselined_registry.dbt("build", variables={**NO_BACKUP, "mode": "online"})
     assert not run.success
@@ -228,7 +229,6 @@ def test_build_refuses_rather_than_lock(baselined_registry: Registry) -> None:
     assert cms_id_columns(baselined_registry) == 0
 
 
-@pytest.mark.one_major
 def test_nothing_begins_without_a_baseline(registry: Registry) -> None:
     run = registry.dbt(*ONLINE, variables=NO_BACKUP)
     assert not run.success
@@ -273,8 +273,9 @@ def migrate_beside_writers(registry: Registry) -> tuple[DbtRun, list[str]]:
     return run, [f"{name}: {took:.3f} s of {limit:.3f} s" for name, (took, limit) in limits.items() if took >= limit]
 
 
+@pytest.mark.every_major
 @pytest.mark.alone
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_four_writers_see_no_more_than_a_hitch(baselined_registry: Registry) -> None:
     """Measured beside the same load alone. What else the machine does may come between: of three attempts one has to fit."""
     registry = baselined_registry
@@ -300,7 +301,6 @@ def test_four_writers_see_no_more_than_a_hitch(baselined_registry: Registry) -> 
     assert ongoing.of_status("pass")
 
 
-@pytest.mark.one_major
 def test_a_row_that_others_changed_or_deleted_meanwhile(baselined_registry: Registry) -> None:
     """By hand and in order, what the writers do at random."""
     registry = baselined_registry
@@ -339,7 +339,6 @@ def test_a_row_that_others_changed_or_deleted_meanwhile(baselined_registry: Regi
     assert f"2 deleted (ids {ids[-3]}, {ids[-2]})" in told
 
 
-@pytest.mark.one_major
 def test_throttle_and_pause_hold_nothing(baselined_registry: Registry) -> None:
     registry = baselined_registry
     blocker, blocking = registry.connect(), True
@@ -385,7 +384,6 @@ def test_throttle_and_pause_hold_nothing(baselined_registry: Registry) -> None:
     assert_all_filled(registry)
 
 
-@pytest.mark.one_major
 def test_progress_is_told_while_it_runs(baselined_registry: Registry) -> None:
     registry = baselined_registry
     with registry.connect() as connection:
@@ -416,7 +414,6 @@ def test_progress_is_told_while_it_runs(baselined_registry: Registry) -> None:
 # ---- locks
 
 
-@pytest.mark.one_major
 def test_a_lock_that_stays_at_the_cut_over_is_named(baselined_registry: Registry) -> None:
     registry = baselined_registry
     with registry.connect(application_name="somebody reads") as connection:
@@ -433,6 +430,7 @@ def test_a_lock_that_stays_at_the_cut_over_is_named(baselined_registry: Registry
     assert_all_filled(registry)
 
 
+@pytest.mark.every_major
 def test_an_autovacuum_gives_way(baselined_registry: Registry) -> None:
     registry = baselined_registry
     with autovacuum_of(registry, "student_modules"):
@@ -440,7 +438,6 @@ def test_an_autovacuum_gives_way(baselined_registry: Registry) -> None:
     assert_all_filled(registry)
 
 
-@pytest.mark.one_major
 def test_a_row_lock_that_stays_is_named_and_all_is_kept(baselined_registry: Registry) -> None:
     registry = baselined_registry
     last = registry.value("select max(id) from student_modules")
@@ -464,7 +461,6 @@ def test_a_row_lock_that_stays_is_named_and_all_is_kept(baselined_registry: Regi
     assert "1 changed" in dict(events(registry, "other writes"))["student_modules"]
 
 
-@pytest.mark.one_major
 def test_a_lock_that_stays_at_the_constraint_is_named(baselined_registry: Registry) -> None:
     registry = baselined_registry
     with registry.connect(application_name="somebody reads") as connection:
@@ -482,7 +478,6 @@ def test_a_lock_that_stays_at_the_constraint_is_named(baselined_registry: Regist
     assert_all_filled(registry)
 
 
-@pytest.mark.one_major
 def test_an_index_that_somebody_dropped_is_built_again(migrated_registry: Registry) -> None:
     registry = migrated_registry
     registry.execute(
@@ -499,7 +494,6 @@ def test_an_index_that_somebody_dropped_is_built_again(migrated_registry: Regist
     registry.dbt_ok("test", "--select", "cms_id_constraints_exist", variables=NO_BACKUP)
 
 
-@pytest.mark.one_major
 def test_the_second_of_two_runners_is_told(baselined_registry: Registry) -> None:
     registry = baselined_registry
     holder = no_index_yet(registry)
@@ -583,7 +577,6 @@ REFUSALS = {
 }
 
 
-@pytest.mark.one_major
 def test_refusals_come_with_their_reason_and_touch_nothing(baselined_registry: Registry) -> None:
     registry = baselined_registry
     tables = [CoreTable(table, "public", table, "id", f"{table}_cms_id_unique") for table in CORE_TABLES]
@@ -605,7 +598,6 @@ def test_refusals_come_with_their_reason_and_touch_nothing(baselined_registry: R
         assert any(message in detail for detail in details), (name, found)
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize("name", ["update trigger", "row security", "id is the mark", "check not valid"])
 def test_the_command_refuses_in_the_same_words(baselined_registry: Registry, name: str) -> None:
     registry = baselined_registry
@@ -620,7 +612,6 @@ def test_the_command_refuses_in_the_same_words(baselined_registry: Registry, nam
         assert picture(connection) == before
 
 
-@pytest.mark.one_major
 def test_triggers_for_other_columns_do_not_matter_and_others_may_be_allowed(baselined_registry: Registry) -> None:
     registry = baselined_registry
     registry.execute(
@@ -645,7 +636,6 @@ def test_triggers_for_other_columns_do_not_matter_and_others_may_be_allowed(base
     ) == [("programs",)]
 
 
-@pytest.mark.one_major
 def test_a_trigger_that_comes_later_is_caught_by_the_batch(baselined_registry: Registry) -> None:
     """What preflight did not see, the fingerprint of the batch does; that batch is undone, the others stay."""
     registry = baselined_registry
@@ -669,7 +659,6 @@ def test_a_trigger_that_comes_later_is_caught_by_the_batch(baselined_registry: R
     assert_all_filled(registry)
 
 
-@pytest.mark.one_major
 def test_triggers_of_indexed_columns_never_fire_whenever_they_are_made(baselined_registry: Registry) -> None:
     """The filling names indexed columns; not those that have a trigger, and where one comes later it ends first."""
     registry = baselined_registry
@@ -696,7 +685,6 @@ def test_triggers_of_indexed_columns_never_fire_whenever_they_are_made(baselined
 # ---- awkward tables
 
 
-@pytest.mark.one_major
 def test_cycles_gaps_dead_rows_and_negative_ids(registry: Registry) -> None:
     registry.execute(
         "alter table structures add column first_semester integer references structure_semesters (id);"
@@ -720,7 +708,6 @@ def test_cycles_gaps_dead_rows_and_negative_ids(registry: Registry) -> None:
     assert tested.failed_names <= {"sequences_ahead"}  # ids as far out as these are ahead of any sequence
 
 
-@pytest.mark.one_major
 def test_empty_tables_and_bigint_ids(registry: Registry) -> None:
     registry.execute("truncate next_of_kins; alter table student_education alter column id type bigint")
     registry.execute(
@@ -737,7 +724,6 @@ def test_empty_tables_and_bigint_ids(registry: Registry) -> None:
 # ---- giving up
 
 
-@pytest.mark.one_major
 def test_abandon_removes_a_half_done_migration(baselined_registry: Registry) -> None:
     registry = baselined_registry
     with registry.connect(SUPERUSER) as connection:

@@ -147,8 +147,7 @@ def run_and_kill(registry: Registry, victim: str, phase: str, delay: float) -> D
     return finished[0]
 
 
-@pytest.mark.slow
-@pytest.mark.one_major
+@pytest.mark.thorough
 @pytest.mark.parametrize("victim", ["process", "session", "server"])
 def test_whatever_is_killed_the_same_command_goes_on(own_registry: Registry, victim: str) -> None:
     registry = own_registry

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, SUPERUSER
 
 if TYPE_CHECKING:
@@ -15,7 +13,6 @@ VIEW = f"{AUDIT_SCHEMA}.schools_origin"
 SETTINGS = f"select relacl::text, reloptions from pg_class where oid = '{VIEW}'::regclass"
 
 
-@pytest.mark.one_major
 def test_what_stands_on_a_view_stays(migrated_registry: Registry) -> None:
     registry = migrated_registry
     registry.dbt_ok("run", variables=NO_BACKUP)
@@ -34,7 +31,6 @@ def test_what_stands_on_a_view_stays(migrated_registry: Registry) -> None:
     assert registry.value(f"select obj_description('{VIEW}'::regclass)") == "of the application"
 
 
-@pytest.mark.one_major
 def test_a_view_with_other_columns_is_made_anew_unless_something_stands_on_it(migrated_registry: Registry) -> None:
     registry = migrated_registry
     registry.execute("create role reader; grant reader to registry_owner", user=SUPERUSER)
@@ -59,7 +55,6 @@ def test_a_view_with_other_columns_is_made_anew_unless_something_stands_on_it(mi
         registry.execute(f"drop view if exists {VIEW} cascade; drop role reader", user=SUPERUSER)
 
 
-@pytest.mark.one_major
 def test_a_table_in_a_views_place_is_kept(migrated_registry: Registry) -> None:
     registry = migrated_registry
     registry.execute(f"create table {VIEW} as select 1 as precious")

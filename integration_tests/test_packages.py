@@ -209,7 +209,7 @@ def test_hub_is_tried_again_when_asked(project: Project, hub: Path, monkeypatch:
     assert project.install(refresh=True) == packages.HUB
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_hub_whose_downloads_fail(project: Project, hub: Path) -> None:
     (hub / "package.tar.gz").write_bytes(b"no archive")
     assert project.install() == packages.OFFLINE_SOURCE

@@ -50,8 +50,7 @@ def _sqlfluff(script: str, file: Path) -> list[str]:
     return [f"{found['start_line_no']}: {found['code']} {found['description']}" for found in said["violations"]]
 
 
-@pytest.mark.slow
-@pytest.mark.one_major
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("state", "operation", "arguments"),
     [

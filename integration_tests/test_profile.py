@@ -199,7 +199,6 @@ def connection(server: EmbeddedServer) -> Iterator[Connection]:
             admin.execute('drop role reader; drop role "the owner"')
 
 
-@pytest.mark.one_major
 def test_connecting(
     connection: Connection, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

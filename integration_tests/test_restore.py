@@ -94,6 +94,7 @@ def _sequences(registry: Registry) -> dict[str, int]:
     return dict(rows)
 
 
+@pytest.mark.every_major
 @pytest.mark.parametrize("mode", ["beside", "in place"])
 def test_everything_is_as_it_was_at_the_backup(
     mode: str, registry: Registry, connection: Connection, tmp_path: Path
@@ -137,7 +138,6 @@ def test_everything_is_as_it_was_at_the_backup(
     assert not any(path.name == "restore.journal" for path in tmp_path.rglob("*"))
 
 
-@pytest.mark.one_major
 def test_what_only_a_superuser_may_set_is_told_to_others_and_done_by_superusers(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
@@ -156,7 +156,6 @@ def test_what_only_a_superuser_may_set_is_told_to_others_and_done_by_superusers(
     assert state_of(registry) == state
 
 
-@pytest.mark.one_major
 def test_a_backup_with_another_audit_schema_names_both(connection: Connection, tmp_path: Path) -> None:
     other = replace(connection, audit_schema="Another schema")
     assert take_backup(other, directory=tmp_path).manifest.audit_schema == ""
@@ -168,7 +167,6 @@ def test_a_backup_with_another_audit_schema_names_both(connection: Connection, t
             restore.restore(other if taken_by is connection else connection, backup, directory=tmp_path)
 
 
-@pytest.mark.one_major
 def test_a_lost_database_is_made_again(registry: Registry, connection: Connection, tmp_path: Path) -> None:
     before = _picture(registry)
     take_backup(connection, directory=tmp_path)
@@ -178,7 +176,6 @@ def test_a_lost_database_is_made_again(registry: Registry, connection: Connectio
     assert differences(before, _picture(registry)) == {}
 
 
-@pytest.mark.one_major
 def test_a_replaced_database_is_put_back_where_the_live_one_is_gone(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
@@ -192,7 +189,6 @@ def test_a_replaced_database_is_put_back_where_the_live_one_is_gone(
     assert databases(registry.server, "registry_") == []
 
 
-@pytest.mark.one_major
 def test_applications_that_reconnect_all_the_time_see_the_old_or_the_new_and_never_half(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
@@ -230,7 +226,6 @@ def test_applications_that_reconnect_all_the_time_see_the_old_or_the_new_and_nev
     assert not any("does not exist" in refusal for refusal in refusals)
 
 
-@pytest.mark.one_major
 def test_a_session_that_may_not_be_ended_stops_the_swap_and_nothing_else(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +246,7 @@ def test_a_session_that_may_not_be_ended_stops_the_swap_and_nothing_else(
     assert situation.describe(connection, tmp_path) == []
 
 
+@pytest.mark.every_major
 def test_autovacuum_in_the_live_database_is_nobody_who_is_connected(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,7 +259,6 @@ def test_autovacuum_in_the_live_database_is_nobody_who_is_connected(
         assert restore.restore(connection, backup, directory=tmp_path).replaced
 
 
-@pytest.mark.one_major
 def test_an_address_that_is_hidden_is_called_unknown(registry: Registry, connection: Connection) -> None:
     with (
         undone(registry, f"revoke pg_read_all_stats from {OWNER}", f"grant pg_read_all_stats to {OWNER}"),
@@ -276,7 +271,6 @@ def test_an_address_that_is_hidden_is_called_unknown(registry: Registry, connect
     assert f"from {registry.server.host}" in seen.describe()
 
 
-@pytest.mark.one_major
 def test_a_failed_restore_is_undone_while_autovacuum_is_at_work_in_the_copy(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,7 +287,6 @@ def test_a_failed_restore_is_undone_while_autovacuum_is_at_work_in_the_copy(
     assert situation.describe(connection, tmp_path) == []
 
 
-@pytest.mark.one_major
 def test_the_first_failure_is_told_where_the_copy_cannot_be_dropped(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,7 +312,6 @@ def test_the_first_failure_is_told_where_the_copy_cannot_be_dropped(
     assert databases(registry.server, "registry__restoring") == []
 
 
-@pytest.mark.one_major
 def test_in_place_refuses_what_it_cannot_do_and_rolls_back_what_fails(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,7 +346,6 @@ def test_in_place_refuses_what_it_cannot_do_and_rolls_back_what_fails(
     assert situation.describe(connection, tmp_path) == []
 
 
-@pytest.mark.one_major
 def test_the_command_asks_shows_who_is_connected_and_says_how_to_go_back(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
@@ -390,7 +381,6 @@ def test_the_command_asks_shows_who_is_connected_and_says_how_to_go_back(
     assert store.find(connection, None, tmp_path).backup_id == backup.backup_id
 
 
-@pytest.mark.one_major
 def test_a_replaced_database_in_use_is_not_dropped(registry: Registry, connection: Connection, tmp_path: Path) -> None:
     backup = take_backup(connection, directory=tmp_path)
     restored = restore.restore(connection, backup, directory=tmp_path)
@@ -402,7 +392,6 @@ def test_a_replaced_database_in_use_is_not_dropped(registry: Registry, connectio
     assert databases(registry.server, "registry_") == [restored.replaced]
 
 
-@pytest.mark.one_major
 def test_names_with_spaces_are_quoted_in_the_commands_to_type(registry: Registry, tmp_path: Path) -> None:
     name = "The Registry"
     registry.server.create_database(name, OWNER)

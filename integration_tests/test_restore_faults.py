@@ -80,7 +80,6 @@ def _check_what_status_says(connection: Connection, directory: Path) -> None:
         assert _holds_original(connection)
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize("step", STEPS)
 def test_a_driver_killed_at_a_step_and_then_gone_on(step: str, connection: Connection, tmp_path: Path) -> None:
     killed = faulty_restore(connection, tmp_path, step, DRIVER)
@@ -101,7 +100,6 @@ def test_a_driver_killed_at_a_step_and_then_gone_on(step: str, connection: Conne
     assert not any("interrupted" in line for line in situation.describe(connection, tmp_path))
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize("step", STEPS)
 def test_a_driver_killed_at_a_step_and_then_gone_back(
     step: str, connection: Connection, registry: Registry, tmp_path: Path
@@ -122,7 +120,6 @@ def test_a_driver_killed_at_a_step_and_then_gone_back(
     assert situation.describe(connection, tmp_path) == []
 
 
-@pytest.mark.one_major
 def test_pg_restore_killed_undoes_everything(connection: Connection, registry: Registry, tmp_path: Path) -> None:
     failed = faulty_restore(connection, tmp_path, "loading", PG_RESTORE)
     assert failed.returncode == 1, failed.stderr
@@ -133,7 +130,6 @@ def test_pg_restore_killed_undoes_everything(connection: Connection, registry: R
     assert situation.describe(connection, tmp_path) == []
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize("when", ["before the commit", "after the commit"])
 def test_a_driver_killed_while_restoring_in_place(
     when: str, connection: Connection, registry: Registry, tmp_path: Path
@@ -176,7 +172,7 @@ def crash_folder() -> Iterator[Path]:
     shutil.rmtree(home)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("step", "then"),
     [
@@ -216,7 +212,6 @@ def test_the_server_killed_at_a_step(step: str, then: str, crash_folder: Path) -
         assert situation.describe(connection, directory) == []
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize("in_place", [False, True], ids=["beside", "in place"])
 def test_interrupted_right_behind_the_point_of_no_return_it_is_not_called_given_up(
     connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_place: bool

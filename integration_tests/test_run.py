@@ -43,6 +43,7 @@ def corrupt(registry: Registry) -> None:
     registry.execute("update next_of_kins set name = 'Somebody Else' where id = (select min(id) from next_of_kins)")
 
 
+@pytest.mark.every_major
 def test_a_run_does_all_of_it_and_a_second_one_only_validates(runner: Runner) -> None:
     first = runner.go()
     assert first.code == 0, first.text
@@ -73,7 +74,6 @@ def test_a_run_does_all_of_it_and_a_second_one_only_validates(runner: Runner) ->
     assert "not applicable" in {line.status for line in later.result.checklist}
 
 
-@pytest.mark.one_major
 def test_a_corruption_is_named_in_every_format_and_the_restore_command_works_as_printed(runner: Runner) -> None:
     registry = runner.registry
     school, kin = registry.value("select min(id) from schools"), registry.value("select min(id) from next_of_kins")
@@ -108,14 +108,12 @@ def test_a_corruption_is_named_in_every_format_and_the_restore_command_works_as_
         registry.value("select cms_id from schools")
 
 
-@pytest.mark.one_major
 def test_values_are_shown_if_asked_for(runner: Runner) -> None:
     outcome = runner.go("origins", lambda: corrupt(runner.registry), with_values=True)
     assert "Somebody Else" in outcome.text
     assert "Somebody Else" in outcome.file("html")
 
 
-@pytest.mark.one_major
 def test_the_backup_is_restored_if_asked_for(runner: Runner) -> None:
     outcome = runner.go("origins", lambda: corrupt(runner.registry), on_failure="restore")
     assert outcome.code == 1
@@ -125,7 +123,6 @@ def test_the_backup_is_restored_if_asked_for(runner: Runner) -> None:
         runner.registry.value("select cms_id from schools")
 
 
-@pytest.mark.one_major
 def test_only_a_difference_is_a_reason_to_restore(runner: Runner) -> None:
     """Tests that break off say nothing of the rows."""
     registry = runner.registry
@@ -140,7 +137,6 @@ def test_only_a_difference_is_a_reason_to_restore(runner: Runner) -> None:
     assert registry.value("select count(cms_id) = count(*) from schools")
 
 
-@pytest.mark.one_major
 def test_whatever_ends_a_run_there_is_a_report_of_it(runner: Runner) -> None:
     """Ctrl-C while the backup is restored, and a fault of our own."""
     from driver.backup import restore
@@ -160,7 +156,6 @@ def test_whatever_ends_a_run_there_is_a_report_of_it(runner: Runner) -> None:
         assert runner.registry.dbt_ok("run-operation", "drop_cms_id", "--args", "{force: true}").success
 
 
-@pytest.mark.one_major
 def test_a_failure_long_after_the_migration_is_told_and_restores_no_old_backup(runner: Runner) -> None:
     registry = runner.registry
     assert runner.go().code == 0
@@ -176,7 +171,6 @@ def test_a_failure_long_after_the_migration_is_told_and_restores_no_old_backup(r
     assert registry.value("select count(*) from schools where code = 'NEW'") == 1
 
 
-@pytest.mark.one_major
 def test_a_write_behind_the_backup_stops_the_migration_and_nothing_is_changed(runner: Runner) -> None:
     registry = runner.registry
     outcome = runner.go("baseline", lambda: registry.execute("update schools set name = name || '!'"))
@@ -189,7 +183,6 @@ def test_a_write_behind_the_backup_stops_the_migration_and_nothing_is_changed(ru
     assert registry.rows("select 1 from information_schema.columns where column_name = 'cms_id'") == []
 
 
-@pytest.mark.one_major
 def test_a_report_that_cannot_be_written_does_not_change_the_verdict(runner: Runner, tmp_path: Path) -> None:
     (tmp_path / "a file").touch()
     outcome = runner.go(reports=tmp_path / "a file")
@@ -198,7 +191,6 @@ def test_a_report_that_cannot_be_written_does_not_change_the_verdict(runner: Run
     assert "The report could not be written" in outcome.text
 
 
-@pytest.mark.one_major
 def test_a_server_that_goes_away_is_told_and_nothing_is_claimed(runner: Runner) -> None:
     def vanish() -> None:
         runner.monkeypatch.setattr("driver.run.read_state", _gone)
@@ -213,8 +205,7 @@ def _gone(*_: Any) -> None:
     raise psycopg.OperationalError("the server closed the connection unexpectedly")
 
 
-@pytest.mark.one_major
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("stages", [["doctor", "backup", "baseline", "migrate"], ["origins", "validate"]], ids="-".join)
 def test_a_run_interrupted_in_one_stage_after_the_other_ends_clean_says_so_and_goes_on(
     runner: Runner, stages: list[str]
@@ -237,8 +228,7 @@ def test_a_run_interrupted_in_one_stage_after_the_other_ends_clean_says_so_and_g
     assert again.code == 0, again.text
 
 
-@pytest.mark.one_major
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_an_online_migration_interrupted_half_way_says_so_and_goes_on(runner: Runner) -> None:
     original = DbtStep._on_message
     interrupted: list[str] = []

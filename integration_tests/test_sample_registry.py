@@ -74,7 +74,6 @@ def content(connection: psycopg.Connection[Any], table: str) -> str:
     return digest.hexdigest()
 
 
-@pytest.mark.one_major
 def test_full_scale_has_exactly_the_specified_rows(empty_registry: Registry) -> None:
     steps: list[tuple[str, int, int]] = []
     with empty_registry.connect() as connection:
@@ -92,7 +91,6 @@ def test_full_scale_has_exactly_the_specified_rows(empty_registry: Registry) -> 
 
 
 @pytest.mark.parametrize("scale", [0.0001, 0.01, 0.0173, 0.05])
-@pytest.mark.one_major
 def test_every_chain_holds_at_small_scales(empty_registry: Registry, scale: float) -> None:
     with empty_registry.connect() as connection:
         counts = sample_registry.load(connection, scale)
@@ -108,6 +106,7 @@ def test_counts_follow_the_scale() -> None:
     assert half["schools"] == 8
 
 
+@pytest.mark.every_major
 def test_same_rows_on_every_load_and_server(registry: Registry, request: pytest.FixtureRequest) -> None:
     with registry.connect() as connection:
         first = {table: content(connection, table) for table in registry.counts}
@@ -124,6 +123,7 @@ def test_same_rows_on_every_load_and_server(registry: Registry, request: pytest.
 _SEEN = pytest.StashKey[dict[str, str]]()
 
 
+@pytest.mark.every_major
 def test_loads_into_any_schema(empty_registry: Registry) -> None:
     with empty_registry.connect() as connection:
         sample_registry.load(connection, 0.001, schema='Odd "schema" name')
@@ -131,6 +131,7 @@ def test_loads_into_any_schema(empty_registry: Registry) -> None:
     assert empty_registry.value("select count(*) from pg_tables where schemaname = 'public'") == 0
 
 
+@pytest.mark.every_major
 def test_refuses_a_schema_in_use_and_leaves_it_alone(registry: Registry) -> None:
     with registry.connect() as connection, pytest.raises(Problem, match="already holds a table assessment_marks"):
         sample_registry.load(connection, 0.001)
@@ -138,12 +139,12 @@ def test_refuses_a_schema_in_use_and_leaves_it_alone(registry: Registry) -> None
 
 
 @pytest.mark.parametrize("scale", [0, -1, 1001])
-@pytest.mark.one_major
 def test_refuses_an_impossible_scale(empty_registry: Registry, scale: float) -> None:
     with empty_registry.connect() as connection, pytest.raises(Problem, match="out of range"):
         sample_registry.load(connection, scale)
 
 
+@pytest.mark.every_major
 def test_every_foreign_key_is_valid_and_most_cascade_and_are_indexed(registry: Registry) -> None:
     keys = registry.dicts(
         """
@@ -158,6 +159,7 @@ def test_every_foreign_key_is_valid_and_most_cascade_and_are_indexed(registry: R
     assert sum(key["confdeltype"] in ("c", b"c") for key in keys) >= 15
 
 
+@pytest.mark.every_major
 def test_ids_have_gaps_and_sequences_are_ahead(registry: Registry) -> None:
     for table in registry.counts:
         if table == "students":
@@ -172,6 +174,7 @@ def test_ids_have_gaps_and_sequences_are_ahead(registry: Registry) -> None:
         assert following == high + 1, table
 
 
+@pytest.mark.every_major
 def test_text_is_awkward_where_text_is(registry: Registry) -> None:
     columns = registry.rows(
         """
@@ -193,6 +196,7 @@ def test_text_is_awkward_where_text_is(registry: Registry) -> None:
     assert seen == set(sample_registry.AWKWARD_TEXT)
 
 
+@pytest.mark.every_major
 def test_marks_are_text_of_every_kind(registry: Registry) -> None:
     kinds = dict(
         registry.rows(
@@ -213,6 +217,7 @@ def test_marks_are_text_of_every_kind(registry: Registry) -> None:
     assert kinds["whole"] > 10 * kinds["decimal"] > 0
 
 
+@pytest.mark.every_major
 def test_shape_that_trips_up_careless_migrations(registry: Registry) -> None:
     unplaced, modules = registry.rows(
         "select count(*) filter (where semester_id is null), count(*) from semester_modules"
@@ -240,12 +245,14 @@ def test_shape_that_trips_up_careless_migrations(registry: Registry) -> None:
     assert types["grade"] == "grade"
 
 
+@pytest.mark.every_major
 def test_everything_belongs_to_an_ordinary_role(registry: Registry) -> None:
     owners = {owner for (owner,) in registry.rows("select tableowner from pg_tables where schemaname = 'public'")}
     assert owners == {OWNER}
     assert registry.rows("select rolsuper, rolcreatedb from pg_roles where rolname = %s", [OWNER]) == [(False, True)]
 
 
+@pytest.mark.every_major
 def test_new_rows_get_ids_and_times_of_their_own(registry: Registry) -> None:
     before = registry.value("select max(id) from schools")
     identity, created = registry.rows(

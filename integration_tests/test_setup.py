@@ -103,7 +103,7 @@ def small_copy(copy: Copy) -> Copy:
     return copy
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_fresh_copy_sets_itself_up(copy: Copy) -> None:
     code, out, err = copy.run("setup")
     assert code == 0, err
@@ -119,7 +119,7 @@ def test_fresh_copy_sets_itself_up(copy: Copy) -> None:
     assert out.startswith("cmsid ")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill"])
 def test_interrupted_set_up_begins_anew(small_copy: Copy, how: signal.Signals) -> None:
     process = small_copy.start("--version")
@@ -143,7 +143,7 @@ def test_interrupted_set_up_begins_anew(small_copy: Copy, how: signal.Signals) -
     assert small_copy.complete
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_two_first_runs_at_once_make_one_environment(small_copy: Copy) -> None:
     processes = [small_copy.start("--version") for _ in range(2)]
     results = [process.communicate(timeout=300) for process in processes]

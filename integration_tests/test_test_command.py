@@ -16,8 +16,7 @@ from quality import linters, main, tests
     ("arguments", "for_pytest"),
     [
         (["--co", "-q"], ["--co", "-q"]),
-        (["--fast"], ["-m", "not slow"]),
-        (["--fast", "-k", "a"], ["-m", "not slow", "-k", "a"]),
+        (["--all", "-k", "a"], ["--all", "-k", "a"]),
         (["integration_tests/test_undo.py"], ["integration_tests/test_undo.py"]),
     ],
 )

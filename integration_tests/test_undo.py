@@ -34,6 +34,7 @@ def insert_into_each(registry: Registry, tables: tuple[str, ...] = CORE_TABLES) 
         registry.execute(insert_local_row(table, registry.columns(table)))
 
 
+@pytest.mark.every_major
 def test_an_undo_leaves_the_database_as_it_was_before(baselined_registry: Registry) -> None:
     registry = baselined_registry
     before = picture_of(registry, AUDIT_SCHEMA)
@@ -53,7 +54,6 @@ def test_an_undo_leaves_the_database_as_it_was_before(baselined_registry: Regist
     assert "nothing to do" in again.output
 
 
-@pytest.mark.one_major
 def test_add_undo_and_add_again_with_rows_written_in_between(migrated_registry: Registry) -> None:
     registry = migrated_registry
     total = {table: registry.value(f"select count(*) from {table}") for table in CORE_TABLES}
@@ -92,7 +92,6 @@ def test_add_undo_and_add_again_with_rows_written_in_between(migrated_registry: 
     assert drop(registry).success
 
 
-@pytest.mark.one_major
 def test_a_cms_id_of_its_own_is_not_forgotten(migrated_registry: Registry) -> None:
     migrated_registry.execute("insert into modules (code, name, cms_id) values ('NEW', 'imported', 99999)")
     run = drop(migrated_registry)
@@ -101,7 +100,6 @@ def test_a_cms_id_of_its_own_is_not_forgotten(migrated_registry: Registry) -> No
     assert migrated_registry.value("select count(*) from modules where cms_id = 99999") == 1
 
 
-@pytest.mark.one_major
 def test_a_column_that_no_migration_leaves_is_named_and_kept(registry: Registry) -> None:
     registry.execute("alter table schools add column cms_id text")
     before = picture_of(registry)
@@ -114,7 +112,6 @@ def test_a_column_that_no_migration_leaves_is_named_and_kept(registry: Registry)
     assert differences(before, picture_of(registry)) == {}
 
 
-@pytest.mark.one_major
 def test_what_others_built_on_the_column_is_named_and_kept(migrated_registry: Registry) -> None:
     registry = migrated_registry
     registry.dbt_ok("run", variables=NO_BACKUP)
@@ -146,7 +143,6 @@ def test_what_others_built_on_the_column_is_named_and_kept(migrated_registry: Re
     assert differences(before, picture_of(registry, AUDIT_SCHEMA)) == {}
 
 
-@pytest.mark.one_major
 def test_a_comment_and_a_grant_on_the_column_go_with_it(migrated_registry: Registry) -> None:
     migrated_registry.execute(
         "comment on column schools.cms_id is 'the id in the CMS'; grant select (cms_id) on schools to public;"
@@ -156,7 +152,6 @@ def test_a_comment_and_a_grant_on_the_column_go_with_it(migrated_registry: Regis
     assert run.success, run.output
 
 
-@pytest.mark.one_major
 def test_a_comment_on_a_column_whose_name_begins_alike_stays(registry: Registry) -> None:
     """An undo is refused only where it takes along what it should not; and a comment lost is one."""
     registry.execute(
@@ -182,7 +177,6 @@ def test_a_comment_on_a_column_whose_name_begins_alike_stays(registry: Registry)
     assert registry.value(COLUMNS) == 0
 
 
-@pytest.mark.one_major
 def test_a_dry_run_prints_what_any_client_can_run(migrated_registry: Registry) -> None:
     registry = migrated_registry
     before = picture_of(registry, AUDIT_SCHEMA)
@@ -198,7 +192,6 @@ def test_a_dry_run_prints_what_any_client_can_run(migrated_registry: Registry) -
     assert registry.rows(f"select distinct state from {AUDIT_SCHEMA}.migrations") == [("undone",)]
 
 
-@pytest.mark.one_major
 def test_the_gate_holds_against_what_an_undo_sets_off(migrated_registry: Registry) -> None:
     """A trigger of the application answers the undo; nothing of it stays, and neither is the column gone."""
     registry = migrated_registry
@@ -219,7 +212,6 @@ def test_the_gate_holds_against_what_an_undo_sets_off(migrated_registry: Registr
     assert differences(before, picture_of(registry, AUDIT_SCHEMA)) == {}
 
 
-@pytest.mark.one_major
 def test_the_command_undoes(migrated_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     from driver.commands.undo import undo
 
@@ -243,7 +235,6 @@ def test_the_command_undoes(migrated_registry: Registry, monkeypatch: pytest.Mon
     assert "nothing to do" in runner.invoke(undo, ["--yes"]).output
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize("every", [False, True], ids=["one table", "every table"])
 def test_a_column_dropped_by_hand_is_not_filled_again_until_the_migration_is_given_up(
     migrated_registry: Registry, *, every: bool
@@ -268,7 +259,6 @@ def test_a_column_dropped_by_hand_is_not_filled_again_until_the_migration_is_giv
     assert registry.value(COLUMNS) == len(CORE_TABLES)
 
 
-@pytest.mark.one_major
 def test_the_command_works_on_the_same_database_wherever_it_is_called_from(
     migrated_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ def expected_changes(
 # ---- the main job
 
 
+@pytest.mark.every_major
 def test_snapshot_add_and_test_do_the_job(registry: Registry) -> None:
     with registry.connect() as connection:
         assert connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() == (False,)
@@ -133,6 +134,7 @@ def test_snapshot_add_and_test_do_the_job(registry: Registry) -> None:
         assert after["rows", f"public.{table}"] == before["rows", f"public.{table}"]
 
 
+@pytest.mark.every_major
 def test_build_alone_does_the_job(registry: Registry) -> None:
     run = registry.dbt_ok("build", variables=NO_BACKUP)
     assert {result.status for result in run.results} <= {"pass", "success"}
@@ -142,6 +144,7 @@ def test_build_alone_does_the_job(registry: Registry) -> None:
     assert {result.status for result in again.results} <= {"pass", "success"}
 
 
+@pytest.mark.every_major
 def test_tests_before_the_migration_fail_in_words(baselined_registry: Registry) -> None:
     run = baselined_registry.dbt("test", variables=NO_BACKUP)
     statuses = singular(run)
@@ -158,7 +161,6 @@ def test_tests_before_the_migration_fail_in_words(baselined_registry: Registry) 
         assert all("missing" in row["actual"] and row["expected"] for row in rows)
 
 
-@pytest.mark.one_major
 def test_tests_without_a_baseline_say_how_to_take_one(registry: Registry) -> None:
     run = registry.dbt("test", variables=NO_BACKUP)
     statuses = singular(run)
@@ -174,7 +176,6 @@ def test_tests_without_a_baseline_say_how_to_take_one(registry: Registry) -> Non
 # ---- again
 
 
-@pytest.mark.one_major
 def test_a_second_run_changes_nothing(migrated_registry: Registry) -> None:
     registry = migrated_registry
     for table in CORE_TABLES:
@@ -212,6 +213,7 @@ def test_a_second_run_changes_nothing(migrated_registry: Registry) -> None:
     assert {row["actual"] for row in counts.values()} == {str(int(row["expected"]) + 1) for row in counts.values()}
 
 
+@pytest.mark.every_major
 def test_a_row_inserted_after_the_cut_over_has_no_cms_id(migrated_registry: Registry) -> None:
     registry = migrated_registry
     for table in CORE_TABLES:
@@ -227,6 +229,7 @@ def test_a_row_inserted_after_the_cut_over_has_no_cms_id(migrated_registry: Regi
 # ---- the dry run
 
 
+@pytest.mark.every_major
 def test_the_printed_script_does_the_same_migration(baselined_registry: Registry) -> None:
     registry = baselined_registry
     before = picture_of(registry)
@@ -252,7 +255,6 @@ def test_the_printed_script_does_the_same_migration(baselined_registry: Registry
     assert {result.status for result in registry.dbt_ok("test", variables=NO_BACKUP).results} == {"pass"}
 
 
-@pytest.mark.one_major
 def test_the_printed_script_has_the_gate_in_it(baselined_registry: Registry) -> None:
     registry = baselined_registry
     script = script_of(registry.dbt_ok(*DRY_RUN, variables=NO_BACKUP).output)
@@ -271,7 +273,6 @@ def test_the_printed_script_has_the_gate_in_it(baselined_registry: Registry) -> 
     assert differences(before, picture_of(registry)) == {}
 
 
-@pytest.mark.one_major
 def test_the_real_run_sends_what_the_dry_run_prints(baselined_registry: Registry) -> None:
     registry = baselined_registry
     planned = [step.sql for step in plan_of(registry)]
@@ -298,7 +299,6 @@ def _flat(text: str) -> str:
 # ---- refusals
 
 
-@pytest.mark.one_major
 def test_refusals_before_anything_is_touched(registry: Registry) -> None:
     before = picture_of(registry)
     run = registry.dbt(*ADD, variables=NO_BACKUP)
@@ -311,7 +311,6 @@ def test_refusals_before_anything_is_touched(registry: Registry) -> None:
     assert {key for key in differences(before, picture_of(registry)) if AUDIT_SCHEMA not in key[1]} == set()
 
 
-@pytest.mark.one_major
 def test_a_backup_of_exactly_these_rows_is_required(baselined_registry: Registry) -> None:
     registry = baselined_registry
     before = picture_of(registry)
@@ -339,7 +338,6 @@ def test_a_backup_of_exactly_these_rows_is_required(baselined_registry: Registry
     assert registry.rows(f"select distinct backup_id from {AUDIT_SCHEMA}.migrations") == [("whole",)]
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
@@ -358,7 +356,6 @@ def test_another_cms_id_is_refused(baselined_registry: Registry, statement: str,
     assert differences(before, picture_of(registry)) == {}
 
 
-@pytest.mark.one_major
 def test_a_complete_cms_id_of_another_tool_is_left_and_judged(baselined_registry: Registry) -> None:
     registry = baselined_registry
     for table in CORE_TABLES:
@@ -374,7 +371,6 @@ def test_a_complete_cms_id_of_another_tool_is_left_and_judged(baselined_registry
     assert {name for name, status in singular(run).items() if status != "pass"} == {"cms_id_equals_id", "cms_id_kept"}
 
 
-@pytest.mark.one_major
 def test_names_that_need_quotes(empty_registry: Registry) -> None:
     registry = empty_registry
     schema = "Registry of 2026"
@@ -390,7 +386,6 @@ def test_names_that_need_quotes(empty_registry: Registry) -> None:
     assert changed == {("constraint", f'"{schema}".{table}."{table}_cmsId_unique"') for table in CORE_TABLES}
 
 
-@pytest.mark.one_major
 def test_long_names_in_any_script_stay_apart(registry: Registry) -> None:
     """The server cuts a name at 63 bytes, and two tables would share one copy of their rows."""
     names = ["baseline_rows_μαθήματα_και_βαθμολογίες_" + last for last in ("Γ", "Δ")]
@@ -405,7 +400,6 @@ def test_long_names_in_any_script_stay_apart(registry: Registry) -> None:
 # ---- the gate
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize("change", ["update", "insert", "delete"])
 def test_the_gate_sees_a_change_in_any_table(baselined_registry: Registry, change: str) -> None:
     registry = baselined_registry
@@ -429,7 +423,6 @@ def test_the_gate_sees_a_change_in_any_table(baselined_registry: Registry, chang
 
 
 @pytest.mark.parametrize("command", [ADD, ("run",)], ids=["add_cms_id", "dbt run"])
-@pytest.mark.one_major
 def test_a_change_since_the_baseline_is_refused(baselined_registry: Registry, command: tuple[str, ...]) -> None:
     registry = baselined_registry
     registry.execute("update student_modules set marks = marks || ' ' where id = (select max(id) from student_modules)")
@@ -456,7 +449,6 @@ create event trigger meddle on ddl_command_end when tag in ('ALTER TABLE') execu
 """
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize(
     ("action", "message"),
     [
@@ -496,7 +488,6 @@ def test_whatever_happens_on_the_way_is_rolled_back(baselined_registry: Registry
     assert_migrated(registry)
 
 
-@pytest.mark.one_major
 def test_an_id_that_stands_twice_stops_the_migration(registry: Registry) -> None:
     """Refused beforehand; and where that was not asked, the rewrite fails in the ninth table and undoes eight."""
     plan = plan_of(registry)
@@ -515,7 +506,6 @@ def test_an_id_that_stands_twice_stops_the_migration(registry: Registry) -> None
     assert differences(before, picture_of(registry)) == {}
 
 
-@pytest.mark.one_major
 def test_a_role_that_does_not_own_a_table_is_refused_whole(baselined_registry: Registry) -> None:
     registry = baselined_registry
     registry.execute(
@@ -530,7 +520,6 @@ def test_a_role_that_does_not_own_a_table_is_refused_whole(baselined_registry: R
 # ---- killed
 
 
-@pytest.mark.one_major
 def test_the_end_of_the_session_behind_any_statement_leaves_nothing(baselined_registry: Registry) -> None:
     """The statements of the plan, one by one, and the backend terminated behind each of them."""
     registry = baselined_registry
@@ -640,7 +629,6 @@ AT_THE_END = (
 )
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize(
     ("where", "command", "what"),
     [
@@ -676,7 +664,6 @@ def test_a_killed_dbt_leaves_nothing(
 # ---- what the database is set to
 
 
-@pytest.mark.one_major
 def test_settings_of_the_database_change_neither_the_migration_nor_its_check(registry: Registry) -> None:
     with registry.connect(SUPERUSER) as connection:
         connection.execute("set allow_in_place_tablespaces = on")
@@ -695,7 +682,6 @@ def test_settings_of_the_database_change_neither_the_migration_nor_its_check(reg
         connection.execute("drop tablespace fast")
 
 
-@pytest.mark.one_major
 def test_a_limit_on_transactions_ends_neither_baseline_nor_migration_nor_undo(baselined_registry: Registry) -> None:
     registry = baselined_registry
     if registry.server.major < 17:
@@ -723,7 +709,6 @@ def test_a_limit_on_transactions_ends_neither_baseline_nor_migration_nor_undo(ba
 # ---- others at work
 
 
-@pytest.mark.one_major
 def test_a_lock_that_stays_is_named(baselined_registry: Registry) -> None:
     registry = baselined_registry
     variables = {**NO_BACKUP, "lock_timeout": "50ms", "lock_attempts": 3}
@@ -753,7 +738,6 @@ def test_a_lock_that_stays_is_named(baselined_registry: Registry) -> None:
     assert_migrated(registry)
 
 
-@pytest.mark.one_major
 def test_a_lock_that_goes_in_time_does_not_matter(baselined_registry: Registry) -> None:
     registry = baselined_registry
     reader = registry.connect(autocommit=False)
@@ -770,6 +754,7 @@ def test_a_lock_that_goes_in_time_does_not_matter(baselined_registry: Registry) 
     assert_migrated(registry)
 
 
+@pytest.mark.every_major
 def test_an_autovacuum_gives_way(baselined_registry: Registry) -> None:
     """The server ends one for whoever waits longer than deadlock_timeout, which no attempt for the table itself does."""
     registry = baselined_registry
@@ -778,7 +763,6 @@ def test_an_autovacuum_gives_way(baselined_registry: Registry) -> None:
     assert_migrated(registry)
 
 
-@pytest.mark.one_major
 def test_an_autovacuum_against_wraparound_is_named(baselined_registry: Registry) -> None:
     registry = baselined_registry
     variables = {**NO_BACKUP, "lock_timeout": "50ms", "lock_attempts": 3}
@@ -793,7 +777,6 @@ def test_an_autovacuum_against_wraparound_is_named(baselined_registry: Registry)
     assert "cms_id" not in registry.columns("student_modules")
 
 
-@pytest.mark.one_major
 def test_what_follows_the_locks_may_wait_as_long_as_was_said(baselined_registry: Registry) -> None:
     plan = plan_of(baselined_registry)
     locked = next(number for number, step in enumerate(plan) if step.label.startswith("lock "))
@@ -802,7 +785,6 @@ def test_what_follows_the_locks_may_wait_as_long_as_was_said(baselined_registry:
         assert connection.execute("show lock_timeout").fetchone() == ("900ms",)
 
 
-@pytest.mark.one_major
 def test_of_two_runners_the_second_is_told(baselined_registry: Registry) -> None:
     registry = baselined_registry
     registry.execute(AT_THE_END[0], user=SUPERUSER)
@@ -816,7 +798,6 @@ def test_of_two_runners_the_second_is_told(baselined_registry: Registry) -> None
     assert_migrated(registry)
 
 
-@pytest.mark.one_major
 def test_two_builds_at_once_migrate_once(baselined_registry: Registry) -> None:
     registry = baselined_registry
     command = ("build", "--exclude-resource-type", "test")
@@ -828,7 +809,6 @@ def test_two_builds_at_once_migrate_once(baselined_registry: Registry) -> None:
     assert {result.status for result in registry.dbt_ok("test", variables=NO_BACKUP).results} == {"pass"}
 
 
-@pytest.mark.one_major
 def test_a_baseline_waits_for_a_migration(baselined_registry: Registry) -> None:
     """Begun before the cut-over and read behind it, it must not become what the tests compare with."""
     registry = baselined_registry
@@ -851,6 +831,7 @@ def test_a_baseline_waits_for_a_migration(baselined_registry: Registry) -> None:
     assert {"row_counts_unchanged", "ids_unchanged", "core_rows_unchanged"} <= run.failed_names
 
 
+@pytest.mark.every_major
 def test_the_log_tells_who_when_and_how_many(migrated_registry: Registry) -> None:
     rows = migrated_registry.dicts(
         f"select *, cut_over_at between now() - interval '1 hour' and now() as recent from {AUDIT_SCHEMA}.migrations"
@@ -864,7 +845,6 @@ def test_the_log_tells_who_when_and_how_many(migrated_registry: Registry) -> Non
     assert {row["constraint_name"] for row in rows} == {f"{table}_cms_id_unique" for table in CORE_TABLES}
 
 
-@pytest.mark.one_major
 def test_another_constraint_on_the_column_does_not_hide_ours(migrated_registry: Registry) -> None:
     registry = migrated_registry
     registry.execute('alter table schools add constraint "schools_cmsId_unique" unique (cms_id) deferrable')

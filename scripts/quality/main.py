@@ -17,7 +17,7 @@ from quality import linters, system_packages, tests
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 DESCRIPTION = """\
-Run all linters, then all tests.
+Run all linters, then every kind of test on the newest PostgreSQL.
 
 Anything that is no option of this command is given to pytest, and then only those tests run:
   scripts/test integration_tests/test_setup.py -k interrupted
@@ -34,13 +34,13 @@ def main(arguments: list[str]) -> int:
         "scripts/test", description=DESCRIPTION, formatter_class=_Formatter, allow_abbrev=False
     )
     parser.add_argument("--lint", action="store_true", help="the linters only")
-    parser.add_argument("--fast", action="store_true", help="the quick tests only")
+    parser.add_argument("--all", action="store_true", help="every test, on every PostgreSQL found, and the coverage")
     options, for_pytest = parser.parse_known_args(arguments)
     # The tools of the environment, before others of the same names.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     os.chdir(ROOT)
     try:
-        return _run(options.lint, options.fast, for_pytest)
+        return _run(options.lint, options.all, for_pytest)
     except Problem as problem:
         print(f"Error: {problem.message}", file=sys.stderr)
         return FAILED
@@ -53,17 +53,18 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Leaves the lines of the description as they are."""
 
 
-def _run(lint: bool, fast: bool, for_pytest: list[str]) -> int:  # noqa: FBT001 - the command's own options
+def _run(lint: bool, everything: bool, for_pytest: list[str]) -> int:  # noqa: FBT001 - the command's own options
     start = time.monotonic()
     packages.install()
     if lint:
         return DONE if linters.run() else FAILED
-    if fast or for_pytest:
-        return _pytest(["-m", "not slow"] * fast + for_pytest)
-    system_packages.install_missing()
+    if for_pytest:
+        return _pytest(["--all"] * everything + for_pytest)
+    if everything:
+        system_packages.install_missing()
     clean = linters.run()
     # Both are run in any case: one look at the end shows everything there is to do.
-    passed = tests.run()
+    passed = tests.run_all() if everything else tests.run()
     print(f"\n{'All is well' if clean and passed else 'There are failures'}, {time.monotonic() - start:.0f} s.")
     return DONE if clean and passed else FAILED
 

@@ -1,4 +1,4 @@
-"""All tests: run, measured, and what fails beside others tried once more alone."""
+"""The tests, in two tiers; of all of them, what fails beside others is tried once more alone."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ import sys
 from pathlib import Path
 
 COVERAGE = [sys.executable, "-m", "coverage"]
-PYTEST = [*COVERAGE, "run", "-m", "pytest"]
+PYTEST = ["-m", "pytest"]
+# One more at once than there are processors, since tests often wait; each has a server and a dbt of its own.
+BESIDE_EACH_OTHER = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
 LAST_FAILED = Path(".pytest_cache/v/cache/lastfailed")
 TESTS_FAILED = 1  # pytest's exit code when tests failed, and nothing worse happened
 FORGIVEN_AT_MOST = 3  # more than these fail for a reason
 
 
 def run() -> bool:
-    """Run all tests.
+    """Run every kind of test, and return whether all pass."""
+    return subprocess.call([sys.executable, *PYTEST, *BESIDE_EACH_OTHER]) == 0
 
-    One more at once than there are processors, since tests often wait; each has a server and a dbt of its own. Those that
-    measure time come behind them, one by one.
+
+def run_all() -> bool:
+    """Run all tests; those that measure time come after the others, one by one.
 
     Returns:
         whether all pass, and reach as much of the driver as pyproject.toml asks for.
     """
     subprocess.call([*COVERAGE, "erase"])
-    at_once = (os.cpu_count() or 1) + 1
-    passed = pass_in_the_end([["-m", "not alone", "-n", str(at_once), "--dist", "worksteal"], ["-m", "alone"]], PYTEST)
+    parts = [["-m", "not alone", *BESIDE_EACH_OTHER], ["-m", "alone"]]
+    passed = pass_in_the_end(parts, [*COVERAGE, "run", *PYTEST, "--all"])
     enough = [subprocess.call([*COVERAGE, *words]) == 0 for words in (["combine", "--quiet"], ["report"])]
     return passed and all(enough)
 
