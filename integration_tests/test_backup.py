@@ -30,6 +30,7 @@ from support.waiting import until, waiting_for_a_lock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from driver.backup.catalogue import Findings
     from driver.backup.store import Backup
     from driver.embedded_server import EmbeddedServer
     from driver.profile import Connection
@@ -503,7 +504,7 @@ def test_a_scratch_database_is_dropped_while_autovacuum_is_at_work_in_it(
 ) -> None:
     compared = compare.differences
 
-    def compare_later(scratch: Connection, *arguments: Any, **options: Any) -> list[str]:
+    def compare_later(scratch: Connection, *arguments: Any, **options: Any) -> Findings:
         wait_for_worker(registry.server, scratch.dbname)
         return compared(scratch, *arguments, **options)
 
@@ -523,7 +524,7 @@ def test_a_scratch_database_that_cannot_be_dropped_is_told_and_prune_drops_it(
 ) -> None:
     compared, sessions = compare.differences, []
 
-    def compare_beside_a_superuser(scratch: Connection, *arguments: Any, **options: Any) -> list[str]:
+    def compare_beside_a_superuser(scratch: Connection, *arguments: Any, **options: Any) -> Findings:
         assert situation.describe(connection, tmp_path) == []  # it is guarded still
         sessions.append(registry.server.connect(scratch.dbname, application_name="the superuser's"))
         return compared(scratch, *arguments, **options)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from driver.backup import archive, catalogue, journal, pg_tools, sequences, situation, store, verify
+from driver.backup import archive, catalogue, journal, pg_tools, restore, sequences, situation, store, verify
 from driver.backup.progress import Bars
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.backups import connection_of, databases, drop_all
+from support.extensions import own_extensions
 from support.registry import OWNER
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from driver.backup.store import Backup
+    from driver.embedded_server import EmbeddedServer
     from driver.profile import Connection
 
 CONTENT = """
@@ -75,10 +77,10 @@ def test_a_restore_that_went_wrong_is_not_called_identical(
     fault: str, small_backup: tuple[Connection, Backup], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection, backup = small_backup
-    restore = archive.restore
+    restore_rightly = archive.restore
 
     def restore_wrongly(target: Connection, *arguments: Any, **options: Any) -> None:
-        restore(target, *arguments, **options)
+        restore_rightly(target, *arguments, **options)
         with target.connect(autocommit=True) as session:
             session.execute(fault.encode())
 
@@ -89,12 +91,60 @@ def test_a_restore_that_went_wrong_is_not_called_identical(
     assert store.read(backup.folder).verified_at is None
 
 
+def test_what_no_restore_brings_back_is_told_and_is_no_difference(server: EmbeddedServer, tmp_path: Path) -> None:
+    server.drop_database("extended")
+    server.create_database("extended", OWNER)
+    with own_extensions(server):
+        with server.connect("extended", OWNER) as session:
+            session.execute(CONTENT.encode())
+        with server.connect("extended") as session:
+            session.execute("create extension words; create extension words_too version '1.0'")
+            session.execute("comment on extension words is 'ours'")
+            session.execute("update pg_index set indisvalid = false where indexrelid = 'people_name'::regclass")
+        owners = connection_of(server, "extended")
+        backup = take_backup(owners, directory=tmp_path, verify=True)
+        told = (
+            "Not restored: comment of extensions (words); owner of extensions (words);"
+            " version of extensions (words_too); invalid indexes (public.people_name)"
+        )
+        assert backup.verification
+        assert backup.verification.apart == [told]
+        restored = restore.restore(owners, backup, directory=tmp_path)
+        assert restored.apart == [told]
+        again = take_backup(owners, directory=tmp_path, verify=True)
+        assert again.verification
+        assert again.verification.apart == []
+        assert restore.put_back(owners, restored.replaced, directory=tmp_path).database == "extended"
+        drop_all(server, "extended")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "difference"),
+    [
+        ("version 1.0, schema public, owner a", None, "extension x is missing"),
+        (None, "version 1.0, schema public, owner a", "extension x is not in the backup"),
+        (
+            "version 1.0, schema public, owner a",
+            "version 1.0, schema other, owner a",
+            "extension x is defined otherwise",
+        ),
+    ],
+)
+def test_an_extension_that_is_really_another_is_a_difference(was: str | None, now: str | None, difference: str) -> None:
+    wanted, found = ([["extension", "x", text]] if text else [] for text in (was, now))
+    findings = catalogue.differences(found, wanted, is_superuser=False)
+    assert findings.differences[0].startswith(difference)
+    assert findings.apart == []
+
+
 def test_definitions_are_compared_as_postgresql_respells_them() -> None:
     before = [["constraint", "t.c", "CHECK (((code)::text = ANY ((ARRAY['a'::character varying])::text[])))"]]
     after = [["constraint", "t.c", "CHECK (((code)::text = ANY (ARRAY[('a'::character varying)::text])))"]]
     other = [["constraint", "t.c", "CHECK (((code)::text = ANY (ARRAY[('b'::character varying)::text])))"]]
-    assert catalogue.differences(after, before) == []
-    assert catalogue.differences(other, before) == ["constraint t.c is defined otherwise than in the backup"]
+    assert catalogue.differences(after, before, is_superuser=False).differences == []
+    assert catalogue.differences(other, before, is_superuser=False).differences == [
+        "constraint t.c is defined otherwise than in the backup"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,9 @@ class Run:
         return (
             f"{content.bytes / 1e6:,.1f} MB; restored into a scratch database and compared:"
             f" {len(content.tables)} tables, {content.rows:,} rows identical"
+            + "".join(
+                f"; {line[0].lower()}{line[1:]}" for line in (taken.verification.apart if taken.verification else [])
+            )
         )
 
     def _baseline(self, progress: StageProgress) -> str:

@@ -45,6 +45,7 @@ class Work:
     progress: Progress | None
     journal: Journal
     left: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
 
     def done(self, step: str, side_oid: int | None = None) -> None:
         """Write down a step."""
@@ -77,12 +78,13 @@ def _prepare(work: Work) -> None:
         _fill_side(work)
     manifest = work.backup.manifest
     found = compare.differences(work.side, manifest, jobs=work.jobs, progress=work.progress)
-    if found:
+    if found.differences:
         raise Problem(
-            f"The backup {manifest.backup_id} restored to something else: {compare.in_short(found)}",
+            f"The backup {manifest.backup_id} restored to something else: {compare.in_short(found.differences)}",
             where=str(work.backup.folder),
             do=f"{UNTOUCHED}; choose another backup",
         )
+    work.apart = found.apart
     with pinned(work.side) as session:
         session.execute("analyze")
     work.left = database_state.apply(work.control, work.journal.side_name, manifest.state)
@@ -169,7 +171,9 @@ def _complete(work: Work) -> Restored:
             work.left.append(f"-- the backup could not be listed again: {error.diag.message_primary}")
         students = count_students(session)
     journal.finish(work.folder, made, journal.DONE)
-    return Restored(manifest.backup_id, made.database, replaced, "", len(manifest.tables), students, work.left)
+    return Restored(
+        manifest.backup_id, made.database, replaced, "", len(manifest.tables), students, work.left, work.apart
+    )
 
 
 def go_back(control: psycopg.Connection[Any], made: Journal) -> None:

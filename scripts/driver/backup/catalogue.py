@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driver.macro_sql import render_macro
 
@@ -21,6 +21,18 @@ BY_NAME = {"publication table"}
 RESPELT = re.compile(r"::(text|character varying|character|bpchar|name)(\(\d+\))?(\[\])?|[()\s]")
 
 
+class Findings(NamedTuple):
+    """What a restored database has other than the backup, in words.
+
+    Attributes:
+        differences: what is not as it was; empty if the restore holds.
+        apart: what cannot be as it was for a reason that is none of the backup's.
+    """
+
+    differences: list[str]
+    apart: list[str]
+
+
 def read(session: psycopg.Connection[Any], audit_schema: str) -> Objects:
     """[kind, name, definition] of every object of the session's database, outside the audit schema."""
     objects = render_macro("catalogue_objects", audit_schema=audit_schema)
@@ -33,13 +45,48 @@ def read(session: psycopg.Connection[Any], audit_schema: str) -> Objects:
     )
 
 
-def differences(found: Objects, wanted: Objects) -> list[str]:
-    """What is missing, too much, or defined otherwise, in words; empty if nothing is."""
+def differences(found: Objects, wanted: Objects, *, is_superuser: bool) -> Findings:
+    """What is missing, too much, or defined otherwise, and what pg_restore does not bring back.
+
+    Args:
+        found: the objects of the restored database.
+        wanted: those of the backup.
+        is_superuser: whether the role that restored may do all that the dump says.
+    """
     there, here = _by_name(wanted), _by_name(found)
-    lines = [f"{kind} {name} is missing" for kind, name in sorted(there.keys() - here.keys())]
-    lines += [f"{kind} {name} is not in the backup" for kind, name in sorted(here.keys() - there.keys())]
-    changed = [key for key in sorted(there.keys() & here.keys()) if there[key] != here[key]]
-    return lines + [f"{kind} {name} is defined otherwise than in the backup" for kind, name in changed]
+    lines: list[str] = []
+    apart: dict[str, list[str]] = {}
+    for key in sorted(there.keys() | here.keys()):
+        was, now = there.get(key, []), here.get(key, [])
+        if [RESPELT.sub("", text) for text in was] == [RESPELT.sub("", text) for text in now]:
+            continue
+        kind, name = key
+        reason = _not_restored(kind, name, was, now, is_superuser=is_superuser)
+        if reason:
+            apart.setdefault(reason, []).append(name.removeprefix("on extension "))
+        elif not now:
+            lines.append(f"{kind} {name} is missing")
+        elif not was:
+            lines.append(f"{kind} {name} is not in the backup")
+        else:
+            lines.append(f"{kind} {name} is defined otherwise than in the backup")
+    told = "; ".join(f"{reason} ({', '.join(names)})" for reason, names in apart.items())
+    return Findings(lines, [f"Not restored: {told}"] if told else [])
+
+
+def _not_restored(kind: str, name: str, was: list[str], now: list[str], *, is_superuser: bool) -> str:
+    """Which property of an object no restore by this role brings back, where nothing else differs; or nothing."""
+    if kind == "extension" and was and now:
+        # "version 1.6, schema public, owner postgres"
+        before, after = (text[0].split(", ", 2) for text in (was, now))
+        if before[1] == after[1]:
+            return "version of extensions" if before[0] != after[0] else "owner of extensions"
+    if kind == "comment" and name.startswith("on extension ") and not is_superuser:
+        return "comment of extensions"
+    # pg_dump leaves one out that a failed CREATE INDEX CONCURRENTLY left behind.
+    if kind == "index" and not now and all(", INVALID" in text for text in was):
+        return "invalid indexes"
+    return ""
 
 
 def _is_apart(kind: str, name: str) -> bool:
@@ -53,5 +100,5 @@ def _is_apart(kind: str, name: str) -> bool:
 def _by_name(objects: Objects) -> dict[tuple[str, str], list[str]]:
     grouped: dict[tuple[str, str], list[str]] = {}
     for kind, name, definition in objects:
-        grouped.setdefault((kind, name), []).append(RESPELT.sub("", definition))
+        grouped.setdefault((kind, name), []).append(definition)
     return {key: sorted(definitions) for key, definitions in grouped.items()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from driver.backup import catalogue, database_state, fingerprints, sequences
-from driver.backup.session import pinned
+from driver.backup import catalogue, fingerprints, sequences
+from driver.backup.catalogue import Findings
+from driver.backup.session import is_superuser, pinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -25,8 +26,8 @@ def differences(
     jobs: int = 1,
     left_out: Collection[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
-) -> list[str]:
-    """What a database has other than the backup, in words; empty if nothing.
+) -> Findings:
+    """What a database has other than the backup.
 
     Args:
         connection: the restored database, in which nobody else writes.
@@ -41,27 +42,25 @@ def differences(
         progress=(lambda done, total: progress("comparison (bytes)", done, total)) if progress else None,
     )
     with pinned(connection) as session:
-        return table_differences(tables, manifest.tables) + other_differences(
-            session, manifest, connection.audit_schema, left_out
-        )
+        others = other_differences(session, manifest, connection.audit_schema, left_out)
+    return Findings(table_differences(tables, manifest.tables) + others.differences, others.apart)
 
 
 def other_differences(
     session: psycopg.Connection[Any], manifest: Manifest, audit_schema: str, left_out: Collection[str] = ()
-) -> list[str]:
-    """What differs besides the tables' rows: large objects, sequences, extensions, definitions."""
+) -> Findings:
+    """What differs besides the tables' rows: large objects, sequences, definitions."""
     lines = []
     found = fingerprints.of_large_objects(session)
     if found != manifest.large_objects:
         lines.append(f"large objects: {found['number']} now, {manifest.large_objects['number']} in the backup")
     lines += sequences.differences(sequences.read(session), manifest.sequences)
-    extensions = database_state.extensions(session)
-    if extensions != manifest.state["extensions"]:
-        lines.append(f"extensions: {extensions} now, {manifest.state['extensions']} in the backup")
-    return lines + catalogue.differences(
+    objects = catalogue.differences(
         [item for item in catalogue.read(session, audit_schema) if item[0] not in left_out],
         [item for item in manifest.catalogue if item[0] not in left_out],
+        is_superuser=is_superuser(session),
     )
+    return Findings(lines + objects.differences, objects.apart)
 
 
 def table_differences(found: list[Table], wanted: list[Table]) -> list[str]:

@@ -154,7 +154,7 @@ def restore_in_place(
         ),
     )
     try:
-        left = _replace(connection, backup, made, safety, progress)
+        left, apart = _replace(connection, backup, made, safety, progress)
     except (psycopg.OperationalError, psycopg.InterfaceError, Problem) as error:
         raise _end(connection, folder, made, error) from error
     except BaseException:
@@ -163,7 +163,7 @@ def restore_in_place(
             if not _is_committed(connection, made):
                 journal.finish(folder, made, journal.GIVEN_UP)
         raise
-    return _complete(connection, folder, made, left)
+    return _complete(connection, folder, made, left, apart)
 
 
 def resume_in_place(
@@ -177,7 +177,7 @@ def resume_in_place(
 ) -> Restored:
     """Find out whether an interrupted restore was committed, and do it again if not."""
     if _is_committed(connection, made):
-        return _complete(connection, folder, made, [])
+        return _complete(connection, folder, made, [], [])
     journal.finish(folder, made, journal.GIVEN_UP)
     backup = store.read(Path(made.backup_folder))
     verify.check(backup, progress)
@@ -197,8 +197,8 @@ def abandon_in_place(connection: Connection, folder: Path, made: Journal) -> str
 
 def _replace(
     connection: Connection, backup: Backup, made: Journal, safety: Backup, progress: Progress | None
-) -> list[str]:
-    """The transaction. Returns what this role may not set."""
+) -> tuple[list[str], list[str]]:
+    """The transaction. Returns what this role may not set, and what no restore brings back."""
     manifest = backup.manifest
     with pinned(connection) as session, tempfile.TemporaryDirectory(prefix="cmsid-") as temporary:
         leave_out = () if is_superuser(session) else (verify.EXTENSION_COMMENTS,)
@@ -218,7 +218,8 @@ def _replace(
             found = compare.table_differences(
                 [fingerprints.read_one(session, query) for query in fingerprints.queries(session)], manifest.tables
             )
-            found += compare.other_differences(session, manifest, connection.audit_schema)
+            others = compare.other_differences(session, manifest, connection.audit_schema)
+            found += others.differences
             if found:
                 raise Problem(
                     f"The backup {manifest.backup_id} restored to something else: {compare.in_short(found)}",
@@ -230,7 +231,7 @@ def _replace(
             listing.record(session, connection.audit_schema, safety)
             # This row tells, after a lost connection, whether the transaction was committed.
             listing.log(session, connection.audit_schema, EVENT, _evidence(made))
-    return left
+    return left, others.apart
 
 
 def _refuse_what_is_beyond(session: psycopg.Connection[Any], connection: Connection, backup: Backup) -> None:
@@ -252,13 +253,13 @@ def _refuse_what_is_beyond(session: psycopg.Connection[Any], connection: Connect
         raise Problem(f"The database is not of the backup's kind: {compare.in_short(differing)}", do=hint)
 
 
-def _complete(connection: Connection, folder: Path, made: Journal, left: list[str]) -> Restored:
+def _complete(connection: Connection, folder: Path, made: Journal, left: list[str], apart: list[str]) -> Restored:
     with pinned(connection) as session:
         session.execute("analyze")
         students = count_students(session)
     journal.finish(folder, made, journal.DONE)
     tables = len(store.read(Path(made.backup_folder)).manifest.tables)
-    return Restored(made.backup_id, made.database, "", made.safety_backup, tables, students, left)
+    return Restored(made.backup_id, made.database, "", made.safety_backup, tables, students, left, apart)
 
 
 def _evidence(made: Journal) -> str:

@@ -134,6 +134,7 @@ class Verification:
         server_version: of the server it was restored on.
         tables: how many tables were compared.
         seconds: how long restore and comparison took.
+        apart: what no restore brings back, and so was not compared, in words.
     """
 
     backup_id: str
@@ -142,6 +143,7 @@ class Verification:
     server_version: str
     tables: int
     seconds: float
+    apart: list[str] = field(default_factory=list)
 
     def write(self, folder: Path) -> None:
         """Write it into its backup's folder, whole or not at all."""

@@ -25,6 +25,7 @@ class Restored:
         tables: how many tables were compared.
         students: the rows of the students table; None if there is no such table.
         left: statements that a superuser has to run, each with the reason.
+        apart: what no restore brings back, in words.
     """
 
     backup_id: str
@@ -34,6 +35,7 @@ class Restored:
     tables: int
     students: int | None
     left: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
 
 
 def count_students(session: psycopg.Connection[Any]) -> int | None:

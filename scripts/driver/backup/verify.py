@@ -76,9 +76,9 @@ def verify_backup(
                 "the live database is as it was; correct that and take another backup",
             ) from failure
         found = compare.differences(scratch, content, jobs=jobs, left_out=NOT_ON_TRIAL, progress=progress)
-    if found:
+    if found.differences:
         raise Problem(
-            f"The backup {backup.backup_id} restores to something else: {compare.in_short(found)}",
+            f"The backup {backup.backup_id} restores to something else: {compare.in_short(found.differences)}",
             where=str(backup.folder),
             do="the live database is as it was; do not rely on this backup, take another",
         )
@@ -89,6 +89,7 @@ def verify_backup(
         server_version=server_version,
         tables=len(content.tables),
         seconds=round(time.monotonic() - began, 1),
+        apart=found.apart,
     ).write(backup.folder)
     verified = store.read(backup.folder)
     with pinned(connection) as session:

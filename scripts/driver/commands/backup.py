@@ -47,5 +47,7 @@ def backup(*, jobs: int | None, verify: bool, purpose: str, directory: Path | No
     click.echo(f"in {taken.folder}, by {manifest.tools}.")
     if taken.verification:
         click.echo(f"Verified: restored and compared, {taken.verification.tables} tables identical.")
+        for line in taken.verification.apart:
+            click.echo(f"{line}.")
     else:
         click.echo("Not verified: take it with --verify to prove that it restores.")

@@ -134,6 +134,8 @@ def _tell(restored: Restored) -> None:
         f"{restored.database} is {restored.backup_id} now"
         + (f", {restored.tables} tables identical." if restored.tables else ".")
     )
+    for line in restored.apart:
+        click.echo(f"{line}.")
     if restored.students is not None:
         click.echo(f"SELECT COUNT(*) FROM students: {restored.students}")  # noqa: S608 - words, not a query
     if restored.replaced:

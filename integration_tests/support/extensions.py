@@ -1,0 +1,41 @@
+"""Extensions of the tests' own, in SQL alone: every server can have them, whatever its package brings."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driver.embedded_server import EmbeddedServer
+
+# name: further lines of its control file. Every version of each has the same functions.
+OWN = {"words": "trusted = true", "words_too": "trusted = true", "measures": "trusted = false"}
+VERSIONS = ("1.0", "1.1")
+CONTENT = """
+create function @extschema@.{name}_of(value text) returns integer language sql immutable as 'select length($1)';
+create domain @extschema@.{name}_domain as text check (value <> '');
+"""
+
+
+@contextmanager
+def own_extensions(server: EmbeddedServer) -> Iterator[None]:
+    """Let a server, of PostgreSQL 18 or later, find them."""
+    folder = server.home / "own"
+    (folder / "extension").mkdir(parents=True, exist_ok=True)
+    for name, lines in OWN.items():
+        control = (
+            f"comment = 'An extension of the tests'\ndefault_version = '{VERSIONS[-1]}'\nrelocatable = false\n{lines}\n"
+        )
+        (folder / "extension" / f"{name}.control").write_text(control)
+        for version in VERSIONS:
+            (folder / "extension" / f"{name}--{version}.sql").write_text(CONTENT.format(name=name))
+    with server.connect(autocommit=True) as session:
+        session.execute(f"alter system set extension_control_path = '$system:{folder}'".encode())
+        session.execute("select pg_reload_conf()")
+        try:
+            yield
+        finally:
+            session.execute("alter system reset extension_control_path")
+            session.execute("select pg_reload_conf()")
