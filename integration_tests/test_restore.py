@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from driver.backup import compare, prune, restore, situation, store, swap
+from driver.backup.catalogue import Findings
 from driver.backup.drop import drop
 from driver.backup.take import take_backup
 from driver.errors import Problem
@@ -274,9 +275,9 @@ def test_an_address_that_is_hidden_is_called_unknown(registry: Registry, connect
 def test_a_failed_restore_is_undone_while_autovacuum_is_at_work_in_the_copy(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def differ(side: Connection, *_: Any, **__: Any) -> list[str]:
+    def differ(side: Connection, *_: Any, **__: Any) -> Findings:
         wait_for_worker(registry.server, side.dbname)
-        return ["the rows of terms"]
+        return Findings(["the rows of terms"], [])
 
     with slow_autovacuum(registry):
         backup = take_backup(connection, directory=tmp_path)
@@ -292,9 +293,9 @@ def test_the_first_failure_is_told_where_the_copy_cannot_be_dropped(
 ) -> None:
     sessions = []
 
-    def differ(side: Connection, *_: Any, **__: Any) -> list[str]:
+    def differ(side: Connection, *_: Any, **__: Any) -> Findings:
         sessions.append(registry.server.connect(side.dbname))
-        return ["the rows of terms"]
+        return Findings(["the rows of terms"], [])
 
     backup = take_backup(connection, directory=tmp_path)
     with monkeypatch.context() as patched:
