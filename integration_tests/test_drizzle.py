@@ -560,6 +560,21 @@ def test_a_configuration_that_cannot_be_read_is_named(app: App, name: str, text:
     assert message in app.refused()
 
 
+@pytest.mark.parametrize("suffix", ["ts", "tsx", "mts", "cts", "js", "jsx", "mjs"])
+def test_a_schema_file_may_be_javascript_as_well(app: App, suffix: str) -> None:
+    path = app.write(f"schema.{suffix}", HEAD + SCHOOLS)
+    app.write("other.d.ts", HEAD + SCHOOLS)
+    write_all(app.plan().changes)
+    assert "cmsId: integer().unique()," in path.read_text()
+    assert app.plan().changes == ()
+
+
+def test_javascript_beside_the_typescript_it_was_built_from_does_not_count(app: App) -> None:
+    for name in ("a.ts", "a.js", "b.tsx", "b.js", "c.mts", "c.mjs"):
+        app.write(name, "")
+    assert {path.name for path in source_files([app.src])} == {"a.ts", "b.tsx", "c.mts"}
+
+
 def test_links_and_sources_named_twice_count_once(app: App) -> None:
     path = app.write("a.ts", HEAD + SCHOOLS)
     (app.src / "b.ts").symlink_to(path)
@@ -664,6 +679,40 @@ def test_tables_made_with_the_column_need_nothing(app: App) -> None:
 def test_a_migration_that_is_not_only_ours_is_named(app: App, sql: str, message: str) -> None:
     migration(app, sql)
     assert message in app.refused()
+
+
+VIEWS = (
+    'DROP VIEW "public"."all_schools";--> statement-breakpoint\n'
+    'DROP MATERIALIZED VIEW "kept;";--> statement-breakpoint\n{}--> statement-breakpoint\n'
+    'CREATE VIEW "public"."all_schools" AS (select "id", "cms_id" from "schools");--> statement-breakpoint\n'
+    'CREATE MATERIALIZED VIEW "kept;" AS (select "cms_id" from "schools");'
+)
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_views_that_are_dropped_and_made_again_stay_around_the_statements(app: App, ends: str) -> None:
+    whole = VIEWS.format(WHOLE.rstrip("\n")) + "\n"
+    path = migration(app, VIEWS.format(GENERATED).replace("\n", ends))
+    write_all(app.plan().changes)
+    assert path.read_bytes().decode() == whole.replace("\n", ends)
+    assert app.plan().changes == ()
+    write_all(app.plan(form=Form.MARKER).changes)
+    sql = app.plan().sql(Form.MARKER).rstrip("\n")
+    assert path.read_bytes().decode() == VIEWS.format(sql).replace("\n", ends) + ends
+    assert app.plan().changes == app.plan(form=Form.MARKER).changes == ()
+    write_all(app.plan(form=Form.WHOLE).changes)
+    assert path.read_bytes().decode() == whole.replace("\n", ends)
+
+
+@pytest.mark.parametrize("line", [0, 1, 4, 5])
+def test_a_view_that_is_only_dropped_or_only_made_is_not_ours(app: App, line: int) -> None:
+    lines = VIEWS.format(GENERATED).splitlines()
+    other = lines.pop(line).partition(";-->")[0]
+    migration(app, "\n".join(lines))
+    name = "all_schools" if "all_schools" in other else "kept;"
+    told = app.refused()
+    assert "holds more than the cms_id of core tables" in told
+    assert name in told
 
 
 def test_a_later_change_of_the_constraint_is_no_concern(app: App) -> None:

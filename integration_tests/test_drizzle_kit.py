@@ -70,6 +70,30 @@ def test_named_constraints_are_what_drizzle_kit_generates(app: SampleApp) -> Non
     assert "agree" in plan(app, pattern=SPECS).notes[1]
 
 
+def test_a_view_of_all_columns_is_dropped_before_and_made_again_after(app: SampleApp) -> None:
+    [schools] = [path for path in app.src.rglob("*.ts") if "pgTable('schools'" in path.read_text()]
+    text = schools.read_text()
+    declared = re.search(r"const (\w+) = pgTable\('schools'", text)
+    assert declared
+    view = f"\nexport const everySchool = pgView('every_school').as((qb) => qb.select().from({declared[1]}));\n"
+    schools.write_text("import { pgView } from 'drizzle-orm/pg-core';\n" + text + view)
+    assert app.generate("first")
+    write(app)
+    generated = app.generate("cms_id")
+    assert generated is not None
+    drop, *ours, create = split(generated)
+    assert drop.startswith("DROP VIEW")
+    assert create.startswith("CREATE VIEW")
+    assert set(ours) == expected()
+    write(app)
+    [path] = app.migrations.glob("*_cms_id.sql")
+    filled = split(path.read_text())
+    assert (filled[0], filled[-1]) == (drop, create)
+    assert len(filled) == 3 * len(CORE_TABLES) + 2
+    assert plan(app).changes == ()
+    assert app.generate("again") is None
+
+
 @pytest.mark.thorough
 def test_the_whole_migration_passes_every_dbt_test(app: SampleApp, registry: Registry) -> None:
     variables = {"cms_id_constraint": DRIZZLES, "require_backup": False}

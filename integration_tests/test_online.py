@@ -620,13 +620,19 @@ def test_triggers_for_other_columns_do_not_matter_and_others_may_be_allowed(base
         " create trigger of_marks before update of marks on student_modules for each row execute function touch();"
         " create trigger switched_off before update on schools for each row execute function touch();"
         " alter table schools disable trigger switched_off;"
-        " create trigger any_column before update on programs for each row execute function touch()"
+        " create trigger any_column before update on programs for each row execute function touch();"
+        " create function mark() returns trigger language plpgsql as"
+        " $$ begin update next_of_kins set name = name || '!' where id = new.id; return null; end $$;"
+        " create trigger later after update on next_of_kins for each row when (pg_trigger_depth() = 0)"
+        " execute function mark();"
+        " update modules set name = name || '?' where id = (select min(id) from modules)"
     )
     refused = registry.dbt(*ONLINE, variables=NO_BACKUP)
     assert "programs has the UPDATE trigger any_column" in refused.output
     assert "of_marks" not in refused.output
     assert "switched_off" not in refused.output
-    registry.dbt_ok(*ONLINE, variables={**NO_BACKUP, "allow_update_triggers": True})
+    assert "what it writes into other columns or tables stays, also after `undo`" in refused.output
+    run = registry.dbt_ok(*ONLINE, variables={**NO_BACKUP, "allow_update_triggers": True})
     assert_all_filled(registry)
     touched = registry.rows("select count(*), count(*) filter (where created_at = '2000-01-01') from programs")[0]
     assert touched[0] == touched[1]
@@ -634,6 +640,19 @@ def test_triggers_for_other_columns_do_not_matter_and_others_may_be_allowed(base
     assert registry.rows(
         f"select distinct table_name from {AUDIT_SCHEMA}.batches where fingerprint_before <> fingerprint_after"
     ) == [("programs",)]
+    told = dict(events(registry, "changed by triggers"))
+    rows = {table: registry.value(f"select count(*) from {table}") for table in ("programs", "next_of_kins")}
+    assert set(told) == set(rows), "a trigger that fires after the update is seen as well"
+    for table, column in (("programs", "created_at"), ("next_of_kins", "name")):
+        sentence = f"{rows[table]} rows had other columns changed by the filling itself (triggers): {column};"
+        assert told[table].startswith(sentence)
+        assert f"online: {table}: {sentence}" in run.output
+    others = events(registry, "other writes")
+    assert [name for name, _ in others] == ["modules"]
+    assert (
+        "written by other sessions, or by triggers that the filling fired, since the baseline: 1 changed"
+        in others[0][1]
+    )
 
 
 def test_a_trigger_that_comes_later_is_caught_by_the_batch(baselined_registry: Registry) -> None:

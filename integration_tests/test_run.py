@@ -16,6 +16,7 @@ from driver.dbt_step import DbtStep
 from driver.report.files import newest
 from driver.status import status
 from support.backups import cmsid, databases
+from support.registry import NO_BACKUP
 from support.runs import Runner, interrupted
 from support.waiting import until
 
@@ -106,6 +107,28 @@ def test_a_corruption_is_named_in_every_format_and_the_restore_command_works_as_
     assert registry.value("select name from next_of_kins where id = %s", [kin]) == name
     with pytest.raises(psycopg.errors.UndefinedColumn):
         registry.value("select cms_id from schools")
+
+
+def test_what_triggers_and_others_wrote_while_it_was_filled_is_reported_and_asks_for_what_holds_for_ever(
+    runner: Runner,
+) -> None:
+    registry = runner.registry
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    registry.execute(
+        "create function touch() returns trigger language plpgsql as"
+        " $$ begin new.created_at := '2000-01-01'; return new; end $$;"
+        " create trigger touched before update on schools for each row execute function touch();"
+    )
+    arguments = ("run-operation", "add_cms_id", "--args", "{mode: online}")
+    registry.dbt_ok(*arguments, variables={**NO_BACKUP, "allow_update_triggers": True})
+    outcome = runner.go()
+    assert outcome.result
+    assert outcome.result.validation == "ongoing"
+    rows = registry.value("select count(*) from schools")
+    sentence = f"schools: {rows} rows had other columns changed by the filling itself (triggers): created_at"
+    for text in (" ".join(outcome.text.split()), outcome.file("html"), outcome.file("json")):
+        assert sentence in text
+        assert "other sessions since" not in text
 
 
 def test_values_are_shown_if_asked_for(runner: Runner) -> None:

@@ -53,6 +53,11 @@ create table if not exists {{ schema }}.batches (
     primary key (migration_id, table_name, batch_id)
 );
 
+-- rows whose other columns the tables' triggers changed, and which columns; an audit schema of an earlier version has neither
+alter table {{ schema }}.batches
+add column if not exists rows_rewritten bigint not null default 0,
+add column if not exists columns_rewritten text [] not null default '{}';
+
 create table if not exists {{ schema }}.baseline_tables (
     table_name text primary key,
     schema_name text not null,

@@ -10,7 +10,8 @@
         `restated` are columns that are set to what they are, for the sake of their indexes: see restated_columns.
         That it changes no other column is proven by the fingerprint of its rows before and after. Where a writer came
         between the two, the batch is rolled back and done again with its rows locked first. The hashes are bigints, whose
-        sum is a numeric: exact, however many. -#}
+        sum is a numeric: exact, however many. Where triggers may fire (allow_update_triggers), the batch records how many
+        of its rows they changed, and in which columns. -#}
     {%- set hash = 'hash_record_extended(row(' ~ columns | map(attribute='hashed') | join(', ') ~ '), 0)' -%}
     {%- set relation = table.relation -%}
     {%- set assignments = ['cms_id = ' ~ table.id] -%}
@@ -35,6 +36,11 @@ declare
     places tid[];
     fingerprint_before numeric;
     fingerprint_after numeric;
+    {%- if var('allow_update_triggers') %}
+    rows_before {{ relation }}[];
+    {%- endif %}
+    rows_rewritten bigint := 0;
+    columns_rewritten text[] := '{}';
     part integer := 0;
     ranged boolean := false;
     longest double precision := 0;
@@ -98,9 +104,10 @@ begin
                 select
                     count(*),
                     coalesce(sum({{ hash }}), 0),
-                    array_agg(ctid)
-                into step.rows_expected, step.fingerprint_before, step.places
-                from only {{ relation }}
+                    array_agg(ctid){{ ',
+                    array_agg("cms_id row")' if var('allow_update_triggers') }}
+                into step.rows_expected, step.fingerprint_before, step.places{{ ', step.rows_before' if var('allow_update_triggers') }}
+                from only {{ relation }} as "cms_id row"
                 where {{ rows_in_batch }};
                 with filled as (
                     update only {{ relation }}
@@ -126,6 +133,17 @@ begin
                         using hint = 'Run the same command again: it leaves that column out. Everything done so far is kept.';
                 end if;
                 {%- endif %}
+                {%- if var('allow_update_triggers') %}
+                -- read again, since a trigger that fires after the update is not seen by `returning`
+                select
+                    count(distinct kept.{{ table.id }}),
+                    coalesce(array_agg(distinct d.column_name), '{}')
+                into step.rows_rewritten, step.columns_rewritten
+                from unnest(step.rows_before) as kept
+                inner join only {{ relation }} as live on kept.{{ table.id }} = live.{{ table.id }}
+                cross join lateral (values {% for column in columns %}({{ quote_text(column.name) }}, kept.{{ column.comparable }} is distinct from live.{{ column.comparable }}){{ ', ' if not loop.last }}{% endfor %}) as d (column_name, differs)
+                where d.differs;
+                {%- endif %}
                 if step.rows_touched <> step.rows_expected{{ ' or step.fingerprint_before <> step.fingerprint_after' if not var('allow_update_triggers') }} then
                     if not step.lock_first then
                         raise serialization_failure using message = 'a writer came between';
@@ -142,11 +160,13 @@ begin
                 where m.migration_id = step.migration.migration_id and m.table_name = step.migration.table_name;
                 if step.rows_touched > 0 then
                     insert into {{ audit_relation('batches') }} (
-                        migration_id, table_name, after_id, up_to_id, row_count, fingerprint_before, fingerprint_after
+                        migration_id, table_name, after_id, up_to_id, row_count, fingerprint_before, fingerprint_after,
+                        rows_rewritten, columns_rewritten
                     )
                     values (
                         step.migration.migration_id, step.migration.table_name, step.after_id, step.up_to_id,
-                        step.rows_touched, step.fingerprint_before, step.fingerprint_after
+                        step.rows_touched, step.fingerprint_before, step.fingerprint_after,
+                        step.rows_rewritten, step.columns_rewritten
                     );
                 end if;
             end if;

@@ -337,7 +337,8 @@ findings (finding, table_name, blocks, detail, remedy) as (
         o.table_name,
         {{ "'none'" if allow_update_triggers else "'online'" }},
         format('%s has the UPDATE trigger %s, which would fire for every row', o.table_name, string_agg(t.tgname, ', ' order by t.tgname)),
-        'use window mode, which updates no row, or set var allow_update_triggers if it may fire'
+        {{ "'window mode updates no row; '" if allow_update_triggers else "'use window mode, which updates no row, or set var allow_update_triggers if it may fire: '" }}
+        || 'what it writes into other columns or tables stays, also after `undo`'
     from ordinary as o
     inner join pg_catalog.pg_trigger as t on o.table_oid = t.tgrelid
     where

@@ -39,6 +39,8 @@ def doctor_in_terminal(connection: Connection, mode: str | None = None, console:
     chosen = mode or diagnosis.mode
     _print_checks(console, diagnosis)
     _print_estimates(console, diagnosis)
+    if diagnosis.estimates and (firing := [f.detail for f in diagnosis.findings if f.code == "update_trigger"]):
+        console.print(f"The time of triggers is not in the estimate of online mode: {'; '.join(firing)}.")
     blocking = diagnosis.against(chosen)
     console.print()
     if blocking:

@@ -79,6 +79,21 @@ def restored_at(connection: psycopg.Connection[Any], audit_schema: str) -> str:
     return str(row[0]) if row else ""
 
 
+def told_by_online_mode(connection: psycopg.Connection[Any], audit_schema: str) -> dict[str, list[str]]:
+    """What the newest online migration has recorded of others' writes and of triggers: event -> a sentence per table."""
+    found: dict[str, list[str]] = {}
+    if exists(connection, audit_schema, "events"):
+        query = sql.SQL(
+            "select event, table_name || ': ' || detail from {0} where event in ('other writes', 'changed by triggers')"
+            " and happened_at >= (select max(cut_over_at) from {1} where mode = 'online'"
+            " and state not in ('undone', 'abandoned')) order by event_id"
+        )
+        tables = audit_table(audit_schema, "events"), audit_table(audit_schema, "migrations")
+        for event, sentence in connection.execute(query.format(*tables)):
+            found.setdefault(event, []).append(sentence)
+    return found
+
+
 def newest_backup(connection: psycopg.Connection[Any], audit_schema: str) -> BackupFacts | None:
     """The newest backup that is listed and still there."""
     if not exists(connection, audit_schema, "backups"):

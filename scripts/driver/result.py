@@ -173,6 +173,7 @@ class Result:
         next_step: what to do now, in a sentence.
         next_command: the command for it; empty if there is nothing to do.
         beyond: tests that are on no line of the checklist.
+        warnings: what a passed run does not change: found by the doctor, or done by the migration's own filling.
         values_shown: whether rows' values were left in although they may tell something about persons.
     """
 
@@ -197,6 +198,7 @@ class Result:
     chains: list[ChainFacts] = field(default_factory=list)
     compared: list[Comparison] = field(default_factory=list)
     not_compared: list[Comparison] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     backup: BackupFacts | None = None
     values_shown: bool = False
     schema_version: int = SCHEMA_VERSION

@@ -20,7 +20,7 @@ from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
 from driver.dbt_project import DbtProject, nodes_at_a_time
 from driver.dbt_step import DbtStep
 from driver.errors import Problem
-from driver.facts import migration_log, newest_backup, read_facts
+from driver.facts import migration_log, newest_backup, read_facts, told_by_online_mode
 from driver.migration_state import UNFINISHED, MigrationState, has_local_rows, logged_tables, read_state
 from driver.progress import Stages, clock
 from driver.report import files
@@ -30,7 +30,7 @@ from driver.validation import first_line, validate
 from driver.wording import duration, few, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from driver.dbt_project import CoreTable
@@ -237,7 +237,8 @@ class Run:
         """What a validation can ask for: once rows were created locally, nothing can be as it was."""
         if not log or any(entry.state != "done" for entry in log.values()):
             return "cutover"
-        return "ongoing" if has_local_rows(session, logged_tables(log)) else str(self._project.var("validation"))
+        in_use = self._in_use_already(session, logged_tables(log))
+        return "ongoing" if in_use else str(self._project.var("validation"))
 
     def _doctor(self, _progress: StageProgress) -> str:
         from driver.doctor import examine
@@ -247,7 +248,9 @@ class Run:
             raise Problem(refusal)
         expected = diagnosis.estimates.get(self.result.mode)
         told = f"; the migration should take about {duration(expected.seconds)}" if expected else ""
-        return f"nothing stands in the way{told}"
+        warned = [finding for finding in diagnosis.findings if finding.blocks == "none"]
+        self.result.warnings += [f"{finding.detail} ({finding.remedy})" for finding in warned]
+        return f"nothing stands in the way{told}" + (f"; {len(warned)} warnings" if warned else "")
 
     def _backup(self, progress: StageProgress) -> str:
         from driver.backup.take import take_backup
@@ -293,12 +296,16 @@ class Run:
         # known even if the tests break off: it says of which migration the report is
         self.result.cut_over_at = self._state.cut_over_at if self._state else ""
         with self.connection.connect(autocommit=True) as session:
-            if not self.options.validation and self.result.validation == "cutover" and self._in_use_already(session):
+            fitting = not self.options.validation and self.result.validation == "cutover"
+            if fitting and self.result.mode == "online" and self._in_use_already(session, self._tables):
                 # What must hold for ever is another set of tests, so the project is parsed once more.
                 self.result.validation = "ongoing"
                 self._project = replace(
                     self._project, variables={**self._project.variables, "validation": "ongoing"}, _manifest=None
                 )
+            self.result.warnings += told_by_online_mode(session, self.connection.audit_schema).get(
+                "changed by triggers", []
+            )
             validation = validate(
                 self._project, session, DbtStep(progress), threads=self.threads, with_values=self.options.with_values
             )
@@ -332,9 +339,9 @@ class Run:
             raise Problem(f"{passed} of {len(tests)} tests passed; not passed: {names}")
         return f"{passed} of {len(tests)} tests passed"
 
-    def _in_use_already(self, session: psycopg.Connection[Any]) -> bool:
-        """Whether rows were created locally while this very run was under way, as online mode allows."""
-        return self.result.mode == "online" and has_local_rows(session, self._tables)
+    def _in_use_already(self, session: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> bool:
+        """Whether rows were written since the baseline: created locally, or changed while online mode was under way."""
+        return has_local_rows(session, tables) or bool(told_by_online_mode(session, self.connection.audit_schema))
 
     def _migration_log_test(self, session: psycopg.Connection[Any]) -> Outcome:
         """Whether the log says of every core table that its migration was finished."""

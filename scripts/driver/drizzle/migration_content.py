@@ -22,6 +22,8 @@ _ADD_CONSTRAINT = re.compile(
     rf'ALTER TABLE {_RELATION} ADD CONSTRAINT (?P<name>{_IDENTIFIER}) UNIQUE ?\( ?"?{COLUMN}"? ?\)', re.IGNORECASE
 )
 _CREATE = re.compile(rf'CREATE TABLE (?:IF NOT EXISTS )?{_RELATION} ?\(.*(?<!\w)"?{COLUMN}"? integer', re.IGNORECASE)
+_VIEW = re.compile(rf"(?P<verb>DROP|CREATE) (?:MATERIALIZED )?VIEW (?:IF EXISTS )?{_RELATION}", re.IGNORECASE)
+_MARKER = re.compile(rf"^\ufeff? *{MARKER}", re.MULTILINE)
 _MARKED = re.compile(r"^ *\('((?:[^']|'')+)', '((?:[^']|'')+)'\),?$", re.MULTILINE)
 
 
@@ -44,6 +46,9 @@ class Content:
     targets: tuple[Target, ...]
     others: tuple[str, ...]
     """Statements that are none of ours."""
+    dropped: tuple[str, ...] = ()
+    """The DROP of each view that is made again: drizzle-kit does that with views that select all columns of a table."""
+    made_again: tuple[str, ...] = ()
 
 
 class HalfDoneError(Exception):
@@ -62,17 +67,18 @@ def content(text: str) -> Content | None:
     Raises:
         HalfDoneError: it does so only in part.
     """
-    if text.lstrip("\ufeff \r\n").startswith(MARKER):
-        marked = [(_split(_unquoted(r)), _unquoted(c)) for r, c in _MARKED.findall(text.replace("\r\n", "\n"))]
-        return Content(Form.MARKER, tuple(Target(*parts, constraint) for parts, constraint in marked), ())
     found = _Found()
     for statement in statements(text):
         found.take(statement)
+    views = found.views()
+    if _MARKER.search(text):
+        marked = [(_split(_unquoted(r)), _unquoted(c)) for r, c in _MARKED.findall(text.replace("\r\n", "\n"))]
+        return Content(Form.MARKER, tuple(Target(*parts, constraint) for parts, constraint in marked), (), *views)
     if found.added:
         found.check()
         form = Form.WHOLE if found.filled else Form.GENERATED
         targets = tuple(Target(*relation, found.constrained[relation]) for relation in found.added)
-        return Content(form, targets, tuple(found.others))
+        return Content(form, targets, tuple(found.others), *views)
     if found.created:
         return Content(Form.CREATED, tuple(Target(*r, "") for r in found.created), tuple(found.others))
     return None
@@ -99,6 +105,17 @@ class _Found:
             self.others.append(statement)
             if match := _CREATE.match(statement):
                 self.created.append(_split(match["relation"]))
+
+    def views(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Takes the views that are dropped and made again out of `others`: their drops, and what makes them."""
+        kinds: dict[str, dict[Relation, str]] = {"DROP": {}, "CREATE": {}}
+        for statement in self.others:
+            if match := _VIEW.match(statement):
+                kinds[match["verb"].upper()][_split(match["relation"])] = statement
+        drops, creates = kinds["DROP"], kinds["CREATE"]
+        both = tuple(drops[r] for r in drops if r in creates), tuple(creates[r] for r in creates if r in drops)
+        self.others = [statement for statement in self.others if statement not in both[0] + both[1]]
+        return both
 
     def check(self) -> None:
         for relation in self.added:

@@ -72,6 +72,19 @@ def marker(targets: Sequence[Target]) -> str:
     return _MARKER_SQL.replace("{rows}", rows)
 
 
+def around(text: str, before: Sequence[str], after: Sequence[str], *, breakpoints: bool) -> str:
+    """A migration's SQL with statements before and after it.
+
+    Args:
+        text: the SQL, as `whole` or `marker` gives it.
+        before: statements without their semicolon.
+        after: the same.
+        breakpoints: whether Drizzle is to run the statements one by one.
+    """
+    pieces = [*(f"{one};" for one in before), text.rstrip("\n"), *(f"{one};" for one in after)]
+    return (BREAKPOINT * breakpoints + "\n").join(pieces) + "\n"
+
+
 def _literal(text: str) -> str:
     return sql.Literal(text).as_string()
 

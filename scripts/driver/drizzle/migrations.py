@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from driver.drizzle.files import Change
 from driver.drizzle.migration_content import Content, Form, HalfDoneError, content
-from driver.drizzle.migration_sql import BREAKPOINT, Target, marker, whole
+from driver.drizzle.migration_sql import BREAKPOINT, Target, around, marker, whole
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def fill(
         else:
             columns = [identifiers[target.table] for target in targets]
             text = whole(targets, columns, breakpoints=migration.breakpoints)
+        text = around(text, found.dropped, found.made_again, breakpoints=migration.breakpoints)
         if b"\r\n" in migration.before:
             text = text.replace("\n", "\r\n")
         changes.append(Change(migration.path, migration.before, text.encode()))

@@ -176,6 +176,7 @@ def _declaration(table: CoreTable, reading: Reading, sources: Sequence[Path]) ->
         raise _NotOneError(f"no declaration of {table.identifier} was found in {where} ({hint}): write the name out")
     raise _NotOneError(
         f"no declaration of {table.identifier} was found in {where}: name the folder that holds its pgTable as SRC"
+        " (TypeScript, or JavaScript that uses `import`)"
     )
 
 

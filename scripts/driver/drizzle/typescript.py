@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _BOM = b"\xef\xbb\xbf"
-_SUFFIXES = {".ts", ".mts", ".cts", ".tsx"}
+_SUFFIXES = {".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".jsx"}
+_WITH_JSX = {".tsx", ".jsx", ".js", ".mjs"}
 _SKIPPED_FOLDERS = {"node_modules", "dist", "build", "out", "coverage"}
 _PG_CORE = "drizzle-orm/pg-core"
 _BINDERS = {
@@ -122,7 +123,7 @@ def parse(path: Path, content: bytes) -> TypeScript:
     """
     bom = _BOM if content.startswith(_BOM) else b""
     body = content[len(bom) :]
-    tree = Parser(_TSX if path.suffix == ".tsx" else _TYPESCRIPT).parse(body)
+    tree = Parser(_TSX if path.suffix in _WITH_JSX else _TYPESCRIPT).parse(body)
     file = TypeScript(path, content, bom, body, tree.root_node)
     for statement in tree.root_node.children:
         if statement.type == "import_statement":
@@ -140,14 +141,14 @@ def parse(path: Path, content: bytes) -> TypeScript:
 
 
 def source_files(sources: Sequence[Path]) -> list[Path]:
-    """Looks for TypeScript files.
+    """Looks for TypeScript and JavaScript files.
 
     Args:
         sources: files, or folders to look through.
 
     Returns:
-        The files, each once, links resolved. Declaration files (.d.ts), hidden folders and folders of installed or
-        built code are left out.
+        The files, each once, links resolved. Declaration files (.d.ts), JavaScript beside the TypeScript that it was
+        built from, hidden folders and folders of installed or built code are left out.
     """
     found: dict[Path, None] = {}
     for source in sources:
@@ -158,7 +159,8 @@ def source_files(sources: Sequence[Path]) -> list[Path]:
             folders[:] = sorted(f for f in folders if f not in _SKIPPED_FOLDERS and not f.startswith("."))
             for name in sorted(names):
                 path = Path(folder, name)
-                if path.suffix in _SUFFIXES and not re.search(r"\.d\.[cm]?ts$", name) and path.is_file():
+                built = "js" in path.suffix and not {name[:-2] + "ts", name[:-2] + "tsx"}.isdisjoint(names)
+                if path.suffix in _SUFFIXES and not re.search(r"\.d\.[cm]?ts$", name) and not built and path.is_file():
                     found[path.resolve()] = None
     return list(found)
 

@@ -52,6 +52,7 @@ def render_html(result: Result) -> str:
         _verdict(result),
         _section("Checklist", _checklist(result.checklist)),
         _section("Beyond the checklist", _beyond(result.beyond)) if result.beyond else "",
+        _section("Warnings", _warnings(result.warnings)) if result.warnings else "",
         _section("Tables", _picture(result.tables) + _tables(result.tables)) if result.tables else "",
         _section("Chains", _chains(result.chains)) if result.chains else "",
         _section("Stages", _timeline(result.stages)),
@@ -141,6 +142,10 @@ def _beyond(tests: Sequence[Outcome]) -> str:
             f"</summary>\n{_tests([replace(test, about='')])}</details></li>\n"
         )
     return f'<ol class="checklist">\n{"".join(items)}</ol>\n'
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    return "<ul>\n" + "".join(f"<li>{escape(warning)}</li>\n" for warning in warnings) + "</ul>\n"
 
 
 def _tests(tests: Sequence[Outcome]) -> str:

@@ -35,6 +35,8 @@ def print_report(console: Console, result: Result) -> None:
         _wrapped(console, f"Beyond the checklist: {passed} of {len(result.beyond)} tests passed.", 0)
         for test in failing:
             _print_test(console, test)
+    for warning in result.warnings:
+        _wrapped(console, warning, INDENT, Text(" WARN  ", "bold yellow"))
     console.print()
     print_verdict(console, result)
 
