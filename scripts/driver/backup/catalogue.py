@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from driver.backup.session import is_superuser
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 OF_THE_DATABASE = {("database", "properties"), ("comment", "on database")}
 # Its row filter holds numbers of the catalogue, which are others in a restored database: compared by name.
 BY_NAME = {"publication table"}
-# PostgreSQL writes an expression with other casts and brackets once it has read its own spelling of it, so that
-# CHECK (code IN ('a', 'b')) on a varchar never comes back the same.
-RESPELT = re.compile(r"::(text|character varying|character|bpchar|name)(\(\d+\))?(\[\])?|[()\s]")
 
 
 class Findings(NamedTuple):
@@ -45,43 +42,54 @@ def read(session: psycopg.Connection[Any], audit_schema: str) -> Objects:
     )
 
 
-def differences(found: Objects, wanted: Objects, *, is_superuser: bool) -> Findings:
+def differences(session: psycopg.Connection[Any], found: Objects, wanted: Objects) -> Findings:
     """What is missing, too much, or defined otherwise, and what pg_restore does not bring back.
 
     Args:
-        found: the objects of the restored database.
+        session: in the restored database, in which nobody else is at work; nothing is left there of what this makes.
+        found: its objects.
         wanted: those of the backup.
-        is_superuser: whether the role that restored may do all that the dump says.
     """
+    superuser = is_superuser(session)
     there, here = _by_name(wanted), _by_name(found)
     lines: list[str] = []
     apart: dict[str, list[str]] = {}
-    for key in sorted(there.keys() | here.keys()):
-        was, now = there.get(key, []), here.get(key, [])
-        if [RESPELT.sub("", text) for text in was] == [RESPELT.sub("", text) for text in now]:
-            continue
-        kind, name = key
-        reason = _not_restored(kind, name, was, now, is_superuser=is_superuser)
-        if reason:
-            apart.setdefault(reason, []).append(name.removeprefix("on extension "))
-        elif not now:
-            lines.append(f"{kind} {name} is missing")
-        elif not was:
-            lines.append(f"{kind} {name} is not in the backup")
-        else:
-            lines.append(f"{kind} {name} is defined otherwise than in the backup")
+    with session.transaction(force_rollback=True):
+        session.execute(render_macro("define_reading_again").encode())
+        for kind, name in sorted(there.keys() | here.keys()):
+            was, now = there.get((kind, name), []), here.get((kind, name), [])
+            if was == now:
+                continue
+            reason = _not_restored(kind, name, was, now, superuser=superuser)
+            if reason:
+                apart.setdefault(reason, []).append(name.removeprefix("on extension "))
+            elif not now:
+                lines.append(f"{kind} {name} is missing")
+            elif not was:
+                lines.append(f"{kind} {name} is not in the backup")
+            elif not _reads_the_same(session, kind, name, was, now):
+                lines.append(f"{kind} {name} is defined otherwise than in the backup")
     told = "; ".join(f"{reason} ({', '.join(names)})" for reason, names in apart.items())
     return Findings(lines, [f"Not restored: {told}"] if told else [])
 
 
-def _not_restored(kind: str, name: str, was: list[str], now: list[str], *, is_superuser: bool) -> str:
+def _reads_the_same(session: psycopg.Connection[Any], kind: str, name: str, was: list[str], now: list[str]) -> bool:
+    """Whether the server takes definitions that are written otherwise for the same."""
+    query = "select pg_temp.cms_id_reads_the_same(%s, %s, %s, %s)"
+    return len(was) == len(now) and all(
+        before == after or bool((session.execute(query, [kind, name, before, after]).fetchone() or [False])[0])
+        for before, after in zip(was, now, strict=True)
+    )
+
+
+def _not_restored(kind: str, name: str, was: list[str], now: list[str], *, superuser: bool) -> str:
     """Which property of an object no restore by this role brings back, where nothing else differs; or nothing."""
     if kind == "extension" and was and now:
         # "version 1.6, schema public, owner postgres"
         before, after = (text[0].split(", ", 2) for text in (was, now))
         if before[1] == after[1]:
             return "version of extensions" if before[0] != after[0] else "owner of extensions"
-    if kind == "comment" and name.startswith("on extension ") and not is_superuser:
+    if kind == "comment" and name.startswith("on extension ") and not superuser:
         return "comment of extensions"
     # pg_dump leaves one out that a failed CREATE INDEX CONCURRENTLY left behind.
     if kind == "index" and not now and all(", INVALID" in text for text in was):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from driver.backup import catalogue, fingerprints, sequences
 from driver.backup.catalogue import Findings
-from driver.backup.session import is_superuser, pinned
+from driver.backup.session import pinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -56,9 +56,9 @@ def other_differences(
         lines.append(f"large objects: {found['number']} now, {manifest.large_objects['number']} in the backup")
     lines += sequences.differences(sequences.read(session), manifest.sequences)
     objects = catalogue.differences(
+        session,
         [item for item in catalogue.read(session, audit_schema) if item[0] not in left_out],
         [item for item in manifest.catalogue if item[0] not in left_out],
-        is_superuser=is_superuser(session),
     )
     return Findings(lines + objects.differences, objects.apart)
 
