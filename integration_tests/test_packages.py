@@ -35,6 +35,7 @@ class Project:
         self.told: list[str] = []
         shutil.copytree(OFFLINE, root / "offline_packages")
         (root / "packages.yml").write_text("packages:\n  - package: metaplane/dbt_expectations\n    version: 0.10.9\n")
+        (root / "dbt_project.yml").write_text("name: project\nversion: 1.0.0\nprofile: none\n")
         lock = {"packages": [{"name": NAME, "package": f"metaplane/{NAME}", "version": "0.10.9"}], "sha1_hash": ""}
         (root / "package-lock.yml").write_text(yaml.safe_dump(lock))
 
@@ -58,7 +59,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         monkeypatch.setattr(module, "CACHE", root / ".cache")
     monkeypatch.setattr(packages, "INSTALLED", root / "dbt_packages")
     monkeypatch.setattr(packages, "OFFLINE", root / "offline_packages")
-    monkeypatch.setattr(packages, "SPECIFIED", root / "packages.yml")
     monkeypatch.setattr(packages, "LOCKED", root / "package-lock.yml")
     monkeypatch.setenv("DBT_PACKAGE_HUB_URL", UNREACHABLE)
     return Project(root)
@@ -127,28 +127,24 @@ def test_without_a_hub(project: Project) -> None:
     assert project.told == []
 
 
-def test_what_is_out_of_date_is_installed_anew(project: Project) -> None:
+def test_what_is_out_of_date_is_installed_anew(project: Project, tmp_path: Path) -> None:
     project.install()
     (project.root / "offline_packages" / NAME / "macros" / "new.sql").write_text("")
     project.install()
     assert (packages.INSTALLED / NAME / "macros" / "new.sql").exists()
     assert len(project.told) == 1
 
-    (packages.INSTALLED / NAME / "dbt_project.yml").unlink()
-    project.install()
-    assert project.installed == {NAME}
-
-    (packages.INSTALLED / packages.RECORD).write_text("{")
-    project.install()
-    assert len(project.told) == 1
+    package(tmp_path / "checkouts" / "one", NAME)
+    project.install(tmp_path / "checkouts")
+    assert project.install() == str(tmp_path / "checkouts")
+    (project.root / "package-lock.yml").write_text("packages: []\n")
+    assert project.install() == packages.OFFLINE_SOURCE
 
 
 def test_leftovers_of_an_interruption_do_no_harm(project: Project) -> None:
     package(bootstrap.CACHE / "packages-new" / "half", "half")
-    package(bootstrap.CACHE / "packages-old" / "half", "half")
     project.install()
     assert project.installed == {NAME}
-    assert not (bootstrap.CACHE / "packages-old").exists()
 
 
 def test_packages_that_somebody_installed_with_dbt_are_kept(project: Project) -> None:

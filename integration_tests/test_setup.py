@@ -11,14 +11,12 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from driver import bootstrap, interpreter
+from driver import bootstrap
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 PARTS: tuple[str, ...] = (
     "scripts",
     "offline_packages",
-    "requirements.txt",
+    "pyproject.toml",
     "constraints.txt",
     "packages.yml",
     "package-lock.yml",
@@ -52,12 +50,12 @@ class Copy:
                 shutil.copy(source, root)
 
     def need_little(self) -> None:
-        """Pin click only: enough for the command line itself, and there in a few seconds."""
-        pin = next(
-            line for line in (self.root / "constraints.txt").read_text().splitlines() if line.startswith("click=")
-        )
-        (self.root / "requirements.txt").write_text(pin + "\n")
-        (self.root / "constraints.txt").write_text(pin + "\n")
+        """Need click only: enough for the command line itself, and there in a few seconds."""
+        pins = (self.root / "constraints.txt").read_text().splitlines()
+        few = [line.split()[0] for line in pins if line.startswith(("click=", "uv="))]
+        (self.root / "constraints.txt").write_text("\n".join(few) + "\n")
+        project = '[project]\nname = "project"\nversion = "1"\ndependencies = ["click"]\n'
+        (self.root / "pyproject.toml").write_text(project)
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         """Start a command, as a group of processes of its own, the way a terminal does."""
@@ -162,7 +160,7 @@ def test_missing_packages_are_told_in_one_sentence(small_copy: Copy, variables: 
     )
     assert code == 1
     assert out == ""
-    problems = [line for line in err.splitlines() if not line.startswith(FIRST_USE) and line]
+    problems = [line for line in err.splitlines() if not line.startswith((FIRST_USE, "uv cannot be used")) and line]
     assert len(problems) == 1, err
     assert problems[0].startswith("Error: the package index ")
     assert not small_copy.complete
@@ -184,7 +182,52 @@ def test_project_that_cannot_be_written_to(small_copy: Copy) -> None:
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("path", ["scripts/cmsid", "scripts/test", "scripts/driver/interpreter.py"])
+def test_pip_sets_up_where_uv_cannot_be_had(small_copy: Copy) -> None:
+    pins = small_copy.root / "constraints.txt"
+    pins.rename(small_copy.root / "others.txt")
+    pins = small_copy.root / "others.txt"
+    pins.write_text(pins.read_text().replace("uv==", "uv==99"))
+    code, out, err = small_copy.run("--version", CMSID_PINS="others.txt")
+    assert code == 0, err
+    assert out.startswith("cmsid ")
+    assert "uv cannot be used here; pip takes a minute" in err
+    assert not (small_copy.root / ".venv" / "bin" / "uv").exists()
+
+    code, _, err = small_copy.run("--version")
+    assert code == 1
+    assert (
+        err == f"Error: there are no pins in {small_copy.root / 'constraints.txt'}: correct CMSID_PINS, or unset it.\n"
+    )
+
+
+PIP_CONFIG_LIST = """\
+:env:.cert='/site.pem'
+:env:.find-links='/one /two'
+global.extra-index-url='https://a.example\\nhttps://b.example'
+global.index-url='https://one.example/simple'
+global.proxy='http://proxy.example:3128'
+install.index-url='https://two.example/simple'
+wheel.index-url='https://three.example/simple'
+"""
+
+
+def test_what_pip_is_told_of_its_index_is_told_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_", "SSL_", "ALL_PROXY"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("UV_INSECURE_HOST", "kept.example")
+    told = bootstrap._as_uv_has_it([sys.executable, "-c", f"print({PIP_CONFIG_LIST!r}, end='')"])
+    expected = {
+        "UV_DEFAULT_INDEX": "https://two.example/simple",
+        "UV_INDEX": "https://a.example https://b.example",
+        "UV_FIND_LINKS": "/one,/two",
+        "UV_INSECURE_HOST": "kept.example",
+        "SSL_CERT_FILE": "/site.pem",
+        "ALL_PROXY": "http://proxy.example:3128",
+    }
+    assert {name: told[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("path", ["scripts/cmsid", "scripts/test", "scripts/driver/bootstrap.py"])
 def test_an_old_python_understands_what_it_is_told(path: str) -> None:
     tree = ast.parse((bootstrap.ROOT / path).read_text("utf-8"), feature_version=(3, 6))
     # An old Python knows neither the import nor the syntax that it stands for.
@@ -192,44 +235,34 @@ def test_an_old_python_understands_what_it_is_told(path: str) -> None:
 
 
 @pytest.mark.parametrize("version", [(3, 9, 18), (3, 14, 0)])
-def test_unsupported_python(monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int]) -> None:
+def test_unsupported_python(
+    in_process: bootstrap.Environment, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int]
+) -> None:
     monkeypatch.setattr(sys, "version_info", version)
-    monkeypatch.setattr(interpreter, "which", lambda _: None)
-    with pytest.raises(SystemExit, match=r"needs Python 3\.10 to 3\.13 and found " + ".".join(map(str, version))):
-        interpreter.use_supported()
+    monkeypatch.setattr(bootstrap, "which", lambda _: None)
+    with pytest.raises(SystemExit, match=r"needs Python 3\.10 to 3\.13 and found 3\."):
+        bootstrap.enter(in_process)
 
 
-def test_python_without_venv(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    monkeypatch.setattr(interpreter, "which", lambda _: None)
-    with pytest.raises(SystemExit, match=r"apt install python3\.\d+-venv"):
-        interpreter.require_venv()
-
-
-def test_another_python_is_used_if_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_another_python_is_used_if_there_is_one(
+    in_process: bootstrap.Environment, restarts: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     broken, good = tmp_path / "python3.12", tmp_path / "python3.11"
     for path, content in ((broken, "#!/bin/sh\nexit 127\n"), (good, "#!/bin/sh\nexit 0\n")):
         path.write_text(content)
         path.chmod(0o755)
-    started: list[list[str]] = []
-
-    def execv(_: str, command: list[str]) -> None:
-        started.append(command)
-        raise SystemExit
-
     monkeypatch.setattr(sys, "version_info", (3, 9, 0))
-    monkeypatch.setattr(os, "execv", execv)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["scripts/cmsid", "doctor"])
-    with pytest.raises(SystemExit):
-        interpreter.use_supported()
-    assert started == [[str(good), "scripts/cmsid", "doctor"]]
+    with pytest.raises(_RestartedError):
+        bootstrap.enter(in_process)
+    assert restarts == [[str(good), "scripts/cmsid", "status"]]
 
 
 @pytest.mark.parametrize(
     ("output", "sentence"),
     [
         ("ERROR: Could not install packages: [Errno 28] No space left on device", "the disk is full"),
+        ("/usr/bin/python3: No module named ensurepip", "apt install python3."),
         ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]'))", "certificate is not trusted"),
         ("WARNING: Retrying after connection broken by 'NewConnectionError'", "cannot be reached"),
         ("ERROR: No matching distribution found for click==99", "offers no click==99 for Python"),
@@ -239,32 +272,32 @@ def test_another_python_is_used_if_there_is_one(monkeypatch: pytest.MonkeyPatch,
     ],
 )
 def test_reasons(output: str, sentence: str) -> None:
-    assert sentence in bootstrap._reason(output.splitlines())
+    assert sentence in bootstrap._reason(output)
 
 
 @pytest.fixture
 def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bootstrap.Environment:
-    """An environment that is made by calls in this process; its steps are recorded in steps.txt and make nothing."""
+    """An environment that is made by calls in this process; its steps make nothing but the link to a Python."""
     root = tmp_path / "project"
     root.mkdir()
-    environment = bootstrap.Environment(root / ".venv", root / "requirements.txt", root / "constraints.txt", "a test")
-    environment.requirements.write_text("click\n")
-    environment.constraints.write_text("click==8.3.3\n")
+    (root / "constraints.txt").write_text("click==8.3.3\n")
     monkeypatch.setattr(bootstrap, "ROOT", root)
     monkeypatch.setattr(bootstrap, "CACHE", root / ".cache")
-    monkeypatch.setattr(bootstrap, "_run", _pretend)
+    monkeypatch.setattr(subprocess, "run", _pretend)
     monkeypatch.delenv(bootstrap.SKIP, raising=False)
+    monkeypatch.delenv(bootstrap.PINS, raising=False)
     monkeypatch.setattr(sys, "argv", ["scripts/cmsid", "status"])
-    return environment
+    return bootstrap.Environment(root / ".venv", [], "a test")
 
 
-def _pretend(command: list[str], *_: object) -> None:
+def _pretend(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
     """Do what a step of the set-up does, without the work."""
     if "venv" in command:
         python = Path(command[-1]) / "bin" / "python"
         python.parent.mkdir(parents=True, exist_ok=True)
         python.unlink(missing_ok=True)
         python.symlink_to(sys.executable)
+    return subprocess.CompletedProcess(command, 0, b"")
 
 
 class _RestartedError(Exception):
@@ -312,7 +345,7 @@ def test_environment_is_made_anew_when_it_is_out_of_date(
 
     assert is_made(in_process)
     assert not is_made(in_process)
-    in_process.constraints.write_text("click==8.3.4\n")
+    bootstrap._pins().write_text("click==8.3.4\n")
     assert is_made(in_process)
 
     # Scripts in an environment name its folder.
@@ -361,82 +394,49 @@ def test_one_waits_for_the_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "waiting for it" in capsys.readouterr().err
 
 
-def test_terminal_sees_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    progress = bootstrap._Progress("Setting up")
-    progress.follow("Collecting click==8.3.3 (from -r requirements.txt)")
-    progress.follow("Installing collected packages: click")
-    progress.finish("Ready.")
-    shown = capsys.readouterr().err
-    assert "Setting up · 1: click" in shown
-    assert "Setting up · installing" in shown
-    assert shown.endswith("Ready.\n")
-
-
-def test_a_link_to_another_environment_is_not_followed(in_process: bootstrap.Environment, tmp_path: Path) -> None:
+def test_a_link_to_another_environment_is_not_followed(
+    in_process: bootstrap.Environment, restarts: list[list[str]], tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "kept").touch()
     in_process.directory.symlink_to(other, target_is_directory=True)
-    with pytest.raises(SystemExit, match=r"is a link to .*other, .*: remove the link, then run this again"):
+    with pytest.raises(_RestartedError):
         bootstrap.enter(in_process)
+    assert restarts
     assert (other / "kept").exists()
-
-
-def test_full_disk_is_told_before_anything_is_made(
-    in_process: bootstrap.Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5 << 20))
-    with pytest.raises(SystemExit, match="has 5 MB free"):
-        bootstrap.enter(in_process)
-    assert not in_process.directory.exists()
+    assert not in_process.directory.is_symlink()
 
 
 @pytest.mark.parametrize(
     ("raised", "code"),
     [
         (KeyboardInterrupt(), 130),
-        (OSError(errno.ENOSPC, "No space left on device"), "free some disk space"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device): see to it that there is room"),
         (PermissionError(errno.EACCES, "Permission denied"), "writable for you"),
     ],
 )
 def test_failures_while_it_is_made(
     in_process: bootstrap.Environment, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int | str
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise raised
 
-    monkeypatch.setattr(bootstrap, "_run", fail)
+    monkeypatch.setattr(subprocess, "run", fail)
     with pytest.raises(SystemExit) as leaving:
         bootstrap.enter(in_process)
     assert str(code) in str(leaving.value.code)
     assert not in_process.stamp.exists()
 
 
-def step(code: str, tmp_path: Path) -> str:
-    """Run some Python as a step of the set-up, and return its log."""
-    log = bootstrap.ROOT / ".cache" / f"{tmp_path.name}.log"
-    try:
-        with (tmp_path / "lock").open("a") as lock, log.open("w") as output:
-            bootstrap._run([sys.executable, "-c", code], lock, output, bootstrap._Progress("A step"), log)
-        return log.read_text()
-    finally:
-        log.unlink()
-
-
-def test_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_are_not_sent_elsewhere_and_what_they_say_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     monkeypatch.setenv("PIP_USER", "1")
-    assert step("import os; print('PIP_USER' in os.environ)", tmp_path) == "False\n"
-    with pytest.raises(SystemExit, match=r"Error: setting up failed with: alas \(details: \.cache/.*\.log\)\."):
-        step("print('alas'); raise SystemExit(3)", tmp_path)
-
-
-def test_interrupted_step_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(bootstrap._Progress, "follow", interrupt)
-    start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        step("import time; print('begun', flush=True); time.sleep(60)", tmp_path)
-    assert time.monotonic() - start < 30
+    with (tmp_path / "log").open("w") as log:
+        steps = bootstrap._Steps(log, log)
+        steps.must_do([sys.executable, "-c", "import os; print('PIP_USER' in os.environ)"])
+        with pytest.raises(SystemExit, match=r"Error: setting up failed with: alas \(details: log\)\."):
+            steps.must_do([sys.executable, "-c", "print('alas'); raise SystemExit(3)"])
+    assert "False\n" in (tmp_path / "log").read_text()

@@ -1,33 +1,33 @@
-"""First use: make a virtual environment from pinned requirements, then go on inside it.
+"""Go on in an environment of this project's own: with a Python that will do, and the packages that constraints.txt pins.
 
-Standard library only, since it runs before anything is installed. What is imported at the top is paid for by every
-command; the rest is imported where an environment has to be made.
+Runs before anything is installed, on the Python the machine happens to have: standard library only, no syntax newer than
+3.6. What is imported at the top is paid for by every command; the rest is imported where an environment is made.
 """
 
-from __future__ import annotations
-
 import os
+import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
+from shutil import which
+from typing import IO, Dict, Iterator, List, NamedTuple, NoReturn
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+OLDEST = (3, 10)
+# dbt-core 1.11 names 3.13 as its newest Python; on a later one it installs and then fails while it is imported.
+NEWEST = (3, 13)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CACHE = ROOT / ".cache"
 SKIP = "CMSID_NO_VENV"
-NEEDED_BYTES = 700 * 1024 * 1024
+PINS = "CMSID_PINS"
 INTERRUPTED = 130
 
 
 class Environment(NamedTuple):
-    """A virtual environment of this project and the files that say what is in it."""
+    """A virtual environment of this project: what pyproject.toml says the project needs, and one of its groups."""
 
     directory: Path
-    requirements: Path
-    constraints: Path
+    groups: List[str]
     purpose: str
 
     @property
@@ -41,13 +41,9 @@ class Environment(NamedTuple):
         return self.directory / "cmsid.complete"
 
 
-RUNTIME = Environment(ROOT / ".venv", ROOT / "requirements.txt", ROOT / "constraints.txt", "cmsid")
-DEVELOPMENT = Environment(
-    ROOT / ".venv-dev", ROOT / "requirements-dev.txt", ROOT / "constraints-dev.txt", "the tests and linters"
-)
-BENCHMARK = Environment(
-    ROOT / ".venv-bench", ROOT / "requirements-bench.txt", ROOT / "constraints-bench.txt", "the benchmark"
-)
+RUNTIME = Environment(ROOT / ".venv", [], "cmsid")
+DEVELOPMENT = Environment(ROOT / ".venv-dev", ["dev"], "the tests and linters")
+BENCHMARK = Environment(ROOT / ".venv-bench", ["bench"], "the benchmark")
 
 
 def enter(environment: Environment) -> None:
@@ -55,14 +51,52 @@ def enter(environment: Environment) -> None:
 
     Exits 1 with one sentence if the environment cannot be made, 130 on Ctrl-C.
     """
+    _use_supported_python()
     if os.environ.get(SKIP):
         return
-    inside = _is_inside(environment)
     if not _is_complete(environment):
         _make(environment)
-    elif inside:
+    elif _is_inside(environment):
         return
-    _restart(environment)
+    for name in ("PYTHONHOME", "PYTHONPATH"):
+        os.environ.pop(name, None)
+    _become([str(environment.python), *sys.argv])
+
+
+def _use_supported_python() -> None:
+    """Return if this Python's version will do; else start the same command with one that does. Exits 1 if none does."""
+    if OLDEST <= sys.version_info[:2] <= NEWEST:
+        return
+    for minor in (12, 13, 11, 10):
+        other = which(f"python3.{minor}")
+        if other and _starts(other):  # a version manager's stand-in may not
+            _become([other, *sys.argv])
+    sys.exit(
+        f"Error: this needs Python 3.{OLDEST[1]} to 3.{NEWEST[1]} and found {sys.version.split()[0]} ({sys.executable}):"
+        " install one of them, then run this again; it is found by itself when python3.12, or its like, is on the PATH."
+    )
+
+
+def _starts(python: str) -> bool:
+    try:
+        return subprocess.call([python, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
+
+
+def _become(command: List[str]) -> NoReturn:
+    """Put `command` in this process's place; its exit code is then that of this command."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "nt":
+        # Windows has no exec. The child is sent Ctrl-C as well, and is the one to answer it.
+        child = subprocess.Popen(command)
+        while True:
+            try:
+                sys.exit(child.wait())
+            except KeyboardInterrupt:
+                continue
+    os.execv(command[0], command)
 
 
 def _is_inside(environment: Environment) -> bool:
@@ -79,23 +113,19 @@ def _is_complete(environment: Environment) -> bool:
 
 def _stamp_text(environment: Environment) -> str:
     # Console scripts hold the directory's name, so a project that was moved needs its environment anew.
-    parts = [str(environment.directory), os.path.realpath(environment.python)]
-    parts += [file.read_text("utf-8") for file in (environment.requirements, environment.constraints)]
-    return "\n".join(parts)
+    return "\n".join([str(environment.directory), os.path.realpath(environment.python), _pins().read_text("utf-8")])
 
 
-def _restart(environment: Environment) -> NoReturn:
-    """Run the same command line with the environment's Python."""
-    for name in ("PYTHONHOME", "PYTHONPATH"):
-        os.environ.pop(name, None)
-    from driver.interpreter import become
-
-    become([str(environment.python), *sys.argv])
+def _pins() -> Path:
+    """The file of the pins: constraints.txt, or another full set of them."""
+    return ROOT / os.environ.get(PINS, "constraints.txt")
 
 
 def _make(environment: Environment) -> None:
     """Make the environment anew, one process at a time. Exits 1 with one sentence if that fails, 130 on Ctrl-C."""
     try:
+        if not _pins().is_file():
+            sys.exit(f"Error: there are no pins in {_pins()}: correct {PINS}, or unset it.")
         with exclusive() as lock:
             # Another process may have made it while this one waited for its turn.
             if not _is_complete(environment):
@@ -104,15 +134,11 @@ def _make(environment: Environment) -> None:
         print("\nInterrupted: nothing is set up yet, the next run begins anew.", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except OSError as error:
-        sys.exit(f"Error: cannot make {environment.directory} ({error.strerror or error}): {_remedy(error)}.")
-
-
-def _remedy(error: OSError) -> str:
-    import errno
-
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "free some disk space, then run this again"
-    return "make the project's directory writable for you, then run this again"
+        where = error.filename or environment.directory
+        sys.exit(
+            f"Error: cannot make {where} ({error.strerror or error}): see to it that there is room, and that the project's"
+            " directory is writable for you, then run this again."
+        )
 
 
 @contextmanager
@@ -145,148 +171,139 @@ def _try_lock(lock: IO[str]) -> bool:
 
 
 def _build(environment: Environment, lock: IO[str]) -> None:
-    import shutil
     import time
 
-    from driver.interpreter import require_venv
-
-    require_venv()
     start = time.monotonic()
-    if environment.directory.is_symlink():  # to make it anew would empty a folder that is somebody else's
-        sys.exit(
-            f"Error: {environment.directory} is a link to {environment.directory.resolve()}, which was not made from this"
-            " project's pins: remove the link, then run this again."
-        )
-    free = shutil.disk_usage(ROOT).free
-    if free < NEEDED_BYTES:
-        sys.exit(
-            f"Error: {ROOT} has {free >> 20} MB free, and setting up takes {NEEDED_BYTES >> 20} MB: free some disk"
-            " space, then run this again."
-        )
-    name = environment.directory.name
-    total = sum("==" in line for line in environment.constraints.read_text("utf-8").splitlines())
-    progress = _Progress(f"First use: setting up {name} for {environment.purpose}, about {total} packages")
+    directory, python = environment.directory, str(environment.python)
+    print(f"First use: setting up {directory.name} for {environment.purpose} …", file=sys.stderr, flush=True)
+    if directory.is_symlink():  # to make it anew would empty a folder that is somebody else's
+        directory.unlink()
     environment.stamp.unlink(missing_ok=True)
     # From within the environment that is about to be replaced, only the Python it was made with can make it.
     base = os.path.realpath(sys.executable) if _is_inside(environment) else sys.executable
-    log = CACHE / f"setup{name}.log"
-    with log.open("w", encoding="utf-8") as output:
-        _run([base, "-I", "-m", "venv", "--clear", str(environment.directory)], lock, output, progress, log)
-        options = ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", "--retries", "2"]
-        pins = ["-r", str(environment.requirements), "-c", str(environment.constraints)]
-        command = [str(environment.python), "-I", "-m", "pip", "install", *options, *pins]
-        _run(command, lock, output, progress, log)
+    with (CACHE / f"setup{directory.name}.log").open("w", encoding="utf-8") as log:
+        steps = _Steps(log, lock)
+        steps.must_do([base, "-I", "-m", "venv", "--clear", "--without-pip", str(directory)])
+        # A pip that is there and can install elsewhere (22.3 and later) saves what it takes to unpack another.
+        pip = [base, "-I", "-m", "pip", "--python", python]
+        if not steps.can_do([*pip, "--version"]):
+            pip = [python, "-I", "-m", "pip"]
+            steps.must_do([python, "-I", "-m", "ensurepip"])
+        install = [*pip, "install", "--no-input", "--disable-pip-version-check", "--retries", "2"]
+        # uv does the same in a fifth of the time. Where it cannot be had, or knows less than pip of how to get there, pip does.
+        uv = [str(environment.python.with_name("uv")), "pip", "install", "--python", python]
+        wanted = ["-r", "pyproject.toml", *(f"--group={group}" for group in environment.groups), "-c", str(_pins())]
+        if not (steps.can_do([*install, "--no-deps", _uv_pin()]) and steps.can_do([*uv, *wanted], _as_uv_has_it(pip))):
+            print("uv cannot be used here; pip takes a minute …", file=sys.stderr, flush=True)
+            steps.must_do([*install, *_requirements(environment), "-c", str(_pins())])
     temporary = environment.stamp.with_suffix(".part")
     temporary.write_text(_stamp_text(environment), "utf-8")
     temporary.replace(environment.stamp)
-    progress.finish(f"{name} is ready after {time.monotonic() - start:.0f} s.")
+    print(f"{directory.name} is ready after {time.monotonic() - start:.0f} s.", file=sys.stderr)
 
 
-class _Progress:
-    """One line on a terminal that is overwritten; elsewhere a line at the beginning and one at the end."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._live = sys.stderr.isatty()
-        self._packages = 0
-        self._write(title + " …", end="" if self._live else "\n")
-
-    def follow(self, line: str) -> None:
-        """Show where pip is, given a line of its output."""
-        if line.startswith("Collecting "):
-            self._packages += 1
-            self._show(f"{self._packages}: {line.split()[1].partition('=')[0]}")
-        elif line.startswith("Installing collected packages"):
-            self._show("installing")
-
-    def finish(self, text: str) -> None:
-        """End with `text` on a line of its own."""
-        self._write(("\r\x1b[2K" if self._live else "") + text)
-
-    def _show(self, detail: str) -> None:
-        if self._live:
-            self._write(f"\r\x1b[2K{self._title} · {detail}", end="")
-
-    @staticmethod
-    def _write(text: str, end: str = "\n") -> None:
-        # A terminal that knows no such characters must not stop the set-up.
-        encoding = sys.stderr.encoding or "ascii"
-        print(text.encode(encoding, "replace").decode(encoding), end=end, file=sys.stderr, flush=True)
+def _uv_pin() -> str:
+    return next((line.split()[0] for line in _pins().read_text("utf-8").splitlines() if line.startswith("uv==")), "uv")
 
 
-def _run(command: list[str], lock: IO[str], output: IO[str], progress: _Progress, log: Path) -> None:
-    """Run a step with its output in the log; exits 1 with one sentence if it fails."""
-    import subprocess
+def _requirements(environment: Environment) -> List[str]:
+    """What pyproject.toml asks for, for pip, which reads only groups, and those not in every version."""
+    import importlib
+    import sysconfig
 
-    elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT")
-    surroundings = {name: value for name, value in os.environ.items() if name not in elsewhere}
-    # The step holds the lock too: if this process is killed, nobody else begins while the step is still at work.
-    inherited = () if os.name == "nt" else (lock.fileno(),)
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env=surroundings,
-        pass_fds=inherited,
-    )
-    lines: list[str] = []
-    try:
-        for line in child.stdout or ():
-            output.write(line)
-            lines.append(line.strip())
-            progress.follow(line)
-        code = child.wait()
-    except BaseException:
-        child.terminate()
-        child.wait()
-        raise
-    if code:
-        output.flush()
-        progress.finish("")
-        sys.exit(f"Error: {_reason(lines)} (details: {log.relative_to(ROOT)}).")
+    # Python has a reader of its own since 3.11; before, pip's.
+    sys.path.append(sysconfig.get_path("purelib", vars={"base": str(environment.directory)}))
+    tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "pip._vendor.tomli")
+    content = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    groups = [content["dependency-groups"][group] for group in environment.groups]
+    return [line for lines in [content["project"]["dependencies"], *groups] for line in lines]
 
 
-UNREACHABLE = (
-    "connection broken by",
-    "Max retries exceeded",
-    "NewConnectionError",
-    "Failed to establish a new connection",
-    "Temporary failure in name resolution",
-    "Network is unreachable",
-    "ConnectTimeoutError",
-    "ReadTimeoutError",
-    "ProxyError",
-)
+AS_UV_HAS_IT = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "no-index": "UV_OFFLINE",
+    "trusted-host": "UV_INSECURE_HOST",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "cert": "SSL_CERT_FILE",
+    "proxy": "ALL_PROXY",
+}
 
 
-def _reason(lines: list[str]) -> str:
+def _as_uv_has_it(pip: List[str]) -> Dict[str, str]:
+    """How pip is told to reach its index, by files and variables, in variables that uv reads."""
+    import ast
+
+    listed = subprocess.run([*pip, "config", "list"], stdout=subprocess.PIPE, check=False).stdout.decode()
+    found = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "1"}  # as pip does it
+    # Sections in the order in which pip lets one win over the other: global, install, :env:.
+    for line in sorted(listed.splitlines(), key=lambda line: line.startswith(":env:")):
+        key, _, value = line.partition("=")
+        section, _, name = key.rpartition(".")
+        if section in ("global", "install", ":env:") and name in AS_UV_HAS_IT:
+            found[AS_UV_HAS_IT[name]] = (",".join if name == "find-links" else " ".join)(
+                ast.literal_eval(value).split()
+            )
+    return {**found, **os.environ}
+
+
+class _Steps:
+    """Runs what makes an environment, with its output in a log."""
+
+    def __init__(self, log: IO[str], lock: IO[str]) -> None:
+        self._log = log
+        self._lock = lock
+        self._output = ""
+
+    def can_do(self, command: List[str], variables: "Dict[str, str] | None" = None) -> bool:
+        """Whether it worked."""
+        elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT", "PIP_PYTHON")
+        process = subprocess.run(
+            command,
+            cwd=str(ROOT),
+            env={name: value for name, value in (variables or os.environ).items() if name not in elsewhere},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # It holds the lock too: if this process is killed, nobody else begins while the step is still at work.
+            pass_fds=() if os.name == "nt" else (self._lock.fileno(),),
+            check=False,
+        )
+        self._output = process.stdout.decode("utf-8", "replace")
+        self._log.write(f"{' '.join(command)}\n{self._output}\n")
+        return process.returncode == 0
+
+    def must_do(self, command: List[str]) -> None:
+        """Exits 1 with one sentence if it does not work."""
+        if not self.can_do(command):
+            self._log.flush()
+            sys.exit(f"Error: {_reason(self._output)} (details: {Path(self._log.name).relative_to(ROOT)}).")
+
+
+AGAIN = ", then run this again"
+REASONS = {
+    "No space left on device|Disk quota exceeded": "the disk is full: free some space",
+    "ensurepip": "this Python cannot make virtual environments: install what is missing (on Debian and Ubuntu: apt install"
+    f" python3.{sys.version_info[1]}-venv)",
+    "CERTIFICATE_VERIFY_FAILED": "the package index's certificate is not trusted here: point PIP_CERT at your site's"
+    " certificates",
+    "[Cc]onnection broken by|Max retries exceeded|Failed to establish a new connection|Name or service not known|Network is"
+    " unreachable|ConnectTimeoutError|ReadTimeoutError|ProxyError": "the package index cannot be reached: connect to the"
+    " network, or name your own index in PIP_INDEX_URL (a proxy in HTTPS_PROXY)",
+    # With a constraint on it, pip calls a package that it cannot find a conflict.
+    r"No matching distribution found for (?P<this>\S+)|Cannot install (?P<that>\S+) because": "the package index offers no"
+    f" {{}} for Python 3.{sys.version_info[1]} on {sys.platform}: check PIP_INDEX_URL and PIP_NO_INDEX",
+}
+
+
+def _reason(output: str) -> str:
     """What went wrong and what to do, from a failed step's output."""
     import re
 
-    text = "\n".join(lines)
-    if "No space left on device" in text or "Disk quota exceeded" in text:
-        return "the disk is full: free some space, then run this again"
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return (
-            "the package index's certificate is not trusted here: point PIP_CERT at your site's certificates, then run"
-            " this again"
-        )
-    if any(sign in text for sign in UNREACHABLE):
-        return (
-            "the package index cannot be reached: connect to the network, or name your own index in PIP_INDEX_URL (a"
-            " proxy in HTTPS_PROXY), then run this again"
-        )
-    # With a constraint on it, pip calls a package that it cannot find a conflict.
-    missing = re.search(r"No matching distribution found for (\S+)|Cannot install (\S+) because", text)
-    if missing:
-        version = ".".join(map(str, sys.version_info[:2]))
-        return (
-            f"the package index offers no {missing[1] or missing[2]} for Python {version} on {sys.platform}: check"
-            " PIP_INDEX_URL and PIP_NO_INDEX, then run this again"
-        )
-    last = next((line for line in reversed(lines) if line), "no message")
+    for sign, words in REASONS.items():
+        found = re.search(sign, output)
+        if found:
+            return words.format(*filter(None, found.groups())) + AGAIN
+    last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no message")
     return f"setting up failed with: {last}"
