@@ -7,6 +7,7 @@ are not done are done again, as far as the server says they are not.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from psycopg import sql
 from driver.backup import archive, compare, database_state, journal, listing, pg_tools, store, swap, verify
 from driver.backup.drop import drop
 from driver.backup.outcome import Restored, count_students
-from driver.backup.session import is_superuser, major_of, pinned
+from driver.backup.session import is_superuser, major_of, pinned, system_identifier
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def carry_on(work: Work) -> Restored:
 
 def _prepare(work: Work) -> None:
     """Make the side database all that the live one shall be."""
-    side = swap.databases(work.control, [work.journal.side_name]).get(work.journal.side_name)
+    side = own_side(work.control, work.journal)
     # One that is closed was about to be dropped.
     if not (work.journal.has(journal.RESTORED) and side and side.open):
         _fill_side(work)
@@ -102,13 +103,15 @@ def _prepare(work: Work) -> None:
 def _fill_side(work: Work) -> None:
     """Create the side database and restore into it, anew if a first attempt was interrupted."""
     manifest, name = work.backup.manifest, work.journal.side_name
-    drop(work.control, name)
+    if own_side(work.control, work.journal):
+        drop(work.control, name)
     try:
         work.control.execute(database_state.creation(manifest.state, name, major_of(work.control)))
     except (
         psycopg.errors.UndefinedObject,
         psycopg.errors.InsufficientPrivilege,
         psycopg.errors.InvalidParameterValue,
+        psycopg.errors.DuplicateDatabase,
     ) as error:
         raise Problem(
             f"The side database cannot be created: {error.diag.message_primary}",
@@ -144,24 +147,34 @@ def _fill_side(work: Work) -> None:
 
 def _change_over(work: Work) -> None:
     """Close the live database and put the side one in its place."""
-    made = work.journal
-    live = swap.databases(work.control, [made.database]).get(made.database)
+    work.journal = close_live(work.control, work.folder, work.journal)
+    swap.swap(work.control, work.journal)
+    work.done(journal.SWAPPED)
+
+
+def close_live(control: psycopg.Connection[Any], folder: Path, made: Journal) -> Journal:
+    """Close the live database, if there is one, once nobody is there who could not be disconnected.
+
+    Raises:
+        Problem: it is another one by now, or somebody stays; it is open.
+    """
+    live = swap.databases(control, [made.database]).get(made.database)
     if live and live.oid != made.live_oid:
         raise Problem(
             f"The database {made.database} is not the one it was when this restore began",
-            do="nothing was changed; look at it, then run the restore again",
+            do="nothing was changed; look at it, give this up with `scripts/cmsid restore --abandon`, and restore again",
         )
     if live:
-        swap.set_open(work.control, made.database, is_open=False)
-        work.done(journal.CLOSED)
-    swap.swap(work.control, made.database, made.side_name, made.replaced_name if live else None)
-    work.done(journal.SWAPPED)
+        swap.refuse_unendable(control, made.database, swap.CLEAR_SECONDS)
+        swap.set_open(control, made.database, is_open=False)
+        return journal.record(folder, made, journal.CLOSED)
+    return made
 
 
 def _complete(work: Work) -> Restored:
     """List the backup in the restored database, which does not know of it, and count."""
     manifest, made = work.backup.manifest, work.journal
-    replaced = made.replaced_name if swap.databases(work.control, [made.replaced_name]) else ""
+    replaced = replaced_by(work.control, made)
     with pinned(work.connection) as session:
         kept = f"; what it replaced is {replaced}" if replaced else ""
         try:
@@ -176,10 +189,34 @@ def _complete(work: Work) -> Restored:
     )
 
 
+def replaced_by(control: psycopg.Connection[Any], made: Journal) -> str:
+    """The name of the database that a restore replaced; empty if there was none."""
+    return made.replaced_name if swap.database(control, made.replaced_name, made.live_oid) else ""
+
+
+def own_side(control: psycopg.Connection[Any], made: Journal) -> swap.Database | None:
+    """The side database of a restore, if it exists; one of the same name that somebody else made is not it."""
+    side = swap.databases(control, [made.side_name]).get(made.side_name)
+    return side if side and made.made_side(side.oid) else None
+
+
+def require_own_side(control: psycopg.Connection[Any], made: Journal) -> None:
+    """Refuse to go on without the side database.
+
+    Raises:
+        Problem: it is gone, or another has its name.
+    """
+    if not own_side(control, made):
+        raise Problem(
+            f"There is no database {made.side_name} any more, or it is not the one it was when this restore began",
+            do=f"{made.database} is as it was; look at both",
+        )
+
+
 def go_back(control: psycopg.Connection[Any], made: Journal) -> None:
     """Open what was closed and drop what was made beside; nothing of the live database was changed."""
-    found = swap.databases(control, [made.database, made.side_name])
-    live, side = found.get(made.database), found.get(made.side_name)
+    live = swap.database(control, made.database, made.live_oid)
+    side = own_side(control, made)
     if live and not live.open:
         swap.set_open(control, made.database, is_open=True)
     if side and made.mode == journal.BESIDE:
@@ -234,8 +271,7 @@ def undo(control: psycopg.Connection[Any], folder: Path, made: Journal, error: B
 
 def is_swapped(control: psycopg.Connection[Any], made: Journal) -> bool:
     """Whether the side database already has the live one's name."""
-    live = swap.databases(control, [made.database]).get(made.database)
-    return bool(made.side_oid and live and live.oid == made.side_oid)
+    return bool(made.side_oid and swap.database(control, made.database, made.side_oid))
 
 
 def new_journal(
@@ -257,7 +293,8 @@ def new_journal(
         backup_folder=str(backup.folder) if backup else "",
         database=connection.dbname,
         live_oid=live.oid if live else 0,
-        side_name=side_name or swap.derived_name(connection.dbname, swap.RESTORING, stamp),
+        side_name=side_name or swap.derived_name(connection.dbname, swap.RESTORING, f"{stamp}_{secrets.token_hex(4)}"),
         side_oid=found[side_name].oid if side_name else 0,
         replaced_name=replaced,
+        server=system_identifier(control),
     )

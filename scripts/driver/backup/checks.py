@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from driver.backup import listing, scratch
-from driver.backup.session import pinned
-from driver.backup.take import system_identifier
+from driver.backup.session import pinned, system_identifier
 from driver.errors import Problem
 
 if TYPE_CHECKING:

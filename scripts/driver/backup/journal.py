@@ -6,7 +6,9 @@ names and numbers to look for.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import socket
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 NAME = "restore.journal"
 LOCK = "restore.lock"
 HISTORY = "restores"
+RANDOM_END = re.compile(r"Z_[0-9a-f]{8}$")
 
 BESIDE = "beside"
 IN_PLACE = "in place"
@@ -51,6 +54,7 @@ class Journal:
         replaced_name: what the live database is called afterwards.
         safety_backup: in place: the backup taken of what is replaced.
         process: who works on it: process number and machine.
+        server: the system identifier of the server; empty if it could not be read.
         steps: what is done: [step, moment].
     """
 
@@ -65,6 +69,7 @@ class Journal:
     replaced_name: str
     safety_backup: str = ""
     process: str = ""
+    server: str = ""
     steps: list[list[str]] = field(default_factory=list)
 
     @property
@@ -75,6 +80,17 @@ class Journal:
     def has(self, step: str) -> bool:
         """Whether a step is done."""
         return any(done == step for done, _ in self.steps)
+
+    def is_of(self, database: str, server: str) -> bool:
+        """Whether it is a restore of this database: one folder may serve several servers, or names that differ in case."""
+        return self.database == database and (not (self.server and server) or self.server == server)
+
+    def made_side(self, oid: int) -> bool:
+        """Whether the database that has the side one's name was made by this restore.
+
+        A crash may come between making it and writing its number down; but nobody else makes a name with our random end.
+        """
+        return oid == self.side_oid or (not self.side_oid and bool(RANDOM_END.search(self.side_name)))
 
 
 def begin(folder: Path, journal: Journal) -> Journal:
@@ -118,8 +134,20 @@ def unfinished(folder: Path) -> Journal | None:
         Problem: its journal is damaged.
     """
     path = folder / NAME
-    if not path.exists():
-        return None
+    return _read(path) if path.exists() else None
+
+
+def records(root: Path) -> list[Journal]:
+    """The restores that a folder of all backups knows of, whichever database they were of, oldest first."""
+    found = []
+    for path in [*root.glob(f"*/{HISTORY}/*.json"), *root.glob(f"*/{NAME}")]:
+        # One that cannot be read is no record: what it would tell of is of unknown origin.
+        with contextlib.suppress(Problem):
+            found.append(_read(path))
+    return sorted(found, key=lambda made: made.restore_id)
+
+
+def _read(path: Path) -> Journal:
     try:
         return Journal(**manifest.read_checked(path, "The journal of a restore"))
     except TypeError as error:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driver.backup import journal, listing, manifest, scratch, store, swap
+from driver.backup.copies import Copy, choose, copies
 from driver.backup.drop import drop
-from driver.backup.session import elsewhere, pinned
+from driver.backup.session import elsewhere, pinned, system_identifier
 from driver.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     import psycopg
@@ -43,7 +44,8 @@ def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | No
     """Decide which backups may go: those older than the newest `keep` that are verified and whole.
 
     Only backups that were restored on trial count, and their files are read again: one that was damaged since does not
-    stand in for a good one. The backup behind an open migration stays, and so does that of an interrupted restore.
+    stand in for a good one. The backup behind an open migration stays, and so does that of an interrupted restore. One
+    folder may serve two servers, or names that differ in case: what is not known to be this database's stays, too.
 
     Args:
         connection: the database.
@@ -60,24 +62,26 @@ def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | No
     folder = store.folder_of(connection, directory)
     with pinned(connection) as session:
         pinned_ones = _in_use(session, connection, folder)
-        copies = [name for name, _ in scratch.left_over(session, connection.dbname)]
+        server, listed = system_identifier(session), listing.listed(session, connection.audit_schema)
+        left = [name for name, _ in scratch.left_over(session, connection.dbname)]
     kept: list[tuple[str, str]] = []
     removed: list[Path] = []
     good = 0
     for backup in store.all_backups(folder):
-        use = pinned_ones.get(backup.backup_id)
+        others = _of_others(backup, connection.dbname, server, listed)
+        use = pinned_ones.get(backup.backup_id) or others
         enough = good >= max(keep, 1)
         if use:
             kept.append((backup.backup_id, use))
         elif enough:
             removed.append(backup.folder)
             continue
-        state = _state(backup)
+        state = others or _state(backup)
         if state == "verified":
             good += 1
         if not use:
             kept.append((backup.backup_id, state))
-    return Plan(kept, removed, store.partial_folders(folder), copies)
+    return Plan(kept, removed, store.partial_folders(folder), left)
 
 
 def carry_out(connection: Connection, decided: Plan) -> None:
@@ -98,23 +102,48 @@ def carry_out(connection: Connection, decided: Plan) -> None:
             drop(session, name)
 
 
-def replaced_databases(connection: Connection) -> list[tuple[str, int]]:
-    """The databases that restores replaced, oldest first, with their sizes in bytes."""
-    with elsewhere(connection, connection.dbname) as control:
-        return swap.derived_databases(control, connection.dbname, swap.REPLACED)
+def plan_replaced(
+    connection: Connection, named: Sequence[str] = (), directory: Path | None = None, *, force: bool = False
+) -> tuple[list[Copy], list[str]]:
+    """The databases that restores have left, this one's and those of unknown origin, and the names of those to drop.
 
-
-def drop_replaced(connection: Connection, names: Sequence[str], directory: Path | None = None) -> None:
-    """Drop databases that restores replaced.
+    Args:
+        connection: the live database.
+        named: which to drop; default all of this database's own.
+        directory: the folder of all backups.
+        force: also a named one that no record says is this database's.
 
     Raises:
-        Problem: one is in use, or a restore is not finished.
+        Problem: one is not to be dropped, or a restore is not finished.
     """
     unfinished = journal.unfinished(store.folder_of(connection, directory))
     if unfinished:
         raise Problem(
             f"A restore of {unfinished.backup_id} is not finished", do="finish it with `scripts/cmsid restore` first"
         )
+    with elsewhere(connection, connection.dbname) as control:
+        found = copies(control, connection, directory)
+        is_live = connection.dbname in swap.databases(control, [connection.dbname])
+    for name in named:
+        choose(found, connection, name, force=force, replaced=False)
+    chosen = list(named) or [copy.name for copy in found if copy.own]
+    if chosen and not (force or is_live):
+        raise Problem(
+            f"There is no database {connection.dbname} now, and what restores replaced may be all there is of it",
+            do="put it back with `scripts/cmsid restore --put-back`, or name each to drop and add --force",
+        )
+    return [copy for copy in found if copy.database in ("", connection.dbname)], chosen
+
+
+def drop_replaced(
+    connection: Connection, names: Sequence[str], directory: Path | None = None, *, force: bool = False
+) -> None:
+    """Drop databases that restores have left.
+
+    Raises:
+        Problem: one is in use or not this database's, or a restore is not finished.
+    """
+    plan_replaced(connection, names, directory, force=force)
     with elsewhere(connection, connection.dbname, *names) as control:
         for name in names:
             present = swap.sessions(control, name)
@@ -133,6 +162,18 @@ def _in_use(session: psycopg.Connection[Any], connection: Connection, folder: Pa
         held[unfinished.backup_id] = "of an interrupted restore"
         held[unfinished.safety_backup] = "of an interrupted restore"
     return held
+
+
+def _of_others(backup: store.Backup | store.Damaged, database: str, server: str, listed: Collection[str]) -> str:
+    """Whose backup it is, if it is not known to be this database's; empty if it is."""
+    if isinstance(backup, store.Damaged):
+        # Whose it is its manifest no longer says, but the database it was taken of does.
+        return "" if backup.backup_id in listed else f"not listed in {database}; damaged: {backup.reason}"
+    if backup.manifest.database != database:
+        return f"of the database {backup.manifest.database}"
+    if server and backup.manifest.system_identifier not in ("", server):
+        return "of a database of another server"
+    return ""
 
 
 def _state(backup: store.Backup | store.Damaged) -> str:

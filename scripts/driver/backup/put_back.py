@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from driver.backup import journal, swap
-from driver.backup.beside import finishing, is_swapped, undo
+from driver.backup.beside import close_live, finishing, is_swapped, replaced_by, require_own_side, undo
 from driver.backup.outcome import Restored, count_students
 from driver.backup.session import pinned
 
@@ -22,13 +22,12 @@ def carry_on_back(connection: Connection, control: psycopg.Connection[Any], fold
     """Swap the live database, if there still is one, and a replaced one."""
     try:
         if not is_swapped(control, made):
-            live = made.database in swap.databases(control, [made.database])
-            if live:
-                swap.set_open(control, made.database, is_open=False)
-                made = journal.record(folder, made, journal.CLOSED)
+            require_own_side(control, made)
+            swap.refuse_unendable(control, made.side_name)
+            made = close_live(control, folder, made)
             swap.set_open(control, made.side_name, is_open=False)
             swap.clear(control, made.side_name)
-            swap.swap(control, made.database, made.side_name, made.replaced_name if live else None)
+            swap.swap(control, made)
             made = journal.record(folder, made, journal.SWAPPED)
     except BaseException as error:
         undo(control, folder, made, error)
@@ -37,5 +36,4 @@ def carry_on_back(connection: Connection, control: psycopg.Connection[Any], fold
         with pinned(connection) as session:
             students = count_students(session)
         journal.finish(folder, made, journal.DONE)
-    replaced = made.replaced_name if swap.databases(control, [made.replaced_name]) else ""
-    return Restored(made.backup_id, made.database, replaced, "", 0, students)
+    return Restored(made.backup_id, made.database, replaced_by(control, made), "", 0, students)

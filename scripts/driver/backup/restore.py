@@ -15,8 +15,9 @@ from driver.backup import files, journal, pg_tools, store, swap, verify
 from driver.backup import in_place as inside
 from driver.backup.beside import Work, carry_on, go_back, is_swapped, new_journal
 from driver.backup.checks import require_own, require_rights
+from driver.backup.copies import choose, copies
 from driver.backup.put_back import carry_on_back
-from driver.backup.session import elsewhere, major_of, pinned
+from driver.backup.session import elsewhere, major_of, pinned, system_identifier
 from driver.backup.take import usual_jobs
 from driver.errors import Problem
 
@@ -71,6 +72,7 @@ def plan(connection: Connection, backup: Backup, *, in_place: bool = False, from
         if not in_place:
             require_rights(control, connection.dbname)
             swap.refuse_unless_possible(control, connection.dbname)
+            swap.refuse_unendable(control, connection.dbname)
         live = swap.databases(control, [connection.dbname])
         present = swap.sessions(control, connection.dbname)
         slots = control.execute(
@@ -123,6 +125,7 @@ def restore(
             )
         require_rights(control, connection.dbname)
         swap.refuse_unless_possible(control, connection.dbname)
+        swap.refuse_unendable(control, connection.dbname)
         verify.check(backup, progress)
         work = Work(
             connection,
@@ -183,26 +186,29 @@ def abandon(connection: Connection, *, directory: Path | None = None) -> str:
         return f"The restore of {open_journal.backup_id} is given up; {open_journal.database} is as it was and open."
 
 
-def check_put_back(connection: Connection, name: str) -> None:
+def check_put_back(connection: Connection, name: str, *, force: bool = False, directory: Path | None = None) -> None:
     """Check that a replaced database can be put back, for the person who is asked.
 
     Args:
         connection: the live database.
         name: the replaced one.
+        force: also one that no record says is this database's.
+        directory: the folder of all backups.
 
     Raises:
         Problem: there is none of that name, or it cannot be done; nothing was touched.
     """
     with elsewhere(connection, connection.dbname, name) as control:
-        _require_replaced(control, connection, name)
+        _require_replaced(control, connection, name, force=force, directory=directory)
 
 
-def put_back(connection: Connection, name: str, *, directory: Path | None = None) -> Restored:
+def put_back(connection: Connection, name: str, *, force: bool = False, directory: Path | None = None) -> Restored:
     """Put a replaced database back in the place of the live one, which is kept in its turn.
 
     Args:
         connection: the live database.
         name: the replaced one.
+        force: also one that no record says is this database's.
         directory: the folder of all backups, where the journal is kept.
 
     Raises:
@@ -214,23 +220,19 @@ def put_back(connection: Connection, name: str, *, directory: Path | None = None
         open_journal = journal.unfinished(folder)
         if open_journal:
             raise unfinished_problem(open_journal)
-        _require_replaced(control, connection, name)
+        _require_replaced(control, connection, name, force=force, directory=directory)
         made = new_journal(control, connection, None, side_name=name)
         return carry_on_back(connection, control, folder, journal.begin(folder, made))
 
 
-def _require_replaced(control: psycopg.Connection[Any], connection: Connection, name: str) -> None:
-    known = [other for other, _ in swap.derived_databases(control, connection.dbname, swap.REPLACED)]
-    if name not in known:
-        raise Problem(
-            f"{name} is no database that a restore replaced",
-            do=f"name one of: {', '.join(known)}"
-            if known
-            else "there is none; `scripts/cmsid backups` lists the backups",
-        )
+def _require_replaced(
+    control: psycopg.Connection[Any], connection: Connection, name: str, *, force: bool, directory: Path | None
+) -> None:
+    choose(copies(control, connection, directory), connection, name, force=force)
     require_rights(control, connection.dbname)
-    swap.refuse_unless_possible(control, connection.dbname)
-    swap.refuse_unless_possible(control, name)
+    for database in (connection.dbname, name):
+        swap.refuse_unless_possible(control, database)
+        swap.refuse_unendable(control, database)
 
 
 def unfinished_problem(open_journal: Journal) -> Problem:
@@ -254,6 +256,13 @@ def _interrupted(connection: Connection, folder: Path) -> Iterator[tuple[Journal
         raise Problem("No restore was interrupted here", where=str(folder))
     in_place = open_journal.mode == journal.IN_PLACE
     with _control(connection, open_journal.side_name, in_place=in_place) as control:
+        if not open_journal.is_of(connection.dbname, system_identifier(control)):
+            raise Problem(
+                f"The interrupted restore is one of the database {open_journal.database}, on another server or with its"
+                " name spelt so",
+                where=str(folder),
+                do="finish it with a profile that leads there, or have each use a folder of its own: --directory",
+            )
         yield open_journal, control
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from driver.profile import Connection
 
 PREFIX = "cmsid_scratch_"
+WHOLE_HASH, SHORT_HASH = 22, 8
+"""Hexadecimal digits of the hash of a database's name: as many as there is room for, and as many as there once were."""
 COMMENT = "Scratch database of a test restore of {}, made by cmsid; it may be dropped."
 
 
@@ -81,13 +83,21 @@ def left_over(session: psycopg.Connection[Any], dbname: str) -> list[tuple[str, 
         session: on the server of the database they are copies of.
         dbname: that database.
     """
+    # Before names held enough of the hash to tell two databases apart, only the comment did, which is ours: nobody uses one.
     rows = session.execute(
         "select d.datname::text, pg_database_size(d.oid) from pg_catalog.pg_database as d"
-        " where starts_with(d.datname, %(prefix)s) and pg_has_role(d.datdba, 'USAGE') and not exists ("
+        " where (starts_with(d.datname, %(prefix)s) or (starts_with(d.datname, %(short)s)"
+        " and shobj_description(d.oid, 'pg_database') = %(comment)s))"
+        " and pg_has_role(d.datdba, 'USAGE') and not exists ("
         "select from pg_catalog.pg_locks as l inner join pg_catalog.pg_database as o on l.database = o.oid"
         " where l.locktype = 'advisory' and o.datname = %(dbname)s"
         " and (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended(d.datname, 0)) order by d.datname",
-        {"prefix": _prefix(dbname), "dbname": dbname},
+        {
+            "prefix": _prefix(dbname),
+            "short": _prefix(dbname, SHORT_HASH),
+            "comment": COMMENT.format(dbname),
+            "dbname": dbname,
+        },
     ).fetchall()
     return [(name, size) for name, size in rows]
 
@@ -102,13 +112,8 @@ def sweep(session: psycopg.Connection[Any], dbname: str) -> list[str]:
     Returns:
         the names of those dropped.
     """
-    rows = session.execute(
-        "select d.datname from pg_catalog.pg_database as d where starts_with(d.datname, %s)"
-        " and pg_has_role(d.datdba, 'USAGE')",
-        [_prefix(dbname)],
-    ).fetchall()
     dropped = []
-    for (name,) in rows:
+    for name, _ in left_over(session, dbname):
         free = session.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [name]).fetchone()
         if free and free[0]:
             with contextlib.suppress(Problem):
@@ -118,6 +123,6 @@ def sweep(session: psycopg.Connection[Any], dbname: str) -> list[str]:
     return dropped
 
 
-def _prefix(dbname: str) -> str:
+def _prefix(dbname: str, digits: int = WHOLE_HASH) -> str:
     # The guards' locks are seen in their own database only, so only those of the same database may be swept.
-    return f"{PREFIX}{hashlib.sha256(dbname.encode()).hexdigest()[:8]}_"
+    return f"{PREFIX}{hashlib.sha256(dbname.encode()).hexdigest()[:digits]}_"

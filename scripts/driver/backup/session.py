@@ -93,6 +93,15 @@ def is_superuser(session: psycopg.Connection[Any]) -> bool:
     return bool(row and row[0])
 
 
+def system_identifier(session: psycopg.Connection[Any]) -> str:
+    """The number that tells this server's data directory from any other; empty where the role may not read it."""
+    try:
+        with session.transaction():
+            return str(one_row(session, "select system_identifier from pg_control_system()")[0])
+    except psycopg.errors.InsufficientPrivilege:
+        return ""
+
+
 def elsewhere(connection: Connection, *avoid: str) -> psycopg.Connection[Any]:
     """A session on the same server in a database that will not be renamed: `postgres`, `template1`, or any other.
 

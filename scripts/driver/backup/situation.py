@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from driver.backup import journal, scratch, store, swap
 from driver.backup.beside import is_swapped
-from driver.backup.session import elsewhere
+from driver.backup.copies import Copy, copies
+from driver.backup.session import elsewhere, system_identifier
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -59,18 +60,19 @@ def look(connection: Connection, directory: Path | None = None) -> Situation:
         return Situation([problem.format_message()], interrupted=True)
     try:
         with elsewhere(connection, connection.dbname) as control:
-            if unfinished:
+            if unfinished and not unfinished.is_of(connection.dbname, system_identifier(control)):
+                lines.append(
+                    f"{folder} has the journal of a restore of {unfinished.database}, on another server or with its name"
+                    " spelt so; it is not this database's."
+                )
+            elif unfinished:
                 found = swap.databases(control, _names(unfinished))
                 lines += _interrupted(unfinished, found, swapped=is_swapped(control, unfinished))
-            for name, size in swap.derived_databases(control, connection.dbname, swap.REPLACED):
-                lines.append(
-                    f"{name} ({size / 1e6:,.0f} MB) was replaced by a restore:"
-                    f" `scripts/cmsid restore --put-back {quote(name)}` puts it back,"
-                    " `scripts/cmsid prune --replaced` drops it."
-                )
-            for name, _ in swap.derived_databases(control, connection.dbname, swap.RESTORING):
-                if not unfinished or name != unfinished.side_name:
-                    lines.append(f"{name} is left over from a restore whose journal is not here; it may be dropped.")
+            lines += [
+                _left(copy, connection.dbname)
+                for copy in copies(control, connection, directory)
+                if copy.database in ("", connection.dbname)
+            ]
             for name, size in scratch.left_over(control, connection.dbname):
                 lines.append(
                     f"{name} ({size / 1e6:,.0f} MB) is left over from a test restore: `scripts/cmsid prune` drops it."
@@ -80,6 +82,19 @@ def look(connection: Connection, directory: Path | None = None) -> Situation:
             lines += [f"A restore of {unfinished.backup_id} was interrupted after the step `{unfinished.last_step}`."]
         return Situation(lines, unfinished is not None, problem.format_message())
     return Situation(lines, unfinished is not None)
+
+
+def _left(copy: Copy, database: str) -> str:
+    name, force = quote(copy.name), "" if copy.own else " --force"
+    told = f"{copy.name} ({copy.size / 1e6:,.0f} MB) was replaced by a restore:"
+    if not copy.own:
+        told = (
+            f"{copy.name} ({copy.size / 1e6:,.0f} MB) is of unknown origin: no record here says that it belongs to the"
+            f" database {database} of now. If it does,"
+        )
+    back = f" `scripts/cmsid restore --put-back {name}{force}` puts it back," if copy.replaced else ""
+    drop = f"prune --replaced {name}{force}" if force else "prune --replaced"
+    return f"{told}{back} `scripts/cmsid {drop}` drops it."
 
 
 def _names(made: Journal) -> list[str]:

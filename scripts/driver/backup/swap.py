@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from driver.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from driver.backup.journal import Journal
 
 CLEAR_SECONDS = 30.0
 PAUSE_SECONDS = 0.1
@@ -30,6 +33,8 @@ class Session:
     application: str
     address: str
     state: str
+    may_end: bool
+    """Whether our role may end it: a superuser's only a superuser may."""
 
     def describe(self) -> str:
         """In words."""
@@ -48,9 +53,15 @@ class Database:
 
 
 def derived_name(database: str, suffix: str, stamp: str) -> str:
-    """A name made of a database's name, as far as there is room, a suffix, and a moment."""
-    room = LONGEST_NAME - len(suffix) - len(stamp)
-    return database.encode()[:room].decode(errors="ignore") + suffix + stamp
+    """A name made of a database's name, a suffix, and a moment; a name too long for it is cut, with its hash added.
+
+    Without the hash, two databases whose names begin alike would get the same one.
+    """
+    name, room = database.encode(), LONGEST_NAME - len(suffix) - len(stamp)
+    if len(name) > room:
+        digest = f"_{hashlib.sha256(name).hexdigest()[:8]}"
+        return name[: room - len(digest)].decode(errors="ignore") + digest + suffix + stamp
+    return database + suffix + stamp
 
 
 def databases(control: psycopg.Connection[Any], names: Sequence[str]) -> dict[str, Database]:
@@ -63,32 +74,28 @@ def databases(control: psycopg.Connection[Any], names: Sequence[str]) -> dict[st
     return {name: Database(oid, name, is_open) for oid, name, is_open in rows}
 
 
-def derived_databases(control: psycopg.Connection[Any], database: str, suffix: str) -> list[tuple[str, int]]:
-    """Databases with names derived from this one's, oldest first, with their sizes in bytes (0 if not to be known)."""
-    stamp = "00000000T000000Z"
-    prefix = derived_name(database, suffix, stamp).removesuffix(stamp)
-    rows = control.execute(
-        "select datname::text, case when has_database_privilege(oid, 'CONNECT') then pg_database_size(oid) else 0 end"
-        " from pg_catalog.pg_database where starts_with(datname, %s)"
-        r" and substr(datname, length(%s) + 1) ~ '^\d{8}T\d{6}Z$' order by datname",
-        [prefix, prefix],
-    ).fetchall()
-    return [(name, size) for name, size in rows]
+def database(control: psycopg.Connection[Any], name: str, oid: int) -> Database | None:
+    """The database of this name, if it is the one with this number: a name alone may have gone to another since."""
+    found = databases(control, [name]).get(name)
+    return found if found and found.oid == oid else None
 
 
 def sessions(control: psycopg.Connection[Any], database: str) -> list[Session]:
     """Who is connected to a database, us left out, and autovacuum: that has no role, and who renames or drops ends it."""
     rows = control.execute(
-        # An ordinary role sees neither the address nor the port of others.
-        "select pid, usename::text, application_name,"
-        " case when client_port = -1 then 'a local socket' else client_addr::text end, state"
-        " from pg_catalog.pg_stat_activity"
-        " where datname = %s and pid <> pg_backend_pid() and usesysid is not null order by pid",
+        # An ordinary role sees neither the address nor the port of others. Whom it may end: as pg_terminate_backend has it.
+        "select a.pid, a.usename::text, a.application_name,"
+        " case when a.client_port = -1 then 'a local socket' else a.client_addr::text end, a.state,"
+        " me.rolsuper or (not coalesce(r.rolsuper, false) and (pg_has_role('pg_signal_backend', 'USAGE')"
+        " or (r.oid is not null and pg_has_role(r.oid, 'USAGE'))))"
+        " from pg_catalog.pg_stat_activity as a inner join pg_catalog.pg_roles as me on me.rolname = current_user"
+        " left join pg_catalog.pg_roles as r on a.usesysid = r.oid"
+        " where a.datname = %s and a.pid <> pg_backend_pid() and a.usesysid is not null order by a.pid",
         [database],
     ).fetchall()
     return [
-        Session(pid, role or "", application or "", address or "", state or "")
-        for pid, role, application, address, state in rows
+        Session(pid, role or "", application or "", address or "", state or "", may_end)
+        for pid, role, application, address, state, may_end in rows
     ]
 
 
@@ -120,6 +127,24 @@ def refuse_unless_possible(control: psycopg.Connection[Any], database: str) -> N
             f"The database {database} holds prepared transactions, which forbid renaming it: {names}",
             do="commit them or roll them back, then run this again",
         )
+
+
+def refuse_unendable(control: psycopg.Connection[Any], database: str, seconds: float = 0) -> None:
+    """Refuse while a session is there that our role may not end, before anything is closed for it.
+
+    Raises:
+        Problem: after so many seconds one is still there.
+    """
+    deadline = time.monotonic() + seconds
+    while lasting := [session for session in sessions(control, database) if not session.may_end]:
+        if time.monotonic() > deadline:
+            raise Problem(
+                f"This role may not end these sessions of {database}:"
+                f" {', '.join(session.describe() for session in lasting[:3])}",
+                do=f"nothing was closed; have them ended (a superuser can: `select pg_terminate_backend({lasting[0].pid})`),"
+                " then run this again",
+            )
+        time.sleep(PAUSE_SECONDS)
 
 
 def set_open(control: psycopg.Connection[Any], database: str, *, is_open: bool) -> None:
@@ -157,33 +182,33 @@ def clear(control: psycopg.Connection[Any], database: str, seconds: float = CLEA
         time.sleep(PAUSE_SECONDS)
 
 
-def swap(
-    control: psycopg.Connection[Any], live: str, side: str, replaced: str | None, seconds: float = CLEAR_SECONDS
-) -> None:
+def swap(control: psycopg.Connection[Any], made: Journal, seconds: float = CLEAR_SECONDS) -> None:
     """Rename both databases in one transaction, and open both.
 
     Args:
         control: a session in a third database.
-        live: the name of the database that is replaced.
-        side: the database that takes its place.
-        replaced: the name the live one gets; None if there is no live one.
+        made: the restore, which says which they are: by name and number, so that no other is ever renamed.
         seconds: for how long to try again while somebody is still connected.
 
     Raises:
-        Problem: somebody stays connected.
+        Problem: somebody stays connected, or one of the databases is not the one it was.
     """
     deadline = time.monotonic() + seconds
     while True:
-        if replaced:
-            clear(control, live, seconds)
+        live = databases(control, [made.database]).get(made.database)
+        if live:
+            clear(control, made.database, seconds)
         try:
             with control.transaction():
-                if replaced:
-                    _rename(control, live, replaced)
-                _rename(control, side, live)
-                if replaced:
-                    set_open(control, replaced, is_open=True)
-                set_open(control, live, is_open=True)
+                if live:
+                    _rename(control, made.database, made.replaced_name)
+                _rename(control, made.side_name, made.database)
+                # From the renaming on nobody else can rename them.
+                _require(control, made.database, made.side_oid)
+                set_open(control, made.database, is_open=True)
+                if live:
+                    _require(control, made.replaced_name, made.live_oid)
+                    set_open(control, made.replaced_name, is_open=True)
         except psycopg.errors.ObjectInUse as error:
             # A session that had begun before the database was closed, or autovacuum.
             if time.monotonic() > deadline:
@@ -191,9 +216,17 @@ def swap(
                     f"The databases could not be renamed: {error.diag.message_primary}",
                     do="end the sessions that use them, then run this again",
                 ) from error
-            clear(control, side, seconds)
+            clear(control, made.side_name, seconds)
         else:
             return
+
+
+def _require(control: psycopg.Connection[Any], name: str, oid: int) -> None:
+    if not database(control, name, oid):
+        raise Problem(
+            f"What was to become {name} is not the database it was when this restore began",
+            do="nothing was renamed; look who else works on these databases, then run this again",
+        )
 
 
 def _rename(control: psycopg.Connection[Any], old: str, new: str) -> None:

@@ -15,7 +15,7 @@ import psycopg
 from driver import __version__
 from driver.backup import archive, catalogue, database_state, files, fingerprints, listing, pg_tools, sequences, store
 from driver.backup.manifest import DUMP, File, Manifest, Table
-from driver.backup.session import LIMITS, PINS, begin_with_locks, major_of, one_row, pinned
+from driver.backup.session import LIMITS, PINS, begin_with_locks, major_of, one_row, pinned, system_identifier
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -258,12 +258,3 @@ def _stopping(stop: threading.Event) -> Iterator[None]:
     except BaseException:
         stop.set()
         raise
-
-
-def system_identifier(session: psycopg.Connection[Any]) -> str:
-    """The number that tells this server's data directory from any other; empty where the role may not read it."""
-    try:
-        with session.transaction():
-            return str(one_row(session, "select system_identifier from pg_control_system()")[0])
-    except psycopg.errors.InsufficientPrivilege:
-        return ""

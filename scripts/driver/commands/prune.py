@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.argument("databases", nargs=-1, metavar="[DATABASE]...")
 @click.option(
     "--keep", type=WholeNumber(1), default=3, show_default=True, metavar="N", help="How many verified backups stay."
 )
 @click.option(
     "--replaced", is_flag=True, help="Drop the databases that restores replaced, instead of removing backups."
 )
+@click.option("--force", is_flag=True, help="With --replaced: also a DATABASE of unknown origin, named in full.")
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 @click.option(
     "--directory",
@@ -29,12 +31,22 @@ if TYPE_CHECKING:
     help="The folder of all backups; default $CMSID_BACKUPS, or backup_db in the project.",
 )
 @click.pass_context
-def prune(context: click.Context, *, keep: int, replaced: bool, yes: bool, directory: Path | None) -> None:
+def prune(
+    context: click.Context,
+    *,
+    databases: tuple[str, ...],
+    keep: int,
+    replaced: bool,
+    force: bool,
+    yes: bool,
+    directory: Path | None,
+) -> None:
     """Remove old backups, or the databases that restores replaced.
 
     Only verified backups count, and their files are read again first. The newest N of them stay, with everything newer,
     and so does the backup behind an open migration. What interrupted work left behind goes, scratch databases
-    of test restores included.
+    of test restores included. With --replaced, each DATABASE goes that restores of this one replaced; none without a
+    record of that, unless it is named.
 
     \b
     Examples:
@@ -46,9 +58,11 @@ def prune(context: click.Context, *, keep: int, replaced: bool, yes: bool, direc
 
     if replaced and context.get_parameter_source("keep") is not ParameterSource.DEFAULT:
         raise click.UsageError("--keep is for backups: it does not go with --replaced, which drops all it finds.")
+    if (databases and not replaced) or (force and not databases):
+        raise click.UsageError("--force goes with the name of a DATABASE, and that with --replaced.")
     connection = profile.load()
     if replaced:
-        _drop_replaced(connection, directory, yes=yes)
+        _drop_replaced(connection, databases, directory, force=force, yes=yes)
         return
     decided = work.plan(connection, keep=keep, directory=directory)
     for backup_id, reason in decided.kept:
@@ -69,16 +83,20 @@ def prune(context: click.Context, *, keep: int, replaced: bool, yes: bool, direc
     click.echo(f"Removed: {count}.")
 
 
-def _drop_replaced(connection: Connection, directory: Path | None, *, yes: bool) -> None:
+def _drop_replaced(
+    connection: Connection, named: tuple[str, ...], directory: Path | None, *, force: bool, yes: bool
+) -> None:
     from driver.backup import prune as work
 
-    found = work.replaced_databases(connection)
-    if not found:
-        click.echo("There is no database that a restore replaced.")
+    found, chosen = work.plan_replaced(connection, named, directory, force=force)
+    for copy in found:
+        size = f"{copy.name}  {copy.size / 1e6:,.0f} MB"
+        unknown = "" if copy.own else "  of unknown origin"
+        click.echo(f"{'goes ' if copy.name in chosen else 'stays'}  {size}{unknown}")
+    if not chosen:
+        click.echo("There is no database that a restore of this one replaced.")
         return
-    for name, size in found:
-        click.echo(f"{name}  {size / 1e6:,.0f} MB")
     if not yes:
         click.confirm("Drop them for ever?", abort=True)
-    work.drop_replaced(connection, [name for name, _ in found], directory)
-    click.echo(f"Dropped: {len(found)}.")
+    work.drop_replaced(connection, chosen, directory, force=force)
+    click.echo(f"Dropped: {len(chosen)}.")

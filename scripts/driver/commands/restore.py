@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--abandon", is_flag=True, help="Give up an interrupted restore: back to the original, open again.")
 @click.option("--put-back", metavar="DATABASE", help="Put a database that a restore replaced back in its place.")
+@click.option("--force", is_flag=True, help="With --put-back: also a database of unknown origin, named in full.")
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
@@ -44,6 +45,7 @@ def restore(
     from_elsewhere: bool,
     abandon: bool,
     put_back: str | None,
+    force: bool,
     directory: Path | None,
 ) -> None:
     """Restore BACKUP (default: the newest) and keep the database it replaces.
@@ -68,6 +70,8 @@ def restore(
         raise click.UsageError("Give only one of BACKUP, --abandon and --put-back.")
     if (abandon or put_back) and (in_place or from_elsewhere or jobs):
         raise click.UsageError("--in-place, --from-elsewhere and --jobs do not go with --abandon or --put-back.")
+    if force and not put_back:
+        raise click.UsageError("--force goes with --put-back.")
     connection = profile.load()
     folder = store.folder_of(connection, directory)
     unfinished = journal.unfinished(folder)
@@ -82,12 +86,12 @@ def restore(
         with Bars() as bars:
             restored = work.resume(connection, jobs=jobs, directory=directory, progress=bars)
     elif put_back:
-        work.check_put_back(connection, put_back)
+        work.check_put_back(connection, put_back, force=force, directory=directory)
         click.echo(
             f"{put_back} takes the place of {connection.dbname}, which is kept. Who is connected is disconnected."
         )
         _ask("Put it back?", yes=yes)
-        restored = work.put_back(connection, put_back, directory=directory)
+        restored = work.put_back(connection, put_back, force=force, directory=directory)
     else:
         chosen = store.find(connection, backup, directory)
         _show(work.plan(connection, chosen, in_place=in_place, from_elsewhere=from_elsewhere), in_place=in_place)
@@ -102,7 +106,7 @@ def restore(
                 directory=directory,
                 progress=bars,
             )
-    _tell(restored)
+    _tell(restored, directory)
 
 
 def _show(plan: Plan, *, in_place: bool) -> None:
@@ -129,7 +133,7 @@ def _ask(question: str, *, yes: bool) -> None:
         click.confirm(question, abort=True)
 
 
-def _tell(restored: Restored) -> None:
+def _tell(restored: Restored, directory: Path | None) -> None:
     click.echo(
         f"{restored.database} is {restored.backup_id} now"
         + (f", {restored.tables} tables identical." if restored.tables else ".")
@@ -140,8 +144,10 @@ def _tell(restored: Restored) -> None:
         click.echo(f"SELECT COUNT(*) FROM students: {restored.students}")  # noqa: S608 - words, not a query
     if restored.replaced:
         click.echo(f"What it replaced is the database {restored.replaced}:")
-        click.echo(f"    back to it:  scripts/cmsid restore --put-back {quote(restored.replaced)}")
-        click.echo("    drop it:     scripts/cmsid prune --replaced")
+        # The record of whose it is lies there.
+        there = f" --directory {quote(str(directory))}" if directory else ""
+        click.echo(f"    back to it:  scripts/cmsid restore --put-back {quote(restored.replaced)}{there}")
+        click.echo(f"    drop it:     scripts/cmsid prune --replaced{there}")
     if restored.safety_backup:
         click.echo(f"What it replaced is the backup {restored.safety_backup}.")
     if restored.left:
