@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from driver.backup import compare, prune, restore, situation, store, swap
+from driver.backup import compare, journal, prune, restore, situation, store, swap
 from driver.backup.catalogue import Findings
 from driver.backup.drop import drop
 from driver.backup.take import take_backup
@@ -227,21 +227,29 @@ def test_applications_that_reconnect_all_the_time_see_the_old_or_the_new_and_nev
     assert not any("does not exist" in refusal for refusal in refusals)
 
 
-def test_a_session_that_may_not_be_ended_stops_the_swap_and_nothing_else(
+def test_a_session_that_may_not_be_ended_is_told_before_anything_is_closed(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(swap.clear, "__defaults__", (1.0,))
-    monkeypatch.setattr(swap.swap, "__defaults__", (1.0,))
+    monkeypatch.setattr(swap, "CLEAR_SECONDS", 0.1)
     backup = take_backup(connection, directory=tmp_path)
     before = state_of(registry)
-    with registry.connect("postgres", application_name="the superuser's") as session:
-        # those of the backup are closed, and end a moment later
-        until(lambda: [other.pid for other in restore.plan(connection, backup).sessions] == [session.info.backend_pid])
-        (other,) = restore.plan(connection, backup).sessions
-        assert other.application == "the superuser's"
-        with pytest.raises(Problem, match=r"postgres \(the superuser's"):
-            restore.restore(connection, backup, directory=tmp_path)
-        session.execute("select 1")
+    refusal = r"may not end these sessions of registry: postgres \(the superuser's.*nothing was closed"
+    sessions = []
+
+    def come(*_: Any, **__: Any) -> list[str]:
+        sessions.append(registry.connect("postgres", application_name="the superuser's"))
+        return []
+
+    with monkeypatch.context() as patched, pytest.raises(Problem, match=refusal):
+        patched.setattr(compare, "differences", come)  # it came while the copy was made
+        restore.restore(connection, backup, directory=tmp_path)
+    with pytest.raises(Problem, match=refusal):
+        restore.plan(connection, backup)
+    with pytest.raises(Problem, match=refusal):
+        restore.restore(connection, backup, directory=tmp_path)
+    sessions[0].execute("select 1")
+    sessions[0].close()
+    assert [made.has(journal.CLOSED) for made in journal.records(tmp_path)] == [False]
     assert state_of(registry) == before
     assert databases(registry.server, "registry_") == []
     assert situation.describe(connection, tmp_path) == []
