@@ -236,9 +236,9 @@ def test_a_session_that_may_not_be_ended_is_told_before_anything_is_closed(
     refusal = r"may not end these sessions of registry: postgres \(the superuser's.*nothing was closed"
     sessions = []
 
-    def come(*_: Any, **__: Any) -> list[str]:
+    def come(*_: Any, **__: Any) -> Findings:
         sessions.append(registry.connect("postgres", application_name="the superuser's"))
-        return []
+        return Findings([], [])
 
     with monkeypatch.context() as patched, pytest.raises(Problem, match=refusal):
         patched.setattr(compare, "differences", come)  # it came while the copy was made
