@@ -58,7 +58,7 @@ def demonstrate(options: DemoOptions) -> int:
     stages = Stages(console)
     console.print(Text("A PostgreSQL server of our own, with the sample registry:", "bold"), highlight=False)
     packages.install()
-    server = EmbeddedServer(major=options.major)
+    server = EmbeddedServer(major=options.major, keep=options.keep)
     with _shown(stages, "server", f"PostgreSQL {options.major}"):
         server.start()
     try:

@@ -1,36 +1,36 @@
 """A PostgreSQL server of our own: for the demo, the tests, and scratch databases.
 
-It listens on 127.0.0.1 and on a socket in a private folder, asks everyone for a password, and leaves nothing behind:
-a keeper process (`server_keeper.py`) takes it down when this process ends in whatever way, and the next start sweeps up
-after a keeper that was itself killed.
+It listens on 127.0.0.1 and on a socket in a private folder, asks everyone for a password, and leaves nothing behind: where
+this process is killed, Linux ends the server with it, and the next start sweeps up what is left.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
+import ctypes
 import os
 import secrets
-import select
+import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+import threading
+import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
+import psutil
 import psycopg
 from psycopg import sql
 
 from driver.errors import Problem
 from driver.password_file import read_password_file, write_password_file
-from driver.server_account import Account, account_for_server
-from driver.server_home import make_home, mark_kept, stop_orphan, sweep, take_ownership
+from driver.server_home import Account, account_for_server, end, make_home, mark_kept, sweep, take_ownership
 from driver.server_programs import copy_programs, installed_servers, major_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -40,10 +40,11 @@ HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 START_SECONDS = 60.0
 INITDB_SECONDS = 60.0
-STOP_SECONDS = 45.0
 PORT_ATTEMPTS = 5
 LONGEST_SOCKET_PATH = 100  # bytes; systems allow 104 to 108
-KEEPER = Path(__file__).with_name("server_keeper.py")
+POLL_SECONDS = 0.02
+PR_SET_PDEATHSIG = 1  # from <sys/prctl.h>
+PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 # Quick loads on an ordinary laptop; durability (fsync) stays as PostgreSQL has it unless a caller says otherwise.
 SETTINGS = {
@@ -64,13 +65,8 @@ ENOUGH_SHARED_MEMORY = 1 << 29  # bytes
 CARELESS_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-@dataclass
-class _Keeper:
-    """The keeper's process, the pipe whose end tells it that we have gone, and the one it answers on."""
-
-    process: subprocess.Popen[bytes]
-    leash: IO[bytes]
-    answers: IO[bytes]
+class _NotStartedError(Exception):
+    """What became of a program that was to start."""
 
 
 class EmbeddedServer:
@@ -82,8 +78,8 @@ class EmbeddedServer:
             server.create_database("registry", owner="registry_owner")
             with server.connect("registry", user="registry_owner") as connection: ...
 
-    Attributes after the start: `major`, `host`, `port`, `socket_dir` (or None), `pid`, `keeper_pid`, `programs` (folder
-    with pg_dump and the rest), `home` (folder of everything), `data`, `log`, `passwords` (role -> password).
+    Attributes after the start: `major`, `host`, `port`, `socket_dir` (or None), `pid`, `programs` (folder with
+    pg_dump and the rest), `home` (folder of everything), `data`, `log`, `passwords` (role -> password).
     """
 
     def __init__(
@@ -103,7 +99,7 @@ class EmbeddedServer:
             major: PostgreSQL's major version, one of `installed_servers()`.
             programs: folder of another server's programs, in place of `major`.
             fsync: whether commits reach the disk; without, faster, and a crash of the machine loses the data.
-            keep: after a `with` block that ends well, leave the server running.
+            keep: do not end the server with this process; after a `with` block that ends well, leave it running.
             settings: further server settings, name -> value.
 
         Raises:
@@ -125,7 +121,8 @@ class EmbeddedServer:
         self.socket_dir: Path | None = None
         self._given = data_dir
         self._settings = {**SETTINGS, **_memory_settings(), **({} if fsync else CARELESS_SETTINGS), **(settings or {})}
-        self._keeper: _Keeper | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = -1
         self._account: Account | None = None
 
     # ---- life
@@ -157,19 +154,15 @@ class EmbeddedServer:
         return self.home / "pgpass"
 
     @property
-    def keeper_pid(self) -> int:
-        """The process to terminate in order to stop the server; 0 before the start."""
-        return self._keeper.process.pid if self._keeper else 0
-
-    @property
     def running(self) -> bool:
-        """Whether the server is up, as far as its keeper knows."""
-        return self._keeper is not None and self._keeper.process.poll() is None
+        """Whether the server is up."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def stop_command(self) -> str:
-        """What a person types to stop a server that was left running (and to remove its files)."""
-        return f"kill {self.keeper_pid}"
+        """What a person types to stop a server that was left running, and to remove its files."""
+        home, running = shlex.quote(str(self.home)), shlex.quote(str(self.data / "postmaster.pid"))
+        return f"kill -INT {self.pid} && while [ -e {running} ]; do sleep 1; done; rm -r {home}"
 
     def start(self) -> Self:
         """Create what is missing, start, and wait until the server accepts connections.
@@ -179,39 +172,44 @@ class EmbeddedServer:
         """
         if self.running:
             return self
+        self._let_go()
         sweep()
         self._account = account_for_server()
-        owner = self._take_home()
+        self._take_home()
         try:
-            self._launch(owner)
+            self._launch()
         except BaseException:
-            self._end_keeper()
-            if self._given is None:
-                shutil.rmtree(self.home, ignore_errors=True)
+            self.stop()
             raise
-        finally:
-            os.close(owner)  # the keeper has inherited it, and its lock
         return self
 
     def stop(self) -> None:
         """Stop the server in order and, unless its folder was given by the caller, remove its files."""
-        self._end_keeper()
-        if self.home != Path() and self._given is None and self.home.exists():
-            stop_orphan(self.data)  # only if the keeper itself was killed
+        if self._process:
+            if self._process.poll() is None:
+                end(psutil.Process(self._process.pid))
+            self._process.wait()
+        if self.home != Path() and self._given is None:
             shutil.rmtree(self.home, ignore_errors=True)
+        self._let_go()
 
     def leave_running(self) -> str:
         """Let the server outlive this process. Returns the command that stops it."""
-        if self._keeper is None:
-            raise RuntimeError("the server has not been started")
+        if not (self.keep and self.running):
+            raise RuntimeError("the server has not been started to be kept")
         mark_kept(self.home)
-        self._keeper.leash.write(b"keep\n")
-        self._keeper.leash.flush()
-        self.keep = True
+        self._let_go()
         return self.stop_command
 
-    def _take_home(self) -> int:
-        """Make the folder ours. Returns its locked owner file, open."""
+    def _let_go(self) -> None:
+        """Forget the server, and unlock its folder."""
+        self._process = None
+        if self._owner >= 0:
+            os.close(self._owner)
+            self._owner = -1
+
+    def _take_home(self) -> None:
+        """Make the folder ours."""
         if self._given is None:
             self.home = make_home(self._account)
         else:
@@ -219,26 +217,36 @@ class EmbeddedServer:
             self.home.mkdir(parents=True, exist_ok=True)
         # The server's account only passes through; what it owns are the folders within.
         self.home.chmod(0o711 if self._account else 0o700)
-        return take_ownership(self.home)
+        self._owner = take_ownership(self.home)
 
-    def _launch(self, owner: int) -> None:
-        """Start the keeper, which starts the server; again if somebody was quicker to take the port."""
+    def _launch(self) -> None:
+        """Start the server; again if somebody was quicker to take the port."""
         programs = self._reachable_programs()
-        initdb, password_file = self._prepare_data(programs)
-        for attempt in range(1, PORT_ATTEMPTS + 1):
-            self.port = _free_port()
-            reply = self._spawn_keeper(programs, initdb, password_file, owner)
-            if "pid" in reply:
-                self.pid = int(reply["pid"])
-                self._write_passwords()
-                return
-            taken = "could not bind" in reply["log"]
-            if attempt == PORT_ATTEMPTS or not taken:
-                raise Problem(
-                    f"the embedded PostgreSQL {self.major} did not start: {reply['problem']}",
-                    where=f"last line of its log: {_last_line(reply['log'])}",
-                )
-            initdb = None  # done the first time
+        self._prepare_folders()
+        try:
+            if (self.data / "PG_VERSION").exists():
+                self.passwords = read_password_file(self.password_file)
+            else:
+                self._initialise(programs)
+            for attempts_left in reversed(range(PORT_ATTEMPTS)):
+                self.port = _free_port()
+                try:
+                    self._start(programs)
+                except _NotStartedError:
+                    if not attempts_left or "could not bind" not in self._log_text():
+                        raise
+                else:
+                    self._write_passwords()
+                    return
+        except _NotStartedError as reason:
+            lines = [line.strip() for line in self._log_text().splitlines() if line.strip()]
+            raise Problem(
+                f"the embedded PostgreSQL {self.major} did not start: {reason}",
+                where=f"last line of its log: {lines[-1] if lines else 'empty'}",
+            ) from reason
+
+    def _log_text(self) -> str:
+        return self.log.read_text("utf-8", "replace")
 
     def _reachable_programs(self) -> Path:
         """The programs, or a copy of them where the server's account may not enter the folder they stand in."""
@@ -246,8 +254,7 @@ class EmbeddedServer:
             return self.programs
         return copy_programs(self.programs, self.home / "program")
 
-    def _prepare_data(self, programs: Path) -> tuple[list[str] | None, Path | None]:
-        """Make the folders. Returns the command that fills an empty data directory, and its password file."""
+    def _prepare_folders(self) -> None:
         sockets = self.home / "socket"
         for folder in (self.data, sockets):
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -255,35 +262,38 @@ class EmbeddedServer:
         self.log.touch(0o600)
         self.socket_dir = sockets if len(os.fsencode(sockets / ".s.PGSQL.65535")) <= LONGEST_SOCKET_PATH else None
         version_file = self.data / "PG_VERSION"
-        if version_file.exists():
-            there = version_file.read_text("utf-8").strip()
-            if there != str(self.major):
-                raise Problem(
-                    f"the data was made by PostgreSQL {there}, not {self.major}",
-                    where=str(self.data),
-                    do=f"use {there}",
-                )
-            self.passwords = read_password_file(self.password_file)
-            return None, None
-        self.passwords = {SUPERUSER: secrets.token_urlsafe(24)}
-        password_file = sockets / "initial"
-        password_file.touch(0o600)
-        password_file.write_text(self.passwords[SUPERUSER] + "\n", "utf-8")
-        self._give(password_file)
-        command = [str(programs / "initdb"), "--pgdata", str(self.data), "--username", SUPERUSER]
-        command += ["--pwfile", str(password_file), "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"]
-        command += ["--no-sync", "--no-instructions"]
-        return command, password_file
+        there = version_file.read_text("utf-8").strip() if version_file.exists() else str(self.major)
+        if there != str(self.major):
+            raise Problem(
+                f"the data was made by PostgreSQL {there}, not {self.major}", where=str(self.data), do=f"use {there}"
+            )
 
     def _give(self, path: Path) -> None:
         """Make a file the server's account's, if that is not our own."""
         if self._account:
             os.chown(path, self._account.uid, self._account.gid)
 
-    def _spawn_keeper(
-        self, programs: Path, initdb: Sequence[str] | None, password_file: Path | None, owner: int
-    ) -> dict[str, Any]:
-        """One attempt to start. Returns the keeper's answer: `pid`, or `problem` and `log`."""
+    def _initialise(self, programs: Path) -> None:
+        """Fill the data directory."""
+        self.passwords = {SUPERUSER: secrets.token_urlsafe(24)}
+        password_file = self.home / "socket" / "initial"
+        password_file.touch(0o600)
+        password_file.write_text(self.passwords[SUPERUSER] + "\n", "utf-8")
+        self._give(password_file)
+        command = [str(programs / "initdb"), "--pgdata", str(self.data), "--username", SUPERUSER]
+        command += ["--pwfile", str(password_file), "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"]
+        command += ["--no-sync", "--no-instructions"]
+        self._process = process = self._spawn(command)
+        try:
+            code = process.wait(INITDB_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise _NotStartedError(f"initdb was not ready after {INITDB_SECONDS:g} seconds") from error
+        if code:
+            raise _NotStartedError(f"initdb ended with code {code}")
+        password_file.unlink()
+
+    def _start(self, programs: Path) -> None:
+        """One attempt: start it, and wait until it accepts connections."""
         settings = {
             **self._settings,
             "listen_addresses": HOST,
@@ -294,47 +304,45 @@ class EmbeddedServer:
         command = [str(programs / "postgres"), "-D", str(self.data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
-        plan: dict[str, Any] = {
-            "home": str(self.home),
-            "data": str(self.data),
-            "log": str(self.log),
-            "remove": self._given is None,
-            "user": asdict(self._account) if self._account else None,
-            "initdb": initdb,
-            "password_file": str(password_file) if password_file else None,
-            "postgres": command,
-            "environment": {**environment, "LC_ALL": "C"},
-            "start_seconds": START_SECONDS,
-        }
-        self._keeper = keeper = _spawn(self.log, owner)
-        keeper.leash.write(json.dumps(plan).encode() + b"\n")
-        keeper.leash.flush()
-        readable, _, _ = select.select([keeper.answers], [], [], START_SECONDS + INITDB_SECONDS)
-        line = keeper.answers.readline() if readable else b""
-        reply: dict[str, Any] = {"problem": "its keeper gave no answer", "log": ""}
-        if line:
-            reply = json.loads(line)
-        if "pid" not in reply:
-            self._end_keeper()
-        return reply
+        self._process = process = self._spawn(command)
+        self.pid = process.pid
+        deadline = time.monotonic() + START_SECONDS
+        while not self._is_ready():
+            if process.poll() is not None:
+                raise _NotStartedError(f"the server ended with code {process.returncode} while starting")
+            if time.monotonic() > deadline:
+                raise _NotStartedError(f"the server was not ready after {START_SECONDS:g} seconds")
+            time.sleep(POLL_SECONDS)
 
-    def _end_keeper(self) -> None:
-        """Let go of the keeper and wait for it to finish its work."""
-        keeper = self._keeper
-        if keeper is None:
-            return
-        for stream in (keeper.leash, keeper.answers):
-            with contextlib.suppress(OSError):
-                stream.close()
-        if self.keep and keeper.process.poll() is None:
-            keeper.process.terminate()  # it may have been told to stay on without us
+    def _is_ready(self) -> bool:
         try:
-            keeper.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            keeper.process.kill()
-            keeper.process.wait()
-        self._keeper = None
+            lines = (self.data / "postmaster.pid").read_text("utf-8").splitlines()
+        except OSError:
+            return False
+        # The first line is the process, the eighth its state; a crashed server's file may still stand there.
+        return lines[:1] == [str(self.pid)] and [line.strip() for line in lines[7:8]] == ["ready"]
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+        """Start a program of PostgreSQL's as the right user, its output in the log, out of reach of the terminal's Ctrl-C."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+        account = self._account
+        # The kernel's signal comes at the end of the thread that starts the server; only the main one lasts.
+        ends_with_us = PRCTL and not self.keep and threading.current_thread() is threading.main_thread()
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.data,
+                env={**environment, "LC_ALL": "C"},
+                start_new_session=True,
+                preexec_fn=_end_with_parent if ends_with_us else None,  # noqa: PLW1509  one call into the kernel
+                umask=0o077,
+                user=account.uid if account else None,
+                group=account.gid if account else None,
+                extra_groups=[] if account else None,
+            )
 
     # ---- using
 
@@ -420,25 +428,10 @@ def _memory_settings() -> dict[str, str]:
     return {} if enough else {"dynamic_shared_memory_type": "mmap"}
 
 
-def _spawn(log: Path, owner: int) -> _Keeper:
-    """Start a keeper, which inherits `owner`, in a session of its own; what goes wrong in it is in the log."""
-    to_read, to_write = os.pipe()
-    answers_to_read, answers_to_write = os.pipe()
-    try:
-        with log.open("ab") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-I", str(KEEPER)],
-                stdin=to_read,
-                stdout=answers_to_write,
-                stderr=errors,
-                cwd="/",
-                pass_fds=[owner],
-                start_new_session=True,
-            )
-    finally:
-        os.close(to_read)
-        os.close(answers_to_write)
-    return _Keeper(process, os.fdopen(to_write, "wb"), os.fdopen(answers_to_read, "rb"))
+def _end_with_parent() -> None:
+    """Runs in the server's process before it starts: on Linux, have the kernel end it should we be killed."""
+    if PRCTL:
+        PRCTL(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
 
 
 def _free_port() -> int:
@@ -446,9 +439,3 @@ def _free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-def _last_line(log: str) -> str:
-    """The last line that says something."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return lines[-1] if lines else "empty"

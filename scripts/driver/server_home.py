@@ -1,7 +1,7 @@
 """The folders of embedded servers: made where the server may use them, owned for life, swept when abandoned.
 
-Each holds a file `owner`, which the server's keeper keeps locked as long as it lives; the system lets go of the lock
-however the keeper ends, so a free lock means that nobody looks after the folder any more.
+Each holds a file `owner`, which the process that started the server keeps locked as long as it lives; the system lets go of
+the lock however that process ends, so a free lock means that nobody looks after the folder any more.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +24,62 @@ from driver.errors import Problem
 
 if sys.platform != "win32":
     import fcntl
+    import pwd
 
 if TYPE_CHECKING:
-    from driver.server_account import Account
+    from collections.abc import Sequence
 
 PREFIX = "cmsid-server-"
 KEPT = "kept"  # what the owner file says once a server is meant to outlive its owner
 SYSTEM_PLACES = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  folders in them get random names and no access for others
 UNFINISHED_SECONDS = 600.0  # a folder without an owner file is older than this before it counts as left behind
-STOP_SECONDS = 10.0
+# An orderly shutdown, then at once, then by force, and how long each may take.
+ENDINGS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)) if sys.platform != "win32" else ()
+CANDIDATES = ("pgserver", "postgres", "nobody")  # the first of these that exists; none is created
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user and group, by number."""
+
+    uid: int
+    gid: int
+
+    def can_run(self, command: Sequence[str | Path]) -> bool:
+        """Whether the command, run as this account, succeeds."""
+        try:
+            process = subprocess.run(
+                command,
+                check=False,
+                capture_output=True,
+                cwd="/",
+                user=self.uid,
+                group=self.gid,
+                extra_groups=[],
+            )
+        except OSError:
+            return False
+        return process.returncode == 0
+
+
+def account_for_server() -> Account | None:
+    """The account to switch to, or None for our own.
+
+    Raises:
+        Problem: we are root, and there is none.
+    """
+    if os.geteuid() != 0:
+        return None
+    for name in CANDIDATES:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_uid, entry.pw_gid)
+    raise Problem(
+        "PostgreSQL does not run as root and there is no other account for it",
+        do=f"create one named {CANDIDATES[0]}, or run this as an ordinary user",
+    )
 
 
 def make_home(account: Account | None) -> Path:
@@ -80,7 +130,7 @@ def mark_kept(home: Path) -> None:
 
 
 def sweep(folder: Path | None = None) -> list[Path]:
-    """Stop servers whose keeper was killed, and remove their folders.
+    """Stop servers whose owner was killed, and remove their folders.
 
     Args:
         folder: where the servers' folders stand; default every place they are made in.
@@ -102,19 +152,23 @@ def sweep(folder: Path | None = None) -> list[Path]:
 
 
 def stop_orphan(data: Path) -> None:
-    """End the server that still runs on this data directory without a keeper, if one does."""
-    try:
+    """End the server that still runs on this data directory after its owner, if one does."""
+    with suppress(OSError, ValueError, IndexError, psutil.Error):
         server = psutil.Process(int((data / "postmaster.pid").read_text().splitlines()[0]))
-        if str(data) not in server.cmdline():
-            return  # the number has been given to another process since
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(STOP_SECONDS)
-        except psutil.TimeoutExpired:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(STOP_SECONDS)
-    except (OSError, ValueError, IndexError, psutil.Error):
-        return
+        if str(data) in server.cmdline():  # else the number has been given to another process since
+            end(server)
+
+
+def end(server: psutil.Process) -> None:
+    """Stop a server and wait until it is gone, or only its name is left for its parent."""
+    with suppress(psutil.NoSuchProcess):
+        for sign, seconds in ENDINGS:
+            server.send_signal(sign)
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline:
+                if not server.is_running() or server.status() == psutil.STATUS_ZOMBIE:
+                    return
+                time.sleep(0.02)
 
 
 def _is_abandoned(home: Path) -> bool:
