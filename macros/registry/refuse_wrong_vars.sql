@@ -10,6 +10,7 @@
         'allow_update_triggers': [true, false],
         'allow_sequences_behind': [true, false],
         'allow_unseen_sessions': [true, false],
+        'allow_row_type_use': [true, false],
     } -%}
     {%- for name, allowed in words.items() -%}
         {%- set value = var(name) -%}

@@ -9,7 +9,9 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
@@ -68,6 +70,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "replication": ("published", "logical_slot"),
     "other sessions": ("old_snapshot", "unseen_sessions", "old_transaction", "prepared_transaction"),
     "settings": ("lock_timeout", "connections"),
+    "application": ("row_use_breaks", "row_type_functions", "row_use_unseen", "row_use_statement"),
     "disk": ("disk", "disk_unknown", "disk_backups"),
     "way back": ("no_createdb",),
 }
@@ -177,6 +180,7 @@ class _Examination:
         self._server_findings(tables)
         self._audit_findings(tables, log)
         self._table_findings(todo, log)
+        self._application(todo)
         self._unlogged_findings(foreign)
         self._way_back()
         readable = self._readable(todo)
@@ -314,6 +318,52 @@ class _Examination:
                     open_tables=[name for name, entry in log.items() if entry.state in UNFINISHED],
                 )
             )
+
+    def _application(self, todo: Sequence[CoreTable]) -> None:
+        """What functions, triggers and counted statements do with whole rows of the tables."""
+        from driver.row_uses import finder
+
+        if find_spec("postgast") is None:
+            self._found("application", "functions are not read: there is no parser for this kind of machine")
+            return
+        read, uses = finder.find(self.session, todo, self.connection.audit_schema) if todo else (0, [])
+        allowed = bool(self.project.var("allow_row_type_use"))
+        for use in uses:
+            if use.kind == "breaks":
+                self._add(
+                    "row_use_breaks",
+                    "none" if allowed else "both",
+                    f"{use.where}: {use.text}, once the core tables have cms_id",
+                    "name the columns there, or set var allow_row_type_use if it may fail",
+                )
+        if typed := [f"{use.where} ({use.text})" for use in uses if use.kind == "typed"]:
+            self._add(
+                "row_type_functions",
+                "none",
+                f"whole rows of core tables are returned or taken by {', '.join(typed)}",
+                "see that their callers may get one more column",
+            )
+        if unseen := [f"{use.where} {use.text}" for use in uses if use.kind == "unseen"]:
+            self._add(
+                "row_use_unseen",
+                "none",
+                f"what these do with core tables cannot be seen: {', '.join(unseen)}",
+                "look there for whole rows, such as new.* or select *",
+            )
+        self._found("application", f"{read} functions read; what only its own code holds cannot be seen")
+        if todo and self._value("select to_regclass('pg_stat_statements') is not null"):
+            try:
+                with self._savepoint():
+                    statements = finder.broken_statements(self.session, todo)
+            except psycopg.Error:  # not counted by this server, or not for this role
+                return
+            for statement, why in statements:
+                self._add(
+                    "row_use_statement",
+                    "none",
+                    f"a statement that the server has counted would not survive: {shorten(statement, 100)} ({why})",
+                    "name its columns",
+                )
 
     def _unlogged_findings(self, foreign: Sequence[CoreTable]) -> None:
         # a log that this role may not read may know all about them

@@ -1,0 +1,544 @@
+"""Functions and triggers as applications have them, each with a call: some do not survive a further column, some do.
+
+Which do is not written here: the test calls each on a server, before a plain ADD COLUMN and after it.
+"""
+
+# ruff: noqa: ISC003, ISC004 - what makes a case is SQL over several lines
+
+from __future__ import annotations
+
+PRELUDE = """
+create table old_schools as select * from schools with no data;
+create table schools_log as select s.*, now() as noted_at from schools as s with no data;
+create table schools_ready as select s.*, 0 as cms_id from schools as s with no data;
+create table imported (cms_id integer, school_code text);
+insert into imported select id, code from schools;
+create function log(text) returns void language sql as $$ insert into imported (school_code) values ($1) $$;
+"""
+LISTED = "id, code, name, is_active, created_at"
+INSERT = "insert into schools (code, name) values ('NEW', 'New')"
+A_ROW = "7, 'x'::text, 'y'::text, true, localtimestamp::timestamp"
+
+
+def body(text: str, returns: str = "bigint", language: str = "plpgsql", arguments: str = "", options: str = "") -> str:
+    """The statement that makes the function `f`."""
+    return f"create function f({arguments}) returns {returns} language {language} {options} as $body$\n{text}\n$body$;"
+
+
+def plpgsql(statements: str, declare: str = "", **options: str) -> str:
+    """The function `f` in plpgsql."""
+    return body(f"declare\n  {declare}\nbegin\n  {statements};\nend", **options)
+
+
+def trigger(statements: str, when: str = "after insert", level: str = "for each row", declare: str = "") -> str:
+    """A trigger on schools."""
+    made = plpgsql(f"{statements};\n  return coalesce(new, old)", declare, returns="trigger")
+    return f"{made} create trigger noted {when} on schools {level} execute function f();"
+
+
+def counted(query: str) -> str:
+    """A function that counts the rows of a query."""
+    return plpgsql(f"return (select count(*) from ({query}) as counted)")
+
+
+# name: (what makes it, what calls it)
+FIRST: dict[str, tuple[str, str]] = {
+    "listed columns, returned as rows by plpgsql": (
+        plpgsql(f"return query select {LISTED} from schools", returns="setof schools"),
+        "select count(*) from f()",
+    ),
+    "listed columns, returned as rows by SQL": (
+        body(f"select {LISTED} from schools", "setof schools", "sql"),
+        "select count(*) from f()",
+    ),
+    "all columns, returned as rows by SQL": (
+        body("select * from schools", "setof schools", "sql"),
+        "select count(*) from f()",
+    ),
+    "all columns, returned as rows by plpgsql": (
+        plpgsql("return query select s.* from schools as s where s.is_active", returns="setof schools"),
+        "select count(*) from f()",
+    ),
+    "history of new.* and the time": (trigger("insert into schools_log select new.*, now()"), INSERT),
+    "history of named columns": (
+        trigger("insert into schools_log (id, code, name) values (new.id, new.code, new.name)"),
+        INSERT,
+    ),
+    "history as JSON": (
+        "create table history (said jsonb);" + trigger("insert into history values (to_jsonb(new)), (to_jsonb(old))"),
+        INSERT,
+    ),
+    "archive of deleted rows": (
+        body(
+            "with gone as (delete from schools where code = 'NEW' returning *)\n"
+            "insert into old_schools select * from gone;",
+            "void",
+            "sql",
+        ),
+        "select f()",
+    ),
+    "a table that has cms_id already": (
+        trigger("insert into schools_ready (id, code, name) select new.id, 'a', 'b'"),
+        INSERT,
+    ),
+    "RETURNS TABLE of all columns": (
+        plpgsql(
+            "return query select * from schools",
+            returns="table (a integer, b text, c text, d boolean, e timestamp)",
+        ),
+        "select count(*) from f()",
+    ),
+    "RETURNS TABLE of listed columns": (
+        plpgsql(
+            f"return query select {LISTED} from schools",
+            returns="table (a integer, b text, c text, d boolean, e timestamp)",
+        ),
+        "select count(*) from f()",
+    ),
+    "new compared with old": (
+        trigger(
+            "if new.* is distinct from old.* or row(new.*) <> row(old.*) or new <> old then\n"
+            "    new.created_at := '2000-01-01'; end if",
+            "before update",
+        ),
+        "update schools set name = 'x'",
+    ),
+    "a union with listed columns": (
+        counted(f"select * from schools union all select {LISTED} from old_schools"),
+        "select f()",
+    ),
+    "listed columns on both sides of EXCEPT": (
+        counted(f"select {LISTED} from schools except select {LISTED} from old_schools"),
+        "select f()",
+    ),
+    "a row cast to the row type": (body(f"select (row({A_ROW})::schools).code", "text", "sql"), "select f()"),
+    "a row out of JSON": (
+        body('select (jsonb_populate_record(null::schools, \'{"code": "x"}\')).code', "text", "sql"),
+        "select f()",
+    ),
+    "a loop over all columns": (
+        plpgsql("for r in select * from schools loop n := n + 1; end loop; return n", "r record; n bigint := 0;"),
+        "select f()",
+    ),
+    "a function of a row": (
+        body("select s.code || s.name", "text", "sql", "s schools"),
+        "select max(f(s)) from schools as s",
+    ),
+    "parsed when it was made": (
+        "create function f() returns setof schools language sql begin atomic select * from schools; end;",
+        "select count(*) from f()",
+    ),
+    "listed columns into a row variable": (
+        plpgsql("select id, code, name into r from schools limit 1; return r.id", "r schools%rowtype;"),
+        "select f()",
+    ),
+}
+SECOND: dict[str, tuple[str, str]] = {
+    "parsed when it was made, a table returned": (
+        "create function f() returns table (a integer, b text) language sql begin atomic select id, code from schools; end;",
+        "select count(*) from f()",
+    ),
+    "a constant text that is executed": (
+        trigger("execute 'insert into old_schools select ($1).*' using new"),
+        INSERT,
+    ),
+    "all columns on the right of IN": (
+        counted(f"select 1 from old_schools where ({LISTED}) in (select * from schools)"),
+        "select f()",
+    ),
+    "a parameter called cms_id, in plpgsql": (
+        plpgsql(
+            "return (select count(*) from schools where id = cms_id)", arguments="cms_id integer", returns="bigint"
+        ),
+        "select f(1)",
+    ),
+    "a parameter called cms_id, in SQL": (
+        body("select count(*) from schools where id = cms_id", "bigint", "sql", "cms_id integer"),
+        "select f(1)",
+    ),
+    "a parameter called cms_id, qualified": (
+        plpgsql("return (select count(*) from schools where id = f.cms_id)", arguments="cms_id integer"),
+        "select f(1)",
+    ),
+    "another table's cms_id": (
+        body("select max(cms_id) from schools join imported on code = school_code", "integer", "sql"),
+        "select f()",
+    ),
+    "another table's cms_id, qualified": (
+        body("select max(i.cms_id) from schools join imported as i on code = school_code", "integer", "sql"),
+        "select f()",
+    ),
+    "another table's cms_id, a table away": (
+        body(
+            "select max(cms_id) from imported where exists (select from schools where code = school_code)",
+            "integer",
+            "sql",
+        ),
+        "select f()",
+    ),
+    "ordered by an output called cms_id": (
+        body("select code as cms_id from schools order by cms_id limit 1", "text", "sql"),
+        "select f()",
+    ),
+    "grouped by an output called cms_id": (
+        body("select left(code, 1) as cms_id, count(*) from schools group by cms_id", "setof record", "sql"),
+        "select count(*) from f() as t (a text, n bigint)",
+    ),
+    "a natural join of a core table and itself": (
+        counted("select * from schools as a natural join schools as b"),
+        f"{INSERT}; select f()",
+    ),
+    "a row returned by plpgsql": (
+        plpgsql(f"return row({A_ROW})", returns="schools"),
+        "select (f()).code",
+    ),
+    "a row variable returned by plpgsql": (
+        plpgsql("r.code := 'x'; return r", "r schools;", returns="schools"),
+        "select (f()).code",
+    ),
+    "a record of listed columns returned as a row": (
+        plpgsql(
+            f"for r in select {LISTED} from schools loop return next r; end loop",
+            "r record;",
+            returns="setof schools",
+        ),
+        "select count(*) from f()",
+    ),
+    "a record of all columns returned as a row": (
+        plpgsql(
+            "open c; loop fetch c into r; exit when not found; return next r; end loop",
+            "c cursor for select * from schools; r record;",
+            returns="setof schools",
+        ),
+        "select count(*) from f()",
+    ),
+    "a view's trigger": (
+        "create view listed as select * from schools;"
+        + plpgsql("insert into old_schools values (new.*); return new", returns="trigger")
+        + "create trigger written instead of insert on listed for each row execute function f();",
+        "insert into listed (code, name) values ('NEW', 'New')",
+    ),
+    "a view's rule": (
+        "create view listed as select * from schools;"
+        + " create rule written as on insert to listed do instead insert into old_schools values (new.*);",
+        "insert into listed (code, name) values ('NEW', 'New')",
+    ),
+    "columns behind the copied ones": (
+        "alter table schools_log alter noted_at set default now();" + trigger("insert into schools_log values (new.*)"),
+        INSERT,
+    ),
+    "copied into a row with a column behind": (
+        plpgsql(
+            "for r in select s.*, now() from schools as s loop n := n + 1; end loop; return n",
+            "r schools_log; n bigint := 0;",
+        ),
+        "select f()",
+    ),
+    "copied into a row without": (
+        plpgsql(
+            "for r in select * from schools loop n := n + r.id; end loop; return n", "r old_schools; n bigint := 0;"
+        ),
+        "select f()",
+    ),
+    "a table that has cms_id already, all columns": (
+        body("insert into schools_ready select * from schools where code = 'none'", "void", "sql"),
+        "select count(*) from schools",
+    ),
+    "an argument that is a row": (
+        "create function label(schools) returns text language sql as 'select $1.code';"
+        + body(f"select label(row({A_ROW}))", "text", "sql"),
+        "select f()",
+    ),
+    "out of a table of fewer columns": (
+        body("insert into schools select * from old_schools", "void", "sql"),
+        "insert into old_schools values (-5, 'NEW', 'New', true, now()); select f()",
+    ),
+    "into a table of as many columns": (
+        body("insert into old_schools select * from schools", "void", "sql"),
+        "select f()",
+    ),
+    "into a temporary table of its own": (
+        plpgsql(
+            "create temporary table mine as select * from schools; insert into mine select * from schools; return 1"
+        ),
+        "select f()",
+    ),
+    "all columns of a function": (
+        "create function every() returns setof schools language sql as 'select * from schools';"
+        + body("insert into old_schools select * from every()", "void", "sql"),
+        "select f()",
+    ),
+    "an array of rows": (body("select array_agg(s) from schools as s", "schools[]", "sql"), "select cardinality(f())"),
+    "an array of rows that are cast": (
+        body(f"select array[row({A_ROW})]::schools[]", "schools[]", "sql"),
+        "select cardinality(f())",
+    ),
+    "TABLE ... EXCEPT TABLE": (counted("table schools except table old_schools"), "select f()"),
+    "named columns of a common table expression": (
+        counted("with s (a, b, c, d, e) as (select * from schools) select a, b from s"),
+        "select f()",
+    ),
+    "new compared with a list": (
+        trigger("if (new.*) = (new.id, new.code, new.name, new.is_active, new.created_at) then null; end if"),
+        INSERT,
+    ),
+    "a row variable, written elsewhere": (
+        plpgsql("select * into r from schools limit 1; insert into old_schools values (r.*); return 1", "r schools;"),
+        "select f()",
+    ),
+    "a row variable, written back": (
+        plpgsql(
+            "select * into r from schools limit 1; r.id := -9; r.code := 'NEW'; insert into schools select r.*; return 1",
+            "r schools%rowtype;",
+        ),
+        "select f()",
+    ),
+    "only words": (
+        trigger(
+            "-- insert into schools_log select new.*, now()\n  perform log('insert into schools_log select new.*, now()')"
+        ),
+        INSERT,
+    ),
+    "a table of the same name elsewhere": (
+        "create schema elsewhere; create table elsewhere.schools (a integer); create table elsewhere.copied (a integer);"
+        + body("insert into copied select * from schools", "void", "sql", options="set search_path = elsewhere"),
+        "select f()",
+    ),
+    "a common table expression of the same name": (
+        "create table two (a integer, b integer);"
+        + body("with schools as (select 1 as a, 2 as b) insert into two select * from schools", "void", "sql"),
+        "select f()",
+    ),
+    "listed columns that INSERT returns": (
+        body(f"insert into schools (code, name) values ('NEW', 'New') returning {LISTED}", "schools", "sql"),
+        "select (f()).code",
+    ),
+    "all columns that INSERT returns": (
+        body("insert into schools (code, name) values ('NEW', 'New') returning *", "schools", "sql"),
+        "select (f()).code",
+    ),
+    "a transition table": (
+        plpgsql("insert into old_schools select * from added; return null", returns="trigger")
+        + "create trigger noted after insert on schools referencing new table as added for each statement execute function f();",
+        INSERT,
+    ),
+    "old.* when a row is deleted": (
+        f"insert into schools (code, name) values ('GONE', 'Gone');{trigger('insert into old_schools values (old.*)', 'before delete')}",
+        "delete from schools where code = 'GONE'",
+    ),
+    "a name in quotes": (
+        'create table "School log" as select *, 1 as "times" from schools with no data;'
+        + trigger('insert into "School log" select NEW.*, 1'),
+        INSERT,
+    ),
+    "all columns set at once": (
+        plpgsql(
+            "update old_schools set (id, code, name, is_active, created_at) = (select s.* from schools as s limit 1); return 1"
+        ),
+        "insert into old_schools values (1); select f()",
+    ),
+    "several columns set at once": (
+        plpgsql(
+            "update schools set (code, name) = (select 'NEW', s.name from schools as s limit 1) where id = -1; return 1"
+        ),
+        "select f()",
+    ),
+    "unnamed columns and ON CONFLICT": (
+        "alter table old_schools add primary key (id);"
+        + trigger("insert into old_schools values (new.*) on conflict (id) do update set name = excluded.name"),
+        INSERT,
+    ),
+    "OUT parameters": (
+        body(
+            "select * from schools limit 1",
+            "record",
+            "sql",
+            "out a integer, out b text, out c text, out d boolean, out e timestamp",
+        ),
+        "select a from f()",
+    ),
+    "whether there is a row": (
+        plpgsql("return (select count(*) from schools where exists (select * from schools))"),
+        "select f()",
+    ),
+    "a join with a column in common": (
+        "create table marked (id integer, mark text);" + counted("select * from schools join marked using (id)"),
+        "select f()",
+    ),
+}
+# Written when the others were found already.
+THIRD: dict[str, tuple[str, str]] = {
+    "one trigger for two tables": (
+        "create table noted (happened text, said jsonb);"
+        + trigger("insert into noted values (tg_table_name, to_jsonb(new))")
+        + "create trigger noted after update on programs for each row execute function f();",
+        INSERT,
+    ),
+    "one trigger for two tables, with new.*": (
+        plpgsql(
+            "if tg_table_name = 'schools' then\n    insert into old_schools values (new.*);\n  end if; return null",
+            returns="trigger",
+        )
+        + "create trigger noted after insert on schools for each row execute function f();"
+        + "create trigger noted after update on programs for each row execute function f();",
+        INSERT,
+    ),
+    "what is missing there": (
+        body(
+            "insert into old_schools as o select * from schools as s\n"
+            "where not exists (select from old_schools as x where x.id = s.id) on conflict do nothing",
+            "void",
+            "sql",
+        ),
+        "select f()",
+    ),
+    "a table made of a text": (
+        plpgsql("execute format('create table %I as table schools', 'copied'); return (select count(*) from copied)"),
+        "select f()",
+    ),
+    "a recursive query of all columns": (
+        counted(
+            "with recursive t as (select s.* from schools s union all select s.* from schools s join t on false) table t"
+        ),
+        "select f()",
+    ),
+    "a recursive query that begins with listed columns": (
+        counted(
+            f"with recursive t as (select {LISTED} from schools union all select s.* from schools s join t on false) table t"
+        ),
+        "select f()",
+    ),
+    "all columns out of LATERAL": (
+        counted("select x.* from schools as s cross join lateral (select s.*) as x"),
+        "select f()",
+    ),
+    "all columns of a join, returned as a table": (
+        plpgsql(
+            "return query select s.*, p.code from schools as s join programs as p on p.school_id = s.id",
+            returns="table (a integer, b text, c text, d boolean, e timestamp, f text)",
+        ),
+        "select count(*) from f()",
+    ),
+    "all columns of a row, returned as a table": (
+        body("select (s).* from schools as s", "table (a integer, b text, c text, d boolean, e timestamp)", "sql"),
+        "select count(*) from f()",
+    ),
+    "JSON of all rows": (
+        body("select jsonb_agg(s.*) from schools as s", "jsonb", "sql"),
+        "select jsonb_array_length(f())",
+    ),
+    "new out of JSON": (
+        trigger('new := jsonb_populate_record(new, \'{"code": "NEW"}\')', "before insert"),
+        f"{INSERT}; select code from schools where code = 'NEW'",
+    ),
+    "new out of listed columns": (
+        plpgsql(
+            "select new.id, new.code, upper(new.name), new.is_active, new.created_at into new; return new",
+            returns="trigger",
+        )
+        + "create trigger noted before update on schools for each row execute function f();"
+        + "create function has_lost() returns bigint language sql as"
+        + " $$ select count(*) from schools as s where to_jsonb(s) ? 'cms_id' and to_jsonb(s) ->> 'cms_id' is null $$;",
+        "update schools set name = 'x'; select has_lost()",
+    ),
+    "a subquery of all columns": (
+        body("insert into old_schools select * from (select * from schools) as x", "void", "sql"),
+        "select f()",
+    ),
+    "what UPDATE returns": (
+        body(
+            "with moved as (update schools set name = name returning *) insert into schools_log select *, now() from moved",
+            "void",
+            "sql",
+        ),
+        "select f()",
+    ),
+    "whole rows, returned": (body("select s from schools as s", "setof schools", "sql"), "select count(*) from f()"),
+    "a row that is another's": (
+        body("delete from schools using old_schools as o where (schools.*) = (o.*)", "void", "sql"),
+        "insert into old_schools select id, code, name, is_active, created_at from schools;"
+        " select f(); select count(*) from schools",
+    ),
+    "a row out of JSON, written elsewhere": (
+        body("insert into old_schools select (jsonb_populate_record(null::schools, '{\"id\": 5}')).*", "void", "sql"),
+        "select f()",
+    ),
+    "rows out of JSON, written back": (
+        body(
+            "insert into schools select * from jsonb_populate_recordset(null::schools, '[]')",
+            "void",
+            "sql",
+        ),
+        "select f()",
+    ),
+    "out of a view": (
+        "create view listed as select * from schools;"
+        + body("insert into old_schools select * from listed", "void", "sql"),
+        "select f()",
+    ),
+    "all columns as the row of a view": (
+        "create view listed as select * from schools;" + body("select * from schools", "setof listed", "sql"),
+        "select count(*) from f()",
+    ),
+    "TABLE, returned": (plpgsql("return query table schools", returns="setof schools"), "select count(*) from f()"),
+    "VALUES, returned": (
+        plpgsql(f"return query values ({A_ROW})", returns="setof schools"),
+        "select count(*) from f()",
+    ),
+    "a row of a subquery, returned": (
+        plpgsql("return (select s from schools as s order by id limit 1)", returns="schools"),
+        "select (f()).code",
+    ),
+    "INTO in front": (
+        plpgsql(
+            "select into strict r * from schools order by id limit 1;\n"
+            "  begin insert into old_schools (id, code) values (r.id, r.code);\n"
+            "  exception when unique_violation or check_violation then raise notice '%', r; end;\n"
+            "  return r.id",
+            "r schools%rowtype;",
+        ),
+        "select f()",
+    ),
+    "a constant text that selects": (
+        plpgsql("execute 'insert into old_schools select * from schools' ; return 1"),
+        "select f()",
+    ),
+    "a procedure": (
+        "create procedure p() language plpgsql as $$\n<<outermost>>\ndeclare r schools; n constant integer := 1;\nbegin\n"
+        "  for r in (select * from schools) loop\n    if n = (case when true then 1 else 2 end) then\n"
+        "      insert into old_schools select (x).* from (select r as x) as y;\n    end if;\n  end loop;\nend $$;",
+        "call p()",
+    ),
+    "a procedure that merges": (
+        "alter table old_schools add primary key (id);"
+        " create procedure p() language plpgsql as $$ begin\n"
+        " merge into old_schools as o using schools as s on o.id = s.id\n"
+        " when matched then update set name = s.name when not matched then insert values (s.*);\nend $$;",
+        "call p()",
+    ),
+    "the same, with columns": (
+        "alter table old_schools add primary key (id);"
+        " create procedure p() language plpgsql as $$ begin\n"
+        " merge into old_schools as o using schools as s on o.id = s.id\n"
+        " when not matched then insert (id, code) values (s.id, s.code);\nend $$;",
+        "call p()",
+    ),
+    "a cursor's rows": (
+        plpgsql(
+            "open c for select * from schools; fetch c into r; insert into old_schools values (r.*); return 1",
+            "c refcursor; r schools;",
+        ),
+        "select f()",
+    ),
+    "a variable of a column's type": (
+        plpgsql(
+            "select code into c from schools order by id limit 1; return length(c)", "c schools.code%type; b schools[];"
+        ),
+        "select f()",
+    ),
+    "a domain over the row type": (
+        "create domain school as schools check ((value).id > 0);"
+        + body("select s from schools as s", "setof school", "sql"),
+        "select count(*) from f()",
+    ),
+}

@@ -1,0 +1,1 @@
+"""What the application's functions, triggers and statements do with whole rows of core tables, and what a new column breaks."""

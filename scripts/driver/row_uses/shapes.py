@@ -1,0 +1,397 @@
+"""How many columns SQL gives, and where that does not fit: PostgreSQL's own rules, applied before and after a new column.
+
+What is not known has no columns (None), and nothing is said of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+Columns = list[str]
+Node = dict[str, Any]
+ADDED = "cms_id"
+
+
+class Added(str):
+    """The name of the column that a core table gets, told from a column of the same name that was there."""
+
+    __slots__ = ()
+
+
+class Whole(str):
+    """The name of a column that is worked out, with the columns of the whole row that it holds, if it holds one."""
+
+    __slots__ = ("row",)
+    row: Columns | None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that does not fit: its kind, how far it is into the text (in bytes), and in words."""
+
+    kind: str
+    place: int
+    text: str
+
+
+@dataclass
+class Catalogue:
+    """What names mean: relations by schema and name, and for functions what they give and take."""
+
+    relations: Mapping[tuple[str, str], Columns]
+    given: Mapping[str, Columns | tuple[str, str]]
+    taken: Mapping[str, Sequence[tuple[str, str] | None]]
+
+    def relation(self, names: Sequence[str], path: Sequence[str]) -> Columns | None:
+        """The columns of a relation or of its row type."""
+        schemas = names[-2:-1] or path
+        return next((found for s in schemas if (found := self.relations.get((s, names[-1]))) is not None), None)
+
+
+@dataclass
+class Scope:
+    """What a query may refer to: its FROM items, its common table expressions, and the query around it."""
+
+    items: list[tuple[str, Columns | None]] = field(default_factory=list)
+    ctes: dict[str, Columns | None] = field(default_factory=dict)
+    outer: Scope | None = None
+
+    def chain(self) -> Iterator[Scope]:
+        """This one and those around it."""
+        scope: Scope | None = self
+        while scope:
+            yield scope
+            scope = scope.outer
+
+
+def children(node: Any) -> Iterator[Any]:
+    """What is directly below a node."""
+    yield from node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+
+
+def names_of(nodes: Iterable[Node]) -> list[str]:
+    """The texts of a list of names; `*` for a star."""
+    return ["*" if "a_star" in node else node.get("string", {}).get("sval", "") for node in nodes]
+
+
+@dataclass
+class Reader:
+    """Reads statements of one function or text.
+
+    Attributes:
+        catalogue: what names mean.
+        path: the schemas in which names are looked up.
+        rows: the columns of variables that hold rows; None where they are not known.
+        parameters: the same for `$1`, `$2` and so on.
+        problems: what was found.
+    """
+
+    catalogue: Catalogue
+    path: Sequence[str]
+    rows: dict[str, Columns | None] = field(default_factory=dict)
+    parameters: Sequence[Columns | None] = ()
+    problems: list[Problem] = field(default_factory=list)
+    made: dict[str, Columns | None] = field(default_factory=dict)
+    _at: int = 0
+
+    def problem(self, kind: str, text: str) -> None:
+        """Note what does not fit."""
+        self.problems.append(Problem(kind, self._at, text))
+
+    def at(self, place: int) -> None:
+        """Say how far what comes next is into the text."""
+        self._at = place
+
+    def lands(self, given: Columns | None, wanted: Columns | None, what: str) -> None:
+        """The added column must not get into another one, by its position."""
+        for column, into in zip(given or (), wanted or (), strict=False):  # what is beyond is left out
+            if isinstance(column, Added) and into != ADDED:
+                self.problem("lands", f"{what} {into} would get the value of {ADDED}")
+
+    # ---- statements
+
+    def statement(self, node: Node, outer: Scope | None = None) -> Columns | None:
+        """The columns of a statement, and everything in it looked at; of what gives no rows, an empty list."""
+        kind, content = next(iter(node.items()))
+        scope = Scope(outer=outer)
+        if kind == "select_stmt":
+            return self.select(content, scope)
+        if kind in ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"):
+            return self._write(kind, content, scope)
+        if kind == "create_table_as_stmt":
+            self.made[content["into"]["rel"]["relname"]] = self.statement(content["query"])
+        elif kind == "create_stmt":
+            self.made[content["relation"]["relname"]] = None
+        elif kind == "copy_stmt" and content.get("is_from") and not content.get("attlist") and "relation" in content:
+            if any(isinstance(column, Added) for column in self._range_var(content["relation"], scope) or ()):
+                self.problem("copy", f"COPY {content['relation']['relname']} would expect {ADDED} in what it reads")
+        else:
+            self.walk(content, scope)
+        return []
+
+    def select(self, node: Node, scope: Scope) -> Columns | None:
+        """The columns of a SELECT, VALUES or TABLE, or of a union of them."""
+        self._with(node, scope)
+        if "larg" in node:
+            left, right = (self.select(node[side], Scope(outer=scope)) for side in ("larg", "rarg"))
+            if left is not None and right is not None and len(left) != len(right):
+                self.problem("union", f"{node['op'][6:]} of {len(left)} and of {len(right)} columns")
+            return left
+        star = self._from(node.get("from_clause", ()), scope)
+        if "values_lists" in node:
+            lists = [self._targets(one["list"]["items"], scope, star) for one in node["values_lists"]]
+            return lists[0]
+        columns = self._targets(node.get("target_list", ()), scope, star)
+        for clause in ("where_clause", "group_clause", "having_clause", "window_clause", "distinct_clause"):
+            self.walk(node.get(clause), scope)
+        for order in node.get("sort_clause", ()):
+            named = order["sort_by"]["node"].get("column_ref", {}).get("fields")
+            if not named or names_of(named)[0] not in (columns or ()):
+                self.walk(order, scope)
+        return columns
+
+    def _write(self, kind: str, node: Node, scope: Scope) -> Columns | None:
+        self._with(node, scope)
+        relation = node["relation"]
+        name = relation.get("alias", {}).get("aliasname") or relation["relname"]
+        columns = self._range_var(relation, scope)
+        if kind == "insert_stmt":
+            source = node.get("select_stmt", {}).get("select_stmt")
+            if source:
+                self._insert(relation, node.get("cols", ()), columns, self.select(source, Scope(outer=scope)))
+        scope.items.append((name, columns))
+        self._from(
+            [*node.get("from_clause", ()), *node.get("using_clause", ()), node.get("source_relation", {})], scope
+        )
+        for clause in node.get("merge_when_clauses", ()):
+            when = clause["merge_when_clause"]
+            if "values" in when:
+                given = self._targets(when["values"], scope, None)
+                self._insert(relation, when.get("target_list", ()), columns, given)
+        for target in node.get("target_list", ()) if kind == "update_stmt" else ():
+            assigned = target["res_target"]["val"].get("multi_assign_ref", {})
+            if assigned.get("colno") == 1:
+                width = self._width(assigned["source"], scope)
+                if width and len(width) != assigned["ncolumns"]:
+                    self.problem("set", f"{len(width)} values are set in {assigned['ncolumns']} columns")
+            elif not assigned:
+                self.walk(target["res_target"]["val"], scope)
+        excluded = Scope([("excluded", columns)], outer=scope)
+        self.walk([node.get("on_conflict_clause"), node.get("where_clause")], excluded)
+        returning = node.get("returning_clause", {}).get("exprs", node.get("returning_list", ()))
+        return self._targets(returning, scope, columns)
+
+    def _insert(self, relation: Node, named: Any, columns: Columns | None, given: Columns | None) -> None:
+        wanted = [target["res_target"]["name"] for target in named] or columns
+        if given is None or wanted is None:
+            return
+        self._at = relation.get("location", self._at)
+        if len(given) > len(wanted) or (named and len(given) < len(wanted)):
+            name = relation["relname"]
+            self.problem("insert", f"INSERT INTO {name} has {len(given)} values for {len(wanted)} columns")  # noqa: S608 - words
+        else:
+            self.lands(given, wanted, f"INSERT INTO {relation['relname']}:")
+
+    def _with(self, node: Node, scope: Scope) -> None:
+        for one in node.get("with_clause", {}).get("ctes", ()):
+            cte = one["common_table_expr"]
+            scope.ctes[cte["ctename"]] = None  # while it is read, where it refers to itself
+            scope.ctes[cte["ctename"]] = _renamed(self.statement(cte["ctequery"], scope), cte.get("aliascolnames", ()))
+
+    # ---- FROM
+
+    def _from(self, nodes: Iterable[Node], scope: Scope) -> Columns | None:
+        """Takes the items of a FROM into the scope; all of their columns."""
+        everything: Columns | None = []
+        for node in nodes:
+            found = self._item(node, scope) if node else []
+            everything = None if everything is None or found is None else [*everything, *found]
+        return everything
+
+    def _item(self, node: Node, scope: Scope) -> Columns | None:
+        kind, content = next(iter(node.items()))
+        if kind == "join_expr":
+            return self._join(content, scope)
+        name = content.get("alias", {}).get("aliasname", content.get("relname", ""))
+        columns: Columns | None = None
+        if kind == "range_var":
+            columns = self._range_var(content, scope)
+        elif kind == "range_subselect":
+            columns = self.statement(content["subquery"], scope)
+        elif kind == "range_function" and len(content["functions"]) == 1:
+            call = content["functions"][0]["list"]["items"][0]
+            self.walk(call, scope)
+            names = names_of(call.get("func_call", {}).get("funcname", ()))
+            if names and "ordinality" not in content and "coldeflist" not in content:
+                columns, name = self._given_by(call["func_call"], scope), name or names[-1]
+        columns = _renamed(columns, content.get("alias", {}).get("colnames", ()))
+        scope.items.append((name, columns))
+        return columns
+
+    def _join(self, node: Node, scope: Scope) -> Columns | None:
+        left, right = self._item(node["larg"], scope), self._item(node["rarg"], scope)
+        self.walk(node.get("quals"), scope)
+        if left is None or right is None:
+            return None
+        common = set(names_of(node.get("using_clause", ())))
+        if node.get("is_natural"):
+            common = set(left) & set(right)
+            if any(isinstance(column, Added) for column in [*left, *right]) and ADDED in common:
+                self.problem("natural", f"NATURAL JOIN would compare {ADDED} as well")
+        return [*left, *(column for column in right if column not in common)]
+
+    def _range_var(self, node: Node, scope: Scope) -> Columns | None:
+        self._at = node.get("location", self._at)
+        name = node["relname"]
+        if "schemaname" not in node:
+            for around in scope.chain():
+                if name in around.ctes:
+                    return around.ctes[name]
+            if name in self.made:
+                return self.made[name]
+        return self.catalogue.relation([*filter(None, [node.get("schemaname")]), name], self.path)
+
+    def _given_by(self, call: Node, scope: Scope) -> Columns | None:
+        name, arguments = names_of(call["funcname"])[-1], call.get("args")
+        if arguments and name.startswith(("json_populate_record", "jsonb_populate_record")):
+            return self._row(arguments[0], scope)
+        given = self.catalogue.given.get(name)
+        return self.catalogue.relations.get(given) if isinstance(given, tuple) else given
+
+    # ---- expressions
+
+    def _targets(self, nodes: Iterable[Node], scope: Scope, star: Columns | None) -> Columns | None:
+        """The columns that a list of expressions gives, each star expanded; None if one cannot be."""
+        found: Columns | None = []
+        for node in nodes:
+            target = node.get("res_target", {})
+            value = target.get("val", node)
+            given = self._starred(value, scope, star)
+            if given is None and not self._is_star(value):
+                self.walk(value, scope)
+                fields = names_of(value.get("column_ref", {}).get("fields", ()))
+                worked_out = Whole(target.get("name") or (fields[-1] if fields else "?column?"))
+                worked_out.row = self._row(value, scope)
+                given = [worked_out]
+            found = None if found is None or given is None else [*found, *given]
+        return found
+
+    @staticmethod
+    def _is_star(node: Node) -> bool:
+        parts = node.get("column_ref", {}).get("fields") or node.get("a_indirection", {}).get("indirection") or [{}]
+        return "a_star" in parts[-1]
+
+    def _starred(self, node: Node, scope: Scope, star: Columns | None) -> Columns | None:
+        """What a star stands for."""
+        if not self._is_star(node):
+            return None
+        if "a_indirection" in node:
+            self.walk(node["a_indirection"]["arg"], scope)
+            return self._row(node["a_indirection"]["arg"], scope)
+        fields = names_of(node["column_ref"]["fields"])
+        return star if len(fields) == 1 else self._named(fields[-2], scope)
+
+    def _named(self, name: str, scope: Scope) -> Columns | None:
+        """The columns of a FROM item or of a variable."""
+        for around in scope.chain():
+            for alias, columns in around.items:
+                if alias == name:
+                    return columns
+                for column in columns or ():
+                    if column == name and isinstance(column, Whole) and column.row:
+                        return column.row
+        return self.rows.get(name)
+
+    def _row(self, node: Node, scope: Scope) -> Columns | None:
+        """The columns of an expression that is a whole row; None if it is none, or not known."""
+        kind, content = next(iter(node.items()))
+        if kind == "column_ref":
+            fields = [name for name in names_of(content["fields"]) if name != "*"]
+            return self._named(fields[-1], scope) if len(fields) == 1 else None
+        if kind == "param_ref":
+            number = content.get("number", 0)
+            return self.parameters[number - 1] if 0 < number <= len(self.parameters) else None
+        if kind == "func_call":
+            return self._given_by(content, scope)
+        if kind == "type_cast" and "array_bounds" not in content["type_name"]:
+            return self.catalogue.relation(names_of(content["type_name"]["names"]), self.path)
+        return None
+
+    def row_of(self, node: Node) -> Columns | None:
+        """The columns of an expression outside of a query, written out as a row or a whole one."""
+        return self._width(node, Scope())
+
+    def _width(self, node: Node, scope: Scope) -> Columns | None:
+        if "row_expr" in node:
+            return self._targets(node["row_expr"].get("args", ()), scope, None)
+        if "sub_link" in node:
+            return self.statement(node["sub_link"]["subselect"], scope)
+        return self._row(node, scope)
+
+    def walk(self, node: Any, scope: Scope) -> None:
+        """Looks at an expression and everything in it."""
+        if not isinstance(node, dict):
+            for child in children(node):
+                self.walk(child, scope)
+            return
+        self._at = node["location"] if node.get("location", -1) >= 0 else self._at
+        looks = {
+            "a_expr": self._comparison,
+            "sub_link": self._membership,
+            "type_cast": self._type_cast,
+            "func_call": self._call,
+            "column_ref": self._reference,
+        }
+        for kind, content in node.items():
+            if kind == "select_stmt":
+                self.statement(node, scope)
+                continue
+            if kind in looks:
+                looks[kind](content, scope)
+            self.walk(content, scope)
+
+    def _comparison(self, node: Node, scope: Scope) -> None:
+        if node.get("kind") in ("AEXPR_OP", "AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT") and "lexpr" in node:
+            self._compared(self._width(node["lexpr"], scope), self._width(node["rexpr"], scope), node)
+
+    def _membership(self, node: Node, scope: Scope) -> None:
+        if node["sub_link_type"] == "ANY_SUBLINK" and "row_expr" in node["testexpr"]:
+            self._compared(self._width(node["testexpr"], scope), self.statement(node["subselect"], scope), node)
+
+    def _type_cast(self, node: Node, scope: Scope) -> None:
+        names = names_of(node["type_name"]["names"])
+        for element in node["arg"].get("a_array_expr", {}).get("elements", [node["arg"]]):
+            self._cast(element, self.catalogue.relation(names, self.path), names[-1], scope)
+
+    def _call(self, node: Node, scope: Scope) -> None:
+        taken = self.catalogue.taken.get(names_of(node["funcname"])[-1], ())
+        for argument, row_type in zip(node.get("args", ()), taken, strict=False):  # the last ones may be left out
+            if row_type:
+                self._cast(argument, self.catalogue.relations.get(row_type), row_type[1], scope)
+
+    def _reference(self, node: Node, scope: Scope) -> None:
+        if names_of(node["fields"]) == [ADDED]:
+            self._at = node.get("location", self._at)
+            for alias, columns in scope.items:
+                if any(isinstance(column, Added) for column in columns or ()):
+                    self.problem("name", f"{ADDED} would be that of {alias}, or ambiguous")
+
+    def _compared(self, left: Columns | None, right: Columns | None, at: Node) -> None:
+        if left is not None and right is not None and len(left) != len(right):
+            self._at = at.get("location", self._at)
+            self.problem("compare", f"a row of {len(left)} columns is compared with one of {len(right)}")
+
+    def _cast(self, node: Node, wanted: Columns | None, name: str, scope: Scope) -> None:
+        if "row_expr" in node and wanted is not None:
+            given = self._width(node, scope)
+            if given is not None and len(given) != len(wanted):
+                self.problem("cast", f"a row of {len(given)} columns is cast to {name}, which has {len(wanted)}")
+
+
+def _renamed(columns: Columns | None, names: Iterable[Node]) -> Columns | None:
+    given = names_of(names)
+    return columns if columns is None else [*given, *columns[len(given) :]]
