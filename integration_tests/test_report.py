@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 from junitparser import JUnitXml
+from mashumaro.jsonschema import build_json_schema
 from rich.console import Console
 
 from driver.checklist import CHECKLIST, checklist_lines
@@ -51,9 +52,38 @@ def test_the_json_follows_its_schema_and_can_be_read_back(kind: str) -> None:
     assert Result.from_json(text) == result
 
 
+def test_the_schema_is_that_of_the_type() -> None:
+    def shape(part: Any) -> Any:
+        """A schema without words and defaults: the file has its own words, and every property is always written."""
+        if isinstance(part, list):
+            return [shape(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        if "properties" in part:
+            names = part["properties"]
+            return {"properties": {name: shape(names[name]) for name in names}, "required": sorted(names)}
+        left_out = ("description", "default", "propertyNames")
+        return {name: shape(value) for name, value in part.items() if name not in left_out}
+
+    made = build_json_schema(Result, all_refs=True, with_definitions=True).to_dict()["$defs"]
+    written = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    for kind in (written, *written["$defs"].values()):
+        assert sorted(kind["required"]) == sorted(kind["properties"])
+        assert kind["additionalProperties"] is False
+    assert written["properties"].pop("schema_version") == {"const": 1}
+    del made["Result"]["properties"]["schema_version"]
+    assert shape(made) == shape({**written["$defs"], "Result": {"properties": written["properties"]}})
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 99}', '{"schema_version": 1, "run_id": 3}'])
 def test_what_is_no_report_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"report|Expecting"):
+        Result.from_json(text)
+
+
+def test_a_verdict_that_does_not_exist_is_refused() -> None:
+    text = failed_result().to_json().replace('"verdict": "failed"', '"verdict": "fine"')
+    with pytest.raises(ValueError, match=r"not a report: .*verdict"):
         Result.from_json(text)
 
 

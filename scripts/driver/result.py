@@ -7,10 +7,8 @@ Times are ISO 8601 in UTC, durations are seconds, sizes are bytes.
 from __future__ import annotations
 
 import json
-import types
-import typing
-from dataclasses import asdict, dataclass, field, is_dataclass
-from typing import Any, Literal, TypeVar
+from dataclasses import asdict, dataclass, field
+from typing import Literal
 
 SCHEMA_VERSION = 1
 
@@ -238,26 +236,9 @@ class Result:
         data = json.loads(text)
         if not isinstance(data, dict) or data.get("schema_version") != SCHEMA_VERSION:
             raise ValueError("not a report of this version")
+        from mashumaro.codecs import BasicDecoder
+
         try:
-            return _build(cls, data)
-        except (KeyError, TypeError, AttributeError) as error:
+            return BasicDecoder(cls).decode(data)
+        except (LookupError, ValueError) as error:
             raise ValueError(f"not a report: {error}") from error
-
-
-T = TypeVar("T")
-
-
-def _build(kind: type[T], data: dict[str, Any]) -> T:
-    """A dataclass from what `asdict` made of it."""
-    hints = typing.get_type_hints(kind)
-    return kind(**{name: _value(hints[name], value) for name, value in data.items()})
-
-
-def _value(hint: Any, value: Any) -> Any:
-    if typing.get_origin(hint) is list:
-        return [_value(typing.get_args(hint)[0], item) for item in value]
-    if typing.get_origin(hint) is types.UnionType and value is not None:
-        return _value(next(kind for kind in typing.get_args(hint) if kind is not type(None)), value)
-    if is_dataclass(hint) and isinstance(hint, type):
-        return _build(hint, value)
-    return value
