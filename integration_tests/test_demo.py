@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,10 +15,6 @@ import pytest
 from driver.backup.store import FOLDER_VARIABLE
 from support.backups import SCRIPTS, cmsid
 from support.runs import interrupted
-from support.waiting import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SCALE = "0.003"
 PORT = re.compile(r"registry_owner@127\.0\.0\.1:(\d+)/registry")
