@@ -20,6 +20,8 @@ from driver.server_programs import installed_servers
 from support.backups import drop_all
 from support.dbt_runner import Dbt
 from support.fault_score import pytest_terminal_summary  # noqa: F401  pytest looks for it here
+from support.parsed_once import FOLDER as PARSED
+from support.parsed_once import parse_once
 from support.registry import OWNER, Registry
 from support.untraced import untrace_dbt
 
@@ -32,6 +34,7 @@ SUPPORTED = range(14, 19)
 
 
 untrace_dbt()
+parse_once()
 
 # A shell without job control starts what runs in the background with Ctrl-C ignored, and nohup with SIGHUP; every child
 # would inherit that.
@@ -76,9 +79,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def plain_surroundings() -> Iterator[None]:
+def plain_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Whatever the terminal's size, its owner's taste in colours and the server they usually work with."""
+    own = tmp_path_factory.getbasetemp()
+    parsed = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "parsed"
+    parsed.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PARSED, str(parsed))
         patch.setenv("COLUMNS", "80")
         patch.setenv("LINES", "25")
         for name in list(os.environ):

@@ -25,7 +25,7 @@ from support.fault_world import World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from support.fault_world import Command
+    from support.forker import Command
 
 KILLED = -signal.SIGKILL
 ADD, ONLINE = "dbt run-operation add_cms_id", "dbt run-operation add_cms_id --args {mode: online}"

@@ -500,14 +500,12 @@ def test_the_second_of_two_runners_is_told(baselined_registry: Registry) -> None
     with background(registry, *ONLINE, variables=SLOW) as finished:
         until(lambda: registry.rows("select 1 from pg_stat_progress_create_index"))
         pid = registry.value(f"select pid from pg_stat_activity where {RUNNER}")
-        second = registry.start_dbt(*ONLINE, variables=NO_BACKUP)
-        output, _ = second.communicate(timeout=300)
-        assert second.returncode == 1, output
-        assert f"session {pid} of {OWNER} (cms_id online migration, since 20" in output
-        snapshot = registry.start_dbt("snapshot", variables=NO_BACKUP)
-        output, _ = snapshot.communicate(timeout=300)
-        assert snapshot.returncode == 1, output
-        assert "an online migration is running" in output
+        second = registry.dbt(*ONLINE, variables=NO_BACKUP)
+        assert second.code == 1, second.output
+        assert f"session {pid} of {OWNER} (cms_id online migration, since 20" in second.output
+        snapshot = registry.dbt("snapshot", variables=NO_BACKUP)
+        assert snapshot.code == 1, snapshot.output
+        assert "an online migration is running" in snapshot.output
         holder.close()
     assert finished[0].success
     assert_all_filled(registry)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.dbt_runner import DbtRun
+    from support.forker import Command
 
 ADD = ("run-operation", "add_cms_id")
 DRY_RUN = ("--quiet", *ADD, "--args", "{dry_run: true}")
@@ -552,7 +553,7 @@ class Stopped:
         holder: the session that makes it wait.
     """
 
-    process: subprocess.Popen[str]
+    process: Command
     pid: int
     holder: psycopg.Connection[Any]
 
@@ -566,12 +567,12 @@ def stopped_at(registry: Registry, *args: str) -> Iterator[Stopped]:
     """dbt, started, and waiting for the advisory lock that `wait_here` in the database asks for."""
     with registry.connect(SUPERUSER) as holder:
         holder.execute("select pg_advisory_lock(4242)")
-        process = registry.start_dbt(*args, variables=NO_BACKUP, start_new_session=True)
+        process = registry.start_dbt(*args, variables=NO_BACKUP)
         try:
             deadline = time.monotonic() + 120
             waiting: tuple[Any, ...] | None = None
             while waiting is None:
-                assert process.poll() is None, process.communicate()[0]
+                assert not process.ended, process.text
                 assert time.monotonic() < deadline, "dbt did not get there"
                 time.sleep(0.02)
                 waiting = holder.execute(
@@ -579,9 +580,8 @@ def stopped_at(registry: Registry, *args: str) -> Iterator[Stopped]:
                 ).fetchone()
             yield Stopped(process, waiting[0], holder)
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            if not process.ended:
+                process.signal(signal.SIGKILL)
 
 
 def wait_for(registry: Registry, query: str) -> None:
@@ -648,12 +648,11 @@ def test_a_killed_dbt_leaves_nothing(
     before = picture_of(registry)
     with stopped_at(registry, *command) as stopped:
         if what == "process":
-            os.killpg(stopped.process.pid, signal.SIGKILL)
+            stopped.process.signal(signal.SIGKILL)
         else:
             registry.rows("select pg_terminate_backend(%s)", [stopped.pid], user=SUPERUSER)
-            output, _ = stopped.process.communicate(timeout=300)
-            assert stopped.process.returncode == 1
-            assert "connection" in output
+            assert stopped.process.wait() == 1
+            assert "connection" in stopped.process.text
     wait_until_gone(registry, stopped.pid)
     assert differences(before, picture_of(registry)) == {}
     registry.execute(where[1], user=SUPERUSER)
@@ -793,8 +792,7 @@ def test_of_two_runners_the_second_is_told(baselined_registry: Registry) -> None
         assert run.code == 1
         assert f"another run is migrating or taking the baseline: session {first.pid} of {OWNER}" in run.output
         first.let_go()
-        output, _ = first.process.communicate(timeout=300)
-        assert first.process.returncode == 0, output
+        assert first.process.wait() == 0, first.process.text
     assert_migrated(registry)
 
 
@@ -802,8 +800,7 @@ def test_two_builds_at_once_migrate_once(baselined_registry: Registry) -> None:
     registry = baselined_registry
     command = ("build", "--exclude-resource-type", "test")
     builds = [registry.start_dbt(*command, variables=NO_BACKUP) for _ in range(2)]
-    outputs = [build.communicate(timeout=300)[0] for build in builds]
-    assert 0 in {build.returncode for build in builds}, outputs
+    assert 0 in {build.wait() for build in builds}, [build.text for build in builds]
     assert_migrated(registry)
     assert registry.rows(f"select count(distinct migration_id) from {AUDIT_SCHEMA}.migrations") == [(1,)]
     assert {result.status for result in registry.dbt_ok("test", variables=NO_BACKUP).results} == {"pass"}
@@ -821,8 +818,7 @@ def test_a_baseline_waits_for_a_migration(baselined_registry: Registry) -> None:
         polling = "wait_event = 'PgSleep' and query like '%pg_try_advisory_xact_lock%'"
         wait_for(registry, f"select 1 from pg_stat_activity where {polling}")
         migration.let_go()
-        output, _ = migration.process.communicate(timeout=300)
-        assert migration.process.returncode == 0, output
+        assert migration.process.wait() == 0, migration.process.text
         registry.execute(insert_local_row("next_of_kins", registry.columns("next_of_kins"), new_id=4711))
     snapshot.join(300)
     assert snapshots[0].success

@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import select
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from support.forker import Command, Forker
+
 PROJECT = Path(__file__).resolve().parents[2]
-FORKER = Path(__file__).with_name("dbt_forker.py")
 PROFILE = """\
 cms_id_tracking:
   target: registry
@@ -127,7 +125,7 @@ class Dbt:
         self.profiles_dir = folder / "profile"
         self.profiles_dir.mkdir(parents=True)
         (self.profiles_dir / "profiles.yml").write_text(PROFILE)
-        self._forker: subprocess.Popen[str] | None = None
+        self._forker = Forker(folder, PROJECT / "scripts")
 
     def environment(self, registry: Mapping[str, str]) -> dict[str, str]:
         """The environment for a dbt process, given libpq's variables of a database."""
@@ -169,74 +167,24 @@ class Dbt:
             timeout: seconds after which it is killed, and the test fails.
         """
         full, target = self.command(args, registry, variables)
-        parse, _ = self.command((), registry, variables)
         results_file = target / "run_results.json"
         results_file.unlink(missing_ok=True)
-        output_file = self.folder / "output"
-        output_file.unlink(missing_ok=True)
-        code = self._serve(full, parse, registry, output_file, timeout)
-        results = self._results(results_file, query)
-        return DbtRun(args, code, output_file.read_text(errors="replace"), results, target)
+        started = self._forker.start("dbt", full, self.environment(registry), self.project)
+        try:
+            code = started.wait(timeout)
+        finally:
+            if not started.ended:
+                started.signal(signal.SIGKILL)
+        return DbtRun(args, code, started.text, self._results(results_file, query), target)
 
-    def start(
-        self, *args: str, registry: Mapping[str, str], variables: Mapping[str, Any] | None = None, **options: Any
-    ) -> subprocess.Popen[str]:
-        """Start dbt as a process of its own, for tests that interrupt or kill it. Its output is in `.stdout`."""
+    def start(self, *args: str, registry: Mapping[str, str], variables: Mapping[str, Any] | None = None) -> Command:
+        """Start dbt, for tests that interrupt or kill it, or do something meanwhile."""
         full, _ = self.command(args, registry, variables)
-        return subprocess.Popen(
-            [sys.executable, "-m", "dbt.cli.main", *full],
-            env=self.environment(registry),
-            cwd=self.project,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            **options,
-        )
+        return self._forker.start("dbt", full, self.environment(registry), self.project)
 
     def close(self) -> None:
         """End the loaded dbt."""
-        if self._forker is not None:
-            assert self._forker.stdin is not None
-            self._forker.stdin.close()
-            self._forker.wait(60)
-            self._forker = None
-
-    def _serve(
-        self, full: list[str], parse: list[str], registry: Mapping[str, str], output: Path, timeout: float
-    ) -> int:
-        """Have the forker run it. Returns the exit status."""
-        if self._forker is None or self._forker.poll() is not None:
-            # dbt's locks end with the fork that made them, which Python's tracker of such things remarks on.
-            quiet = ["-W", "ignore:resource_tracker:UserWarning"]
-            self._forker = subprocess.Popen(
-                [sys.executable, *quiet, str(FORKER)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=self.folder,
-                env={**_surroundings(), "PYTHONPATH": str(FORKER.parents[1])},
-            )
-        forker = self._forker
-        assert forker.stdin is not None
-        assert forker.stdout is not None
-        request = {
-            "args": full,
-            "parse": parse,
-            "env": self.environment(registry),
-            "cwd": str(self.project),
-            "output": str(output),
-        }
-        output.touch()
-        forker.stdin.write(json.dumps(request) + "\n")
-        forker.stdin.flush()
-        child = json.loads(forker.stdout.readline())["pid"]
-        readable, _, _ = select.select([forker.stdout], [], [], timeout)
-        if not readable:
-            os.kill(child, signal.SIGKILL)
-            forker.stdout.readline()
-            raise TimeoutError(f"dbt {' '.join(full)} ran for more than {timeout} s; it printed:\n{output.read_text()}")
-        return int(json.loads(forker.stdout.readline())["code"])
+        self._forker.close()
 
     def _results(self, file: Path, query: Query) -> list[NodeResult]:
         """What run_results.json tells, if the command wrote one."""

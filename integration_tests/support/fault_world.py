@@ -6,33 +6,25 @@ What the database holds is asked by this module's own queries on its own connect
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import psutil
 
 from driver import sample_registry
 from driver.embedded_server import EmbeddedServer
 from support.cutting_proxy import CuttingProxy
 from support.dbt_runner import PROFILE, PROJECT
+from support.forker import Command, Forker
 from support.local_rows import CORE_TABLES
 from support.registry import OWNER
 from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import psycopg
 
-FORKER = Path(__file__).with_name("command_forker.py")
 DATABASE = "registry"
 SCALE = 0.005
 PARTS = ("macros", "models", "snapshots", "tests", "offline_packages", "dbt_packages", "scripts", "demo", "docs")
@@ -63,54 +55,6 @@ select count(*) filter (where cms_id is distinct from id), exists (
 Rows = dict[str, tuple[int, str]]
 
 
-@dataclass
-class Command:
-    """A command that was started.
-
-    Attributes:
-        args: what was typed.
-        pid: its process.
-    """
-
-    args: str
-    pid: int
-    _output: Path
-    _done: Path
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended."""
-        return self._done.exists()
-
-    @property
-    def text(self) -> str:
-        """What it has printed until now."""
-        return self._output.read_text(errors="replace")
-
-    @property
-    def flat(self) -> str:
-        """What it has printed, as one line."""
-        return " ".join(self.text.split())
-
-    def wait(self, seconds: float = 240) -> int:
-        """Wait for its end. Returns its exit status; negative: the signal that ended it."""
-        until(lambda: self.ended, seconds, lambda: f"{self.args} did not end; it printed:\n{self.text}")
-        return int(self._done.read_text())
-
-    def signal(self, number: int) -> None:
-        """Send it a signal; SIGKILL takes its children with it, as the end of a machine would."""
-        children = psutil.Process(self.pid).children(recursive=True) if number == signal.SIGKILL else []
-        os.kill(self.pid, number)
-        for child in children:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
-
-    def children(self, beginning: str) -> list[psutil.Process]:
-        """Its children whose names begin so."""
-        found = psutil.Process(self.pid).children(recursive=True)
-        return [child for child in found if child.name().startswith(beginning)]
-
-
 class World:
     """The server, the project and the network of all faults, and a registry in the state that the next one needs."""
 
@@ -128,17 +72,14 @@ class World:
         self.project = folder / "project"
         self.tools = folder / "tools"
         self._copy_project()
-        self._forker: subprocess.Popen[str] | None = None
-        self._number = 0
+        self._forker = Forker(folder, self.project / "scripts")
         self._templates: dict[str, Rows] = {}
         self.expected: Rows = {}
 
     def close(self) -> None:
         """End all of it."""
         self.proxy.close()
-        if self._forker is not None and self._forker.stdin is not None:
-            self._forker.stdin.close()
-            self._forker.wait(60)
+        self._forker.close()
         self.server.stop()
 
     def _copy_project(self) -> None:
@@ -239,23 +180,8 @@ class World:
             args = [*head.split()[1:], *(["--args", tail] if tail else []), "--no-use-colors"]
         # dbt parses anew when its vars change: a folder for each set of them.
         target = "target-online" if "online" in command else "target"
-        self._number += 1
-        output, done = (self.folder / f"{kind}-{self._number}" for kind in ("output", "done"))
-        output.touch()
-        request = {
-            "name": name,
-            "args": args,
-            "env": {**self.environment, "DBT_TARGET_PATH": str(self.folder / target), **environment},
-            "cwd": str(self.project),
-            "output": str(output),
-            "done": str(done),
-        }
-        forker = self._loaded()
-        assert forker.stdin is not None
-        assert forker.stdout is not None
-        forker.stdin.write(json.dumps(request) + "\n")
-        forker.stdin.flush()
-        return Command(command, json.loads(forker.stdout.readline())["pid"], output, done)
+        environment = {**self.environment, "DBT_TARGET_PATH": str(self.folder / target), **environment}
+        return self._forker.start(name, args, environment, self.project)
 
     def run(self, command: str, **environment: str) -> Command:
         """Run a command to its end."""
@@ -268,22 +194,6 @@ class World:
         started = self.start(command, **environment)
         assert started.wait() == 0, f"{command}:\n{started.text}"
         return started
-
-    def _loaded(self) -> subprocess.Popen[str]:
-        if self._forker is None:
-            self._forker = subprocess.Popen(
-                [sys.executable, "-W", "ignore:resource_tracker:UserWarning", str(FORKER)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=self.folder,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": f"{self.project / 'scripts'}{os.pathsep}{PROJECT / 'integration_tests'}",
-                },
-                start_new_session=True,
-            )
-        return self._forker
 
     # ---- looking from outside
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from support.fault_world import Command, World
+    from support.fault_world import World
+    from support.forker import Command
 
     Circumstance = Callable[[World], AbstractContextManager[None]]
     Hit = Callable[[World, Command], None]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import dict_row
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from driver.embedded_server import EmbeddedServer
     from support.dbt_runner import Dbt, DbtRun
+    from support.forker import Command
 
 OWNER = "registry_owner"
 SUPERUSER = "postgres"
@@ -92,9 +92,9 @@ class Registry:
         assert run.success, f"dbt {' '.join(args)} ended with {run.code}:\n{run.output}"
         return run
 
-    def start_dbt(self, *args: str, variables: dict[str, Any] | None = None, **options: Any) -> subprocess.Popen[str]:
-        """Start dbt as a process of its own, to be interrupted."""
-        return self.runner.start(*args, registry=self.environment, variables=variables, **options)
+    def start_dbt(self, *args: str, variables: dict[str, Any] | None = None) -> Command:
+        """Start dbt, to be interrupted."""
+        return self.runner.start(*args, registry=self.environment, variables=variables)
 
 
 @contextmanager
