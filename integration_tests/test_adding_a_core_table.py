@@ -8,15 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support.dbt_runner import Dbt
 from support.registry import NO_BACKUP, Registry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "adding-a-core-table.md"
@@ -37,7 +33,7 @@ PARTS = [
 
 
 @pytest.fixture(scope="module")
-def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
+def followed(tmp_path_factory: pytest.TempPathFactory, dbt_runner: Dbt) -> Dbt:
     """dbt on a copy of the project to which the guide's blocks have been applied."""
     project = tmp_path_factory.mktemp("project")
     for part in PARTS:
@@ -58,9 +54,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
     for how, path, text in blocks:
         before = (project / path).read_text() if how == "append to" else ""
         (project / path).write_text(before + text)
-    runner = Dbt(tmp_path_factory.mktemp("dbt"), project)
-    yield runner
-    runner.close()
+    return Dbt(tmp_path_factory.mktemp("dbt"), project, dbt_runner.forker)
 
 
 def _with_departments(registry: Registry, runner: Dbt) -> Registry:
@@ -81,6 +75,7 @@ def test_a_fresh_registry_migrates_all_thirteen(registry: Registry, followed: Db
     assert [(row["table_name"], row["key"]) for row in tests["cms_id_equals_id"].rows] == [("departments", "3")]
 
 
+@pytest.mark.thorough
 def test_a_migrated_registry_takes_the_new_table_alone(migrated_registry: Registry, followed: Dbt) -> None:
     """The tables that were migrated before are left alone, local rows included."""
     thirteen = _with_departments(migrated_registry, followed)

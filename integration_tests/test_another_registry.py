@@ -103,6 +103,7 @@ def cms_ids(connection: psycopg.Connection) -> dict[str, tuple[int, int]]:
     return found  # type: ignore[return-value]
 
 
+@pytest.mark.thorough
 def test_the_example_goes_from_demo_to_restore(copy: Path, demonstrated: tuple[str, dict[str, str]]) -> None:
     printed, variables = demonstrated
     assert "PASSED: 7 of 13 checklist lines passed" in printed

@@ -1,4 +1,4 @@
-"""Sixty faults and more, of every command: afterwards no row is lost, the state is told truly, and there is a way on.
+"""Sixty faults and more, of all commands: afterwards no row is lost, the state is told truly, and there is a way on.
 
 Each fault is made on a real server, to a real process. What came of it is asked from outside, by queries of the suite's
 own: every row of every table of the registry as it was, cms_id aside; `cmsid status` says what the tables hold; the
@@ -98,6 +98,48 @@ def hits(command: str, moment: f.Moment, names: str, **more: object) -> list[Fau
         options = {"code": code, "says": says, **more}
         found.append(Fault(f"{name} at {moment.name}", command, moment=moment, hit=hit, **options))  # type: ignore[arg-type]
     return found
+
+
+# What is alike in its effect on a command, so that one of each is enough by default.
+KINDS = {
+    "killed": "killed",
+    "SIGTERM": "a signal",
+    "terminal gone": "a signal",
+    "Ctrl-C": "a signal",
+    "its sessions ended": "sessions lost",
+    "its statements cancelled": "sessions lost",
+    "network cut": "sessions lost",
+    "server restarted": "server gone",
+    "server crashed": "server gone",
+    "half a file of the dump gone": "one bit of the dump flipped",
+    "the table of contents gone": "one bit of the dump flipped",
+    "the manifest gone": "one bit of the dump flipped",
+    "the manifest cut": "one bit of the dump flipped",
+    "server down behind the network": "server not there",
+    "wrong password": "server not there",
+    "no such database": "server not there",
+    "profile without host": "profile is no YAML",
+    "profile of another name": "profile is no YAML",
+    "fingerprints of backups dropped": "list of backups dropped",
+    "idle sessions ended at once": "a statement timeout",
+}
+# Commands that are run whole on the way: test_run.py does that by default.
+WHOLE_RUNS = ("run", "report --validate")
+
+
+def by_default() -> Iterator[Fault]:
+    """Of each command one that is killed, one that loses its sessions and one whose server goes; of all else one of each kind.
+
+    All signals go to the same handler, and what surrounds a command meets the same code in each of them.
+    """
+    seen = set()
+    for fault in FAULTS:
+        kind = KINDS.get(fault.name.partition(" at ")[0], fault.name)
+        key = (kind, fault.command if kind in ("killed", "sessions lost", "server gone") else "")
+        whole = {fault.command, *(fault.way_on or ())} & set(WHOLE_RUNS)
+        if key not in seen and not whole:
+            seen.add(key)
+            yield fault
 
 
 DBT_CODES = {"code": (1, 2, 130, KILLED, -signal.SIGTERM)}
@@ -494,8 +536,12 @@ def test_there_are_sixty_distinct_faults() -> None:
     assert len(names) == len(FAULTS) >= 60
 
 
+def _marks(fault: Fault, chosen: list[Fault]) -> list[pytest.MarkDecorator]:
+    return [NO_MOUNT] * (fault.name == "disk full") + [pytest.mark.thorough] * (fault not in chosen)
+
+
 @pytest.mark.parametrize(
-    "fault", [pytest.param(fault, id=str(fault), marks=[NO_MOUNT] * (fault.name == "disk full")) for fault in FAULTS]
+    "fault", [pytest.param(fault, id=str(fault), marks=_marks(fault, list(by_default()))) for fault in FAULTS]
 )
 def test_fault(fault: Fault, world: World, record_property: Callable[[str, object], None]) -> None:
     world.server_up()

@@ -131,6 +131,7 @@ def test_what_triggers_and_others_wrote_while_it_was_filled_is_reported_and_asks
         assert "other sessions since" not in text
 
 
+@pytest.mark.thorough
 def test_values_are_shown_if_asked_for(runner: Runner) -> None:
     outcome = runner.go("origins", lambda: corrupt(runner.registry), with_values=True)
     assert "Somebody Else" in outcome.text
@@ -146,6 +147,7 @@ def test_the_backup_is_restored_if_asked_for(runner: Runner) -> None:
         runner.registry.value("select cms_id from schools")
 
 
+@pytest.mark.thorough
 def test_only_a_difference_is_a_reason_to_restore(runner: Runner) -> None:
     """Tests that break off say nothing of the rows."""
     registry = runner.registry
@@ -160,6 +162,7 @@ def test_only_a_difference_is_a_reason_to_restore(runner: Runner) -> None:
     assert registry.value("select count(cms_id) = count(*) from schools")
 
 
+@pytest.mark.thorough
 def test_whatever_ends_a_run_there_is_a_report_of_it(runner: Runner) -> None:
     """Ctrl-C while the backup is restored, and a fault of our own."""
     from driver.backup import restore
@@ -179,6 +182,7 @@ def test_whatever_ends_a_run_there_is_a_report_of_it(runner: Runner) -> None:
         assert runner.registry.dbt_ok("run-operation", "drop_cms_id", "--args", "{force: true}").success
 
 
+@pytest.mark.thorough
 def test_a_failure_long_after_the_migration_is_told_and_restores_no_old_backup(runner: Runner) -> None:
     registry = runner.registry
     assert runner.go().code == 0
@@ -206,6 +210,7 @@ def test_a_write_behind_the_backup_stops_the_migration_and_nothing_is_changed(ru
     assert registry.rows("select 1 from information_schema.columns where column_name = 'cms_id'") == []
 
 
+@pytest.mark.thorough
 def test_a_report_that_cannot_be_written_does_not_change_the_verdict(runner: Runner, tmp_path: Path) -> None:
     (tmp_path / "a file").touch()
     outcome = runner.go(reports=tmp_path / "a file")
@@ -214,6 +219,7 @@ def test_a_report_that_cannot_be_written_does_not_change_the_verdict(runner: Run
     assert "The report could not be written" in outcome.text
 
 
+@pytest.mark.thorough
 def test_a_server_that_goes_away_is_told_and_nothing_is_claimed(runner: Runner) -> None:
     def vanish() -> None:
         runner.monkeypatch.setattr("driver.run.read_state", _gone)

@@ -113,19 +113,20 @@ class DbtRun:
 class Dbt:
     """dbt on this project, one for a session: it keeps dbt loaded and the project parsed, so that runs are quick."""
 
-    def __init__(self, folder: Path, project: Path = PROJECT) -> None:
+    def __init__(self, folder: Path, project: Path = PROJECT, forker: Forker | None = None) -> None:
         """Write the profile; dbt is loaded at the first run.
 
         Args:
             folder: a private folder for profile, logs and targets.
             project: the dbt project to run.
+            forker: one that has loaded dbt already.
         """
         self.folder = folder
         self.project = project
         self.profiles_dir = folder / "profile"
         self.profiles_dir.mkdir(parents=True)
         (self.profiles_dir / "profiles.yml").write_text(PROFILE)
-        self._forker = Forker(folder, PROJECT / "scripts")
+        self.forker = forker or Forker(folder, PROJECT / "scripts")
 
     def environment(self, registry: Mapping[str, str]) -> dict[str, str]:
         """The environment for a dbt process, given libpq's variables of a database."""
@@ -169,7 +170,7 @@ class Dbt:
         full, target = self.command(args, registry, variables)
         results_file = target / "run_results.json"
         results_file.unlink(missing_ok=True)
-        started = self._forker.start("dbt", full, self.environment(registry), self.project)
+        started = self.forker.start("dbt", full, self.environment(registry), self.project)
         try:
             code = started.wait(timeout)
         finally:
@@ -180,11 +181,11 @@ class Dbt:
     def start(self, *args: str, registry: Mapping[str, str], variables: Mapping[str, Any] | None = None) -> Command:
         """Start dbt, for tests that interrupt or kill it, or do something meanwhile."""
         full, _ = self.command(args, registry, variables)
-        return self._forker.start("dbt", full, self.environment(registry), self.project)
+        return self.forker.start("dbt", full, self.environment(registry), self.project)
 
     def close(self) -> None:
         """End the loaded dbt."""
-        self._forker.close()
+        self.forker.close()
 
     def _results(self, file: Path, query: Query) -> list[NodeResult]:
         """What run_results.json tells, if the command wrote one."""
