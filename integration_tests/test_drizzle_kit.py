@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from support.registry import Registry
 
+pytestmark = pytest.mark.thorough  # needs npm
 DRIZZLES = "{table}_cmsId_unique"
 SPECS = "{table}_cms_id_unique"
 
@@ -94,7 +95,6 @@ def test_a_view_of_all_columns_is_dropped_before_and_made_again_after(app: Sampl
     assert app.generate("again") is None
 
 
-@pytest.mark.thorough
 def test_the_whole_migration_passes_every_dbt_test(app: SampleApp, registry: Registry) -> None:
     variables = {"cms_id_constraint": DRIZZLES, "require_backup": False}
     registry.dbt_ok("snapshot", variables=variables)
@@ -113,7 +113,6 @@ def test_the_whole_migration_passes_every_dbt_test(app: SampleApp, registry: Reg
     assert app.wanted_by_push(registry) == []
 
 
-@pytest.mark.thorough
 def test_a_marker_agrees_with_what_add_cms_id_left(app: SampleApp, migrated_registry: Registry) -> None:
     registry = migrated_registry
     app.baseline(registry)
@@ -131,7 +130,6 @@ def test_a_marker_agrees_with_what_add_cms_id_left(app: SampleApp, migrated_regi
     assert app.wanted_by_push(registry) == []
 
 
-@pytest.mark.thorough
 def test_a_marker_stops_the_migrator_where_add_cms_id_has_not_run(app: SampleApp, registry: Registry) -> None:
     app.baseline(registry)
     write(app)
@@ -147,7 +145,6 @@ def test_a_marker_stops_the_migrator_where_add_cms_id_has_not_run(app: SampleApp
     assert app.migrate(registry).returncode == 0
 
 
-@pytest.mark.thorough
 def test_push_wants_exactly_our_changes_before_the_migration(app: SampleApp, registry: Registry) -> None:
     assert app.wanted_by_push(registry) == []
     write(app)
@@ -155,7 +152,6 @@ def test_push_wants_exactly_our_changes_before_the_migration(app: SampleApp, reg
     assert wanted == expected()
 
 
-@pytest.mark.thorough
 def test_tables_in_a_pg_schema_are_migrated_there(app: SampleApp, empty_registry: Registry) -> None:
     registry = empty_registry
     (app.src / "registry.ts").write_text(
@@ -189,7 +185,6 @@ def test_tables_in_a_pg_schema_are_migrated_there(app: SampleApp, empty_registry
     registry.execute(marker)
 
 
-@pytest.mark.thorough
 def test_the_name_of_a_constraint_matters_to_drizzle_kit(app: SampleApp, migrated_registry: Registry) -> None:
     write(app)
     replaced = app.wanted_by_push(migrated_registry)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
+import shutil
+import signal
+import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from driver.bootstrap import ROOT
 from quality import linters, main, tests
+from support.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -78,6 +87,41 @@ def test_what_fails_is_tried_once_more(
     assert Path("attempts of 0").read_text() == "x" * attempts
     named = capfd.readouterr().out.partition("Passed on the second attempt only:\n")[2].split()
     assert named == ["test_it.py::test_something[0]", "test_it.py::test_something[1]"] * (failures == 1 and count == 2)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(int(os.environ.get("CMSID_TEST_INTERRUPTIONS", "3"))))
+def test_ctrl_c_at_any_moment_ends_all_servers_and_leaves_nothing(seed: int) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="cmsid-interrupted-"))
+    folder.chmod(0o711)  # the account of the servers enters it
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COVERAGE", "CMSID_"))}
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "scripts" / "test")],
+            env={**kept, "TMPDIR": str(folder), "CMSID_NO_VENV": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        time.sleep(random.Random(seed).uniform(1, 60))  # noqa: S311  a moment, no secret
+        os.killpg(process.pid, signal.SIGINT)
+        code = process.wait(300)
+    told = (folder / "output").read_text(errors="replace")
+    assert code == main.INTERRUPTED, told
+    until(lambda: not _at_work_in(folder), told=lambda: f"still at work: {_at_work_in(folder)}\n{told}")
+    left = [path.name for path in folder.iterdir() if not path.name.startswith("pytest-of-")]
+    assert left == ["output"], told
+    shutil.rmtree(folder)
+
+
+def _at_work_in(folder: Path) -> list[str]:
+    """The processes in a folder, or which have it as theirs for temporary files."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd().startswith(str(folder)) or process.environ().get("TMPDIR") == str(folder):
+                found.append(f"{process.pid} {process.cmdline()}")
+    return found
 
 
 def test_a_broken_run_is_no_failed_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,13 +6,18 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import copy
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from driver.bootstrap import CACHE, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 AT_ONCE = 2
 
@@ -32,9 +37,28 @@ class Finding(NamedTuple):
     output: str
 
 
-def run() -> bool:
+@contextmanager
+def beside() -> Iterator[Callable[[], bool]]:
+    """Run all linters, one by one, beside the block, which often waits. What it gets tells what they found, when asked."""
+    told: list[str] = []
+    clean: list[bool] = []
+    thread = threading.Thread(target=lambda: clean.append(run(1, told.append)))
+    thread.start()
+
+    def ask() -> bool:
+        thread.join()
+        print(*told, sep="\n", flush=True)
+        return clean == [True]
+
+    try:
+        yield ask
+    finally:
+        thread.join()
+
+
+def run(at_once: int = AT_ONCE, tell: Callable[[str], None] = print) -> bool:
     """Run all linters, tell what they find, and return whether they find nothing."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(at_once) as pool:
         # dbt wants a profile even where it connects to nothing.
         copy(ROOT / "profiles.example.yml", Path(folder, "profiles.yml"))
         environment = {**os.environ, "DBT_PROFILES_DIR": folder, "PYTHONPATH": str(ROOT / "scripts"), "NO_COLOR": "1"}
@@ -42,10 +66,10 @@ def run() -> bool:
         clean = True
         findings = pool.map(lambda linter: _judge(linter, environment), linters)
         for linter, finding in zip(linters, findings, strict=True):
-            print(f"{'ok  ' if finding.clean else 'FAIL'} {linter.name} ({finding.seconds:.0f} s)", flush=True)
+            tell(f"{'ok  ' if finding.clean else 'FAIL'} {linter.name} ({finding.seconds:.0f} s)")
             if not finding.clean:
                 clean = False
-                print(finding.output.rstrip() + "\n", flush=True)
+                tell(finding.output.rstrip() + "\n")
     return clean
 
 

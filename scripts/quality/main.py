@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -62,12 +61,13 @@ def _run(lint: bool, everything: bool, for_pytest: list[str]) -> int:  # noqa: F
         return _pytest(["--all"] * everything + for_pytest)
     if everything:
         system_packages.install_missing()
-    clean = linters.run()
     # Both are run in any case: one look at the end shows everything there is to do.
-    passed = tests.run_all() if everything else tests.run()
+    with linters.beside() as found_nothing:
+        passed = tests.run_all() if everything else tests.run()
+        clean = found_nothing()
     print(f"\n{'All is well' if clean and passed else 'There are failures'}, {time.monotonic() - start:.0f} s.")
     return DONE if clean and passed else FAILED
 
 
 def _pytest(arguments: list[str]) -> int:
-    return DONE if subprocess.call([sys.executable, "-m", "pytest", *arguments]) == 0 else FAILED
+    return DONE if tests.call([sys.executable, "-m", "pytest", *arguments]) == 0 else FAILED

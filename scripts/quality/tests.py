@@ -11,15 +11,15 @@ from pathlib import Path
 COVERAGE = [sys.executable, "-m", "coverage"]
 PYTEST = ["-m", "pytest"]
 # One more at once than there are processors, since tests often wait; each has a server and a dbt of its own.
-BESIDE_EACH_OTHER = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
+BESIDE_EACH_OTHER = ["-n", str((os.cpu_count() or 1) + 1), "--dist"]
 LAST_FAILED = Path(".pytest_cache/v/cache/lastfailed")
 TESTS_FAILED = 1  # pytest's exit code when tests failed, and nothing worse happened
 FORGIVEN_AT_MOST = 3  # more than these fail for a reason
 
 
 def run() -> bool:
-    """Run every kind of test, and return whether all pass."""
-    return subprocess.call([sys.executable, *PYTEST, *BESIDE_EACH_OTHER]) == 0
+    """Run every kind of test, each file of them in one process, and return whether all pass."""
+    return call([sys.executable, *PYTEST, *BESIDE_EACH_OTHER, "loadfile"]) == 0
 
 
 def run_all() -> bool:
@@ -29,10 +29,20 @@ def run_all() -> bool:
         whether all pass, and reach as much of the driver as pyproject.toml asks for.
     """
     subprocess.call([*COVERAGE, "erase"])
-    parts = [["-m", "not alone", *BESIDE_EACH_OTHER], ["-m", "alone"]]
+    parts = [["-m", "not alone", *BESIDE_EACH_OTHER, "worksteal"], ["-m", "alone"]]
     passed = pass_in_the_end(parts, [*COVERAGE, "run", *PYTEST, "--all"])
     enough = [subprocess.call([*COVERAGE, *words]) == 0 for words in (["combine", "--quiet"], ["report"])]
     return passed and all(enough)
+
+
+def call(command: list[str]) -> int:
+    """Run a command to its end, also after Ctrl-C: it hears that too, and has servers to end and files to remove."""
+    with subprocess.Popen(command) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
 
 
 def pass_in_the_end(parts: list[list[str]], pytest: list[str]) -> bool:
@@ -49,14 +59,14 @@ def pass_in_the_end(parts: list[list[str]], pytest: list[str]) -> bool:
         whether every test passed, at once or on its second attempt.
     """
     LAST_FAILED.unlink(missing_ok=True)
-    codes = [subprocess.call([*pytest, *part]) for part in parts]
+    codes = [call([*pytest, *part]) for part in parts]
     if not any(codes):
         return True
     failed = sorted(json.loads(LAST_FAILED.read_text())) if LAST_FAILED.exists() else []
     if not set(codes) <= {0, TESTS_FAILED} or not 0 < len(failed) <= FORGIVEN_AT_MOST:
         return False
     print(f"\nOnce more, alone: {len(failed)} that failed.", flush=True)
-    if subprocess.call([*pytest, "--last-failed"]):
+    if call([*pytest, "--last-failed"]):
         return False
     print("\nPassed on the second attempt only:", *failed, sep="\n  ", flush=True)
     return True
