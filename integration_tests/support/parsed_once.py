@@ -31,7 +31,7 @@ from dbt_common.clients.jinja import template_cache
 if TYPE_CHECKING:
     from dbt.config.runtime import RuntimeConfig
 
-FOLDER = "CMSID_PARSED_PROJECTS"
+FOLDER = "PARSED_PROJECTS"
 CONTENT = ("macros", "models", "snapshots", "tests", "dbt_packages")
 SUFFIXES = (".sql", ".yml", ".md")
 # Read by operations only: no model, test or snapshot depends on them.
