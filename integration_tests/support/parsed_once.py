@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dbt.cli.requires
+import dbt.task.runnable
 from dbt.adapters.factory import get_adapter, register_adapter
 from dbt.adapters.postgres.connections import PostgresCredentials
 from dbt.context.providers import generate_runtime_macro_context
@@ -73,6 +74,7 @@ def get_ready() -> None:
     found = PluginManager.get_prefixed_modules()  # type: ignore[no-untyped-call]
     PluginManager.get_prefixed_modules = lambda: found  # type: ignore[method-assign]
     inspect.stack()
+    dbt.task.runnable.write_manifest = lambda *_: None  # type: ignore[attr-defined]  # as it was after parsing
     for configuration in CONFIGURATIONS:
         configuration.json_schema()
 
