@@ -610,7 +610,7 @@ def stopped_at(registry: Registry, *args: str) -> Iterator[Stopped]:
             yield Stopped(process, waiting[0], holder)
         finally:
             if not process.ended:
-                process.signal(signal.SIGKILL)
+                process.kill()
 
 
 def wait_for(registry: Registry, query: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,7 +174,7 @@ class Dbt:
             code = started.wait(timeout)
         finally:
             if not started.ended:
-                started.signal(signal.SIGKILL)
+                started.kill()
         return DbtRun(args, code, started.text, self._results(results_file, query), target)
 
     def start(self, *args: str, registry: Mapping[str, str], variables: Mapping[str, Any] | None = None) -> Command:

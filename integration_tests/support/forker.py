@@ -69,11 +69,18 @@ class Command:
 
     def signal(self, number: int) -> None:
         """Send it a signal; SIGKILL takes its children with it, as the end of a machine would."""
-        children = psutil.Process(self.pid).children(recursive=True) if number == signal.SIGKILL else []
-        os.kill(self.pid, number)
-        for child in children:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
+        if number == signal.SIGKILL:
+            self.kill()
+        else:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it and its children, as far as they are still there."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.pid)
+            for each in (*process.children(recursive=True), process):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
 
     def children(self, beginning: str) -> list[psutil.Process]:
         """Its children whose names begin so."""
