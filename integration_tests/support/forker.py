@@ -78,7 +78,8 @@ class Command:
         """Kill it and its children, as far as they are still there."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            for each in (*process.children(recursive=True), process):
+            children = process.children(recursive=True)
+            for each in (process, *children):  # so that it cannot notice
                 with contextlib.suppress(psutil.NoSuchProcess):
                     each.kill()
 
