@@ -42,7 +42,8 @@ def beside() -> Iterator[Callable[[], bool]]:
     """Run all linters, one by one, beside the block, which often waits. What it gets tells what they found, when asked."""
     told: list[str] = []
     clean: list[bool] = []
-    thread = threading.Thread(target=lambda: clean.append(run(1, told.append)))
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: clean.append(run(1, told.append, stop)))
     thread.start()
 
     def ask() -> bool:
@@ -53,18 +54,25 @@ def beside() -> Iterator[Callable[[], bool]]:
     try:
         yield ask
     finally:
+        stop.set()
         thread.join()
 
 
-def run(at_once: int = AT_ONCE, tell: Callable[[str], None] = print) -> bool:
-    """Run all linters, tell what they find, and return whether they find nothing."""
+def run(at_once: int = AT_ONCE, tell: Callable[[str], None] = print, stop: threading.Event | None = None) -> bool:
+    """Run all linters, tell what they find, and return whether they find nothing.
+
+    Args:
+        at_once: how many at a time.
+        tell: what to tell it with.
+        stop: once it is set, no other begins.
+    """
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(at_once) as pool:
         # dbt wants a profile even where it connects to nothing.
         copy(ROOT / "profiles.example.yml", Path(folder, "profiles.yml"))
         environment = {**os.environ, "DBT_PROFILES_DIR": folder, "PYTHONPATH": str(ROOT / "scripts"), "NO_COLOR": "1"}
         linters = all_linters()
         clean = True
-        findings = pool.map(lambda linter: _judge(linter, environment), linters)
+        findings = pool.map(lambda linter: _judge(linter, environment, stop or threading.Event()), linters)
         for linter, finding in zip(linters, findings, strict=True):
             tell(f"{'ok  ' if finding.clean else 'FAIL'} {linter.name} ({finding.seconds:.0f} s)")
             if not finding.clean:
@@ -107,9 +115,11 @@ def _is_shell(path: Path) -> bool:
         return file.readline().rstrip().endswith((b"/sh", b"/env bash"))
 
 
-def _judge(linter: Linter, environment: dict[str, str]) -> Finding:
+def _judge(linter: Linter, environment: dict[str, str], stop: threading.Event) -> Finding:
     start = time.monotonic()
     for command in linter.commands:
+        if stop.is_set():
+            return Finding(clean=False, seconds=time.monotonic() - start, output="not run to its end")
         result = subprocess.run(
             command,
             env=environment,
