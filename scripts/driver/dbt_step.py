@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from driver.errors import Problem
+from driver.errors import Problem, why
 from driver.termination import SIGNALS, raise_if_interrupted
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from driver.progress import StageProgress
 
 PLAN_STEP = re.compile(r"^(\d+) of (\d+) START (.*)$")
-ONLINE_STEP = re.compile(r"^online: (?:(\w+): )?(.*)$")
+ONLINE_STEP = re.compile(r"^online: (?:(?:table \d+ of \d+, )?(\w+): )?(.*)$")
 CANCEL_AGAIN_SECONDS = 0.2
 # The driver's own dbt commands write none: it would hold values of rows, readable for others.
 NO_REASON = "dbt gave no reason; the same command of dbt's own writes a log, logs/dbt.log"
@@ -43,6 +43,7 @@ class DbtStep:
     _running: list[str] = field(default_factory=list)
     _done: int = 0
     _label: str = ""
+    _last: str = ""
     _since: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -55,7 +56,8 @@ class DbtStep:
         """
         result = self.invoke(project, *arguments)
         if not result.success:
-            raise Problem(f"dbt {arguments[0]} failed: {self._error or _reason(result)}")
+            at = f" at {self._last}" if self._last else ""
+            raise Problem(f"dbt {arguments[0]} failed{at}: {self._error or _reason(result)}")
         return result
 
     def invoke(self, project: DbtProject, *arguments: str) -> Any:
@@ -70,6 +72,7 @@ class DbtStep:
                 result = project.invoke(*arguments)
         finally:
             project.on_event = None
+            self._last = self._label
             self._end_label()
         if isinstance(result.exception, KeyboardInterrupt):
             raise result.exception
@@ -88,7 +91,7 @@ class DbtStep:
                 self._done += 1
                 self._tell(None)
             elif kind in ("RunningOperationCaughtError", "RunningOperationUncaughtError"):
-                self._error = essence(data.exc)  # the result of a run-operation does not have it
+                self._error = why(data.exc)  # the result of a run-operation does not have it
             elif kind == "JinjaLogInfo":
                 self._on_message(data.msg)
 
@@ -129,30 +132,12 @@ def _reason(result: Any) -> str:
     messages = [
         f"{item.node.name}: {told}" if len(getattr(result.result, "results", [])) > 1 else told
         for item in getattr(result.result, "results", None) or []
-        if str(item.status) in ("error", "fail", "runtime error") and (told := essence(str(item.message or "")))
+        if str(item.status) in ("error", "fail", "runtime error") and (told := why(str(item.message or "")))
     ]
     if messages:
         more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
         return messages[0] + more
-    return essence(str(result.exception or "")) or NO_REASON
-
-
-def essence(message: str) -> str:
-    """What the database or a macro says, without dbt's lines around it, and without the values of a row."""
-    told = []
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    for line in lines:
-        if line.startswith(("CONTEXT:", "LINE ", "compiled code at", "> in macro", "> called by")):
-            break
-        if line.startswith(("Database Error", "Compilation Error", "Encountered an error", "Runtime Error")):
-            continue
-        if not line.startswith(("DETAIL:  Key (", "DETAIL:  Failing row")):
-            told.append(line.removeprefix("HINT:").removeprefix("DETAIL:").strip())
-    text = ""
-    for part in told or lines[:1]:
-        ended = not text or text[-1] in ".,:;!?" or not part[:1].isupper()
-        text += ("" if not text else " " if ended else ". ") + part
-    return text
+    return why(str(result.exception or "")) or NO_REASON
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import psycopg
 from driver import packages
 from driver.backup import files, pg_tools, store
 from driver.dbt_project import nodes_at_a_time
-from driver.errors import Problem
+from driver.errors import Problem, why
 from driver.estimate import Estimate, estimate, size
 from driver.facts import migration_log
 from driver.macro_sql import render_macro
@@ -255,7 +255,7 @@ class _Examination:
             self._add(
                 "unread_log",
                 "none",
-                f"the log of migrations may not be read: {error.diag.message_primary}",
+                f"the log of migrations may not be read: {why(error)}",
                 "look as the owner of the tables",
             )
             return {}
@@ -505,7 +505,7 @@ class _Examination:
             self._add(
                 "unread",
                 "none",
-                f"{name} could not be looked at: {error.diag.message_primary}",
+                f"{name} could not be looked at: {why(error)}",
                 "look as the owner of the tables",
                 name,
             )

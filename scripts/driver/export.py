@@ -12,7 +12,7 @@ import psycopg
 
 from driver.backup.files import make_private_folder, open_private, sync_folder, write_private
 from driver.backup.session import PINS, begin_with_locks, join_snapshot, pinned
-from driver.errors import Problem
+from driver.errors import Problem, why
 from driver.export_files import MANIFEST, ExportedFile, ExportFile, ExportManifest, export_files
 from driver.facts import tables_with_cms_id
 
@@ -70,7 +70,7 @@ def export(
         )
         _put_in_place(folder, manifest)
     except psycopg.Error as error:
-        reason = (error.diag.message_primary or str(error)).strip()
+        reason = why(error)
         raise Problem(
             f"The export failed: {reason}", where=connection.describe(), do="mend that, then run it again"
         ) from error

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from driver.dbt_step import NO_REASON, DbtStep, essence
-from driver.errors import Problem
+from driver.dbt_step import NO_REASON, DbtStep
+from driver.errors import Problem, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class _Steps(DbtStep):
 
     def why(self, result: Any) -> str:
         """The reason of a failure; one that came before any macro ran is in dbt's result."""
-        reason = self._error.removeprefix("drop_cms_id: ") or essence(str(result.exception or ""))
+        reason = self._error.removeprefix("drop_cms_id: ") or why(str(result.exception or ""))
         return reason.rstrip(".") or NO_REASON
 
     def _on_event(self, event: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from driver.errors import Problem
+from driver.errors import Problem, why
 from driver.facts import CHAINS
 from driver.result import FailingRow, Outcome, OutcomeStatus
 
@@ -136,20 +136,11 @@ def _outcome(result: Any, rows: Callable[[Any], list[FailingRow]]) -> Outcome:
         seconds=round(float(result.execution_time), 3),
     )
     if status in ("error", "skipped"):
-        outcome.message = _reason(str(result.message or "")) or f"it was {result.status}"
+        outcome.message = why(str(result.message or "")) or f"it was {result.status}"
     elif status == "failed":
         outcome.rows = rows(result)
         outcome.tables = sorted({row.table for row in outcome.rows if row.table}) or list(filter(None, [_table(node)]))
     return outcome
-
-
-def _reason(message: str) -> str:
-    """What the database said, out of dbt's message around it."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    told = [
-        line for line in lines if not line.startswith(("Database Error in", "Compilation Error in", "compiled code"))
-    ]
-    return (told or lines or [""])[0]
 
 
 def _harmless_foreign_keys(connection: psycopg.Connection[Any]) -> set[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from driver.backup.session import pinned
-from driver.errors import Problem
+from driver.errors import Problem, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 COMPRESSION = "1"
 LOCK_WAIT = "60s"
 POLL_SECONDS = 0.3
-KEPT_LINES = 200
+KEPT_LINES = 1000
+SIGNS = ("ERROR: ", "FATAL: ", "fatal: ", "error: ")
+# its number, its catalogue's and its own; then its kind, name and owner
+TOC_ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+?)(?: \S+)?$")
 # A restore need not wait for the disk at each commit: one synchronous commit before the swap covers them all.
 RESTORE_SETTINGS = "-c synchronous_commit=off -c maintenance_work_mem=128MB -c default_transaction_read_only=off"
 LIVE_COPIES = """
@@ -292,7 +295,7 @@ def _run(
     try:
         for line in child.stderr or ():
             text = line.rstrip()
-            if _tells_error(text):
+            if _is_kept(text):
                 kept.append(text)
             read(text)
         code = child.wait()
@@ -320,19 +323,26 @@ def end(child: subprocess.Popen[str]) -> None:
             child.wait()
 
 
-def _tells_error(line: str) -> bool:
-    return bool(re.search(r"\b(error|ERROR|FATAL|fatal|DETAIL|detail|HINT|hint|could not)\b", line))
+def _is_kept(line: str) -> bool:
+    """Whether a line says what went wrong; what the server says about it has no program's name before it."""
+    return not re.match(r"pg_\w+: ", line) or bool(re.search(r"\b(error|fatal|detail|hint|TOC entry)\b", line))
 
 
 def _reason(program: str, code: int, lines: Sequence[str]) -> str:
-    for line in lines:
-        found = re.search(r"(?:error|ERROR|fatal|FATAL): +(.+)", line)
-        if found:
-            # "could not execute query: ERROR: ..." has the server's own words at its end.
-            return re.split(r"(?:ERROR|FATAL): +", found.group(1))[-1].rstrip(".")
-    if code < 0:
-        return f"{program} was ended by signal {-code}"
-    return (lines[0] if lines else f"{program} ended with status {code}").rstrip(".")
+    """The first error: the server's own words before those of the program, and with all that it says besides."""
+    found = [(rank, place) for rank, sign in enumerate(SIGNS) for place, line in enumerate(lines) if sign in line]
+    if not found:
+        return f"{program} was ended by signal {-code}" if code < 0 else f"{program} ended with status {code}"
+    rank, place = min(found)
+    told = [lines[place].split(SIGNS[rank], 1)[1]]
+    for line in lines[place + 1 :]:
+        further = re.match(r"pg_\w+: (detail|hint): +(?!Query was|Command was)(.+)", line)
+        if not further and re.match(r"pg_\w+: |Command was: ", line):
+            break
+        told.append(f"{further[1].upper()}: {further[2]}" if further else line)
+    reason = why("\n".join(told)).rstrip(".")
+    entries = [entry[1] for entry in map(TOC_ENTRY.search, lines[:place]) if entry]
+    return f"{entries[-1]}: {reason}" if entries else reason
 
 
 def _is_left_out(line: str, leave_out: Sequence[str]) -> bool:

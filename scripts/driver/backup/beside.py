@@ -21,7 +21,7 @@ from driver.backup import archive, compare, database_state, journal, listing, pg
 from driver.backup.drop import drop
 from driver.backup.outcome import Restored, count_students
 from driver.backup.session import is_superuser, major_of, pinned, system_identifier
-from driver.errors import Problem
+from driver.errors import Problem, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +114,7 @@ def _fill_side(work: Work) -> None:
         psycopg.errors.DuplicateDatabase,
     ) as error:
         raise Problem(
-            f"The side database cannot be created: {error.diag.message_primary}",
+            f"The side database cannot be created: {why(error)}",
             do=f"{UNTOUCHED}; correct that, then run this again",
         ) from error
     side_oid = swap.databases(work.control, [name])[name].oid
@@ -181,7 +181,7 @@ def _complete(work: Work) -> Restored:
             listing.record(session, work.connection.audit_schema, work.backup)
             listing.log(session, work.connection.audit_schema, "restored", f"backup {manifest.backup_id}{kept}")
         except psycopg.errors.InsufficientPrivilege as error:
-            work.left.append(f"-- the backup could not be listed again: {error.diag.message_primary}")
+            work.left.append(f"-- the backup could not be listed again: {why(error)}")
         students = count_students(session)
     journal.finish(work.folder, made, journal.DONE)
     return Restored(
@@ -235,7 +235,7 @@ def finishing(made: Journal) -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError, Problem) as error:
-        reason = error.what if isinstance(error, Problem) else " ".join(str(error).split())
+        reason = why(error)
         raise Problem(
             f"{made.database} is {made.backup_id} now, but finishing was interrupted: {reason}",
             do=f"the original data is in {made.replaced_name}; run `scripts/cmsid restore` to finish",
@@ -255,13 +255,13 @@ def undo(control: psycopg.Connection[Any], folder: Path, made: Journal, error: B
         go_back(control, made)
         journal.finish(folder, made, journal.GIVEN_UP)
     except Problem as left:
-        reason = error.what if isinstance(error, Problem) else " ".join(str(error).split())
+        reason = why(error)
         raise Problem(
             f"{reason or 'The restore was interrupted'}; and going back is not finished: {left.what}",
             do=f"{made.database} is as it was and open; `scripts/cmsid restore --abandon` tries again",
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as lost:
-        reason = error.what if isinstance(error, Problem) else " ".join(str(lost).split())
+        reason = error.what if isinstance(error, Problem) else why(lost)
         raise Problem(
             f"The restore was interrupted after the step `{made.last_step}`: {reason or 'the connection was lost'}",
             do=f"the original data is in {made.database} or, if that holds the backup already, in {made.replaced_name};"

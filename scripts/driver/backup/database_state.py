@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg import errors, sql
 from psycopg.rows import dict_row
 
+from driver.errors import why
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -169,7 +171,7 @@ def apply(session: psycopg.Connection[Any], name: str, wanted: State) -> list[st
                     session.execute(statement)
         except (errors.InsufficientPrivilege, errors.UndefinedObject) as error:
             text = "; ".join(statement.as_string(session) for statement in group)
-            left.append(f"{text};  -- {error.diag.message_primary}")
+            left.append(f"{text};  -- {why(error)}")
     session.execute("select set_config('search_path', '', false)")
     return left
 

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from driver.backup import swap
-from driver.errors import Problem
+from driver.errors import Problem, why
 
 
 def drop(
@@ -37,9 +37,7 @@ def drop(
         if found:
             _drop(control, database, seconds)
     except (Problem, psycopg.Error) as error:
-        reason = (
-            error.what if isinstance(error, Problem) else error.diag.message_primary or " ".join(str(error).split())
-        )
+        reason = why(error)
         raise Problem(
             f"The database {database} could not be dropped: {reason}", do="correct that, then run this again"
         ) from error

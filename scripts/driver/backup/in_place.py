@@ -29,7 +29,7 @@ from driver.backup.outcome import Restored, count_students
 from driver.backup.script import ROLLED_BACK, Script
 from driver.backup.session import is_superuser, major_of, pinned
 from driver.backup.take import take_backup
-from driver.errors import Problem
+from driver.errors import Problem, why
 
 if TYPE_CHECKING:
     from driver.backup.archive import Progress
@@ -278,7 +278,7 @@ def _end(connection: Connection, folder: Path, made: Journal, error: Exception) 
         committed = _is_committed(connection, made)
     except (Problem, psycopg.Error):
         committed = None
-    reason = error.what if isinstance(error, Problem) else " ".join(str(error).split())
+    reason = why(error)
     if committed is False:
         journal.finish(folder, made, journal.GIVEN_UP)
         if isinstance(error, Problem):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from driver.errors import Problem
+from driver.errors import Problem, why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -213,7 +213,7 @@ def swap(control: psycopg.Connection[Any], made: Journal, seconds: float = CLEAR
             # A session that had begun before the database was closed, or autovacuum.
             if time.monotonic() > deadline:
                 raise Problem(
-                    f"The databases could not be renamed: {error.diag.message_primary}",
+                    f"The databases could not be renamed: {why(error)}",
                     do="end the sessions that use them, then run this again",
                 ) from error
             clear(control, made.side_name, seconds)

@@ -16,7 +16,7 @@ from driver import __version__
 from driver.backup import archive, catalogue, database_state, files, fingerprints, listing, pg_tools, sequences, store
 from driver.backup.manifest import DUMP, File, Manifest, Table
 from driver.backup.session import LIMITS, PINS, begin_with_locks, major_of, one_row, pinned, system_identifier
-from driver.errors import Problem
+from driver.errors import Problem, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def take_backup(
             listing.record(session, connection.audit_schema, backup)
         except psycopg.errors.InsufficientPrivilege as error:
             raise Problem(
-                f"The backup {backup_id} is complete, but it could not be listed: {error.diag.message_primary}",
+                f"The backup {backup_id} is complete, but it could not be listed: {why(error)}",
                 where=f"schema {connection.audit_schema} of {connection.describe()}",
                 do="allow this role to create that schema, then take the backup again",
             ) from error
