@@ -240,17 +240,6 @@ findings (finding, table_name, blocks, detail, remedy) as (
         'close some, or lower `threads` in the dbt profile'
     from room
     where connections < {{ connections }}
-
-    union all
-
-    select
-        'no_createdb',
-        null,
-        'none',
-        format('%s may not create databases', current_user),
-        'have a superuser run `alter role ... createdb`; without, `cmsid run` ends at its test restore (go step by step then), and a restore works with --in-place only'
-    from pg_catalog.pg_roles as r
-    where r.rolname = current_user and not (r.rolcreatedb or r.rolsuper)
 )
 
 select

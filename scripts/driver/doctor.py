@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 
 from driver import packages
-from driver.backup import files, pg_tools, store
+from driver.backup import files, hindrances, pg_tools, store
 from driver.dbt_project import nodes_at_a_time
 from driver.errors import Problem, why
 from driver.estimate import Estimate, estimate, size
@@ -72,7 +72,22 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "settings": ("lock_timeout", "connections"),
     "application": ("row_use_breaks", "row_type_functions", "row_use_unseen", "row_use_statement"),
     "disk": ("disk", "disk_unknown", "disk_backups"),
-    "way back": ("no_createdb",),
+    "backup and way back": (
+        "unreadable",
+        "row_security_elsewhere",
+        "lock_table",
+        "no_createdb",
+        "database_of_another",
+        "extension",
+        "superusers_object",
+        "subscription",
+        "owned_by_another",
+        "owner_without_create",
+        "granted_by_another",
+        "tablespace",
+        "evaluation_fails",
+        "evaluation_reads",
+    ),
 }
 
 
@@ -182,7 +197,7 @@ class _Examination:
         self._table_findings(todo, log)
         self._application(todo)
         self._unlogged_findings(foreign)
-        self._way_back()
+        self._way_back(todo)
         readable = self._readable(todo)
         self._row_findings(readable, self._readable(foreign))
         self._sizes(todo)
@@ -204,8 +219,11 @@ class _Examination:
     def _profile(self) -> None:
         self._found("dbt profile", f"target {self.connection.target}, our own schema is {self.connection.audit_schema}")
 
-    def _way_back(self) -> None:
-        self._found("way back", "restore beside the live database, swapped by rename")
+    def _way_back(self, todo: Sequence[CoreTable]) -> None:
+        """What this role cannot dump or restore; of the tables that are to be migrated, row security is told elsewhere."""
+        self._found("backup and way back", "all can be read; restore beside the live database, swapped by rename")
+        for found in hindrances.find(self.session, tables=todo):
+            self._add(found.code, "both" if found.blocks else "none", found.detail, found.remedy)
 
     def _backup_disk(self) -> None:
         """Whether a backup fits: the dump is smaller than the tables, and so is its test restore, which the server stores."""

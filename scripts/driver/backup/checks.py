@@ -6,10 +6,12 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
 
 from driver.backup import listing, scratch
 from driver.backup.session import pinned, system_identifier
 from driver.errors import Problem
+from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
     from driver.backup.store import Backup
@@ -56,6 +58,27 @@ def require_own(
             f"The backup {manifest.backup_id} is not the one that was listed in the database: its manifest is another",
             where=str(backup.folder),
             do="nothing was touched; choose another backup (`scripts/cmsid backups` lists them)",
+        )
+
+
+def require_extensions(control: psycopg.Connection[Any], backup: Backup) -> None:
+    """Refuse a backup with an extension that this role, on this server, cannot make as it was.
+
+    Raises:
+        Problem: there is one.
+    """
+    recorded = backup.manifest.state["extensions"]
+    if not recorded:
+        return
+    rows = sql.SQL(", ").join(sql.SQL("({}, {})").format(*map(sql.Literal, extension)) for extension in recorded)
+    extensions = f"values {rows.as_string(control)}"
+    query = render_macro("extensions_beyond", extensions=extensions)
+    beyond = control.execute(query.encode()).fetchall()
+    if beyond:
+        raise Problem(
+            "; ".join(f"The extension {name} cannot be made anew: {reason}" for name, reason, _ in beyond),
+            where=backup.manifest.backup_id,
+            do="nothing was touched; " + "; ".join(remedy for _, _, remedy in beyond),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from driver.backup.session import join_snapshot, one_row, pinned
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import psycopg
 
@@ -70,20 +71,22 @@ def of_all_tables(
         stop: once it is set, no further table is begun, and what is returned is not whole.
     """
     stop = stop or Event()
-    with _reader(connection, snapshot) as session:
+    with pinned(connection) as session, _reading(session, snapshot):
         todo = queries(session)
     total, done, results = sum(query.bytes for query in todo), 0, []
     remaining, lock = iter(todo), Lock()
 
     def work() -> None:
         nonlocal done
-        with _reader(connection, snapshot) as session:
+        with pinned(connection) as session:
             while not stop.is_set():
                 with lock:
                     query = next(remaining, None)
                 if query is None:
                     return
-                table = read_one(session, query)
+                # its own transaction: else the locks of all tables and their indexes would add up
+                with _reading(session, snapshot):
+                    table = read_one(session, query)
                 with lock:
                     results.append(table)
                     done += query.bytes
@@ -107,13 +110,15 @@ def read_one(session: psycopg.Connection[Any], query: Query) -> Table:
     return Table(query.schema, query.name, query.columns, row[0], str(row[1]), str(row[2]), query.bytes)
 
 
-def _reader(connection: Connection, snapshot: str | None) -> psycopg.Connection[Any]:
-    session = pinned(connection, autocommit=True)
-    if snapshot:
-        join_snapshot(session, snapshot)
-    else:
-        session.execute("begin isolation level repeatable read read only")
-    return session
+@contextmanager
+def _reading(session: psycopg.Connection[Any], snapshot: str | None) -> Iterator[None]:
+    """A reading transaction, in the snapshot if there is one."""
+    if not snapshot:
+        yield
+        return
+    join_snapshot(session, snapshot)
+    yield
+    session.execute("commit")
 
 
 def of_large_objects(session: psycopg.Connection[Any]) -> dict[str, str]:

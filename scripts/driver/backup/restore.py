@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from driver.backup import files, journal, pg_tools, store, swap, verify
 from driver.backup import in_place as inside
 from driver.backup.beside import Work, carry_on, go_back, is_swapped, new_journal
-from driver.backup.checks import require_own, require_rights
+from driver.backup.checks import require_extensions, require_own, require_rights
 from driver.backup.copies import choose, copies
 from driver.backup.put_back import carry_on_back
 from driver.backup.session import elsewhere, major_of, pinned, system_identifier
@@ -71,6 +71,7 @@ def plan(connection: Connection, backup: Backup, *, in_place: bool = False, from
         pg_tools.find(major_of(control))
         if not in_place:
             require_rights(control, connection.dbname)
+            require_extensions(control, backup)
             swap.refuse_unless_possible(control, connection.dbname)
             swap.refuse_unendable(control, connection.dbname)
         live = swap.databases(control, [connection.dbname])
@@ -124,6 +125,7 @@ def restore(
                 connection, folder, backup, jobs=jobs, directory=directory, progress=progress
             )
         require_rights(control, connection.dbname)
+        require_extensions(control, backup)
         swap.refuse_unless_possible(control, connection.dbname)
         swap.refuse_unendable(control, connection.dbname)
         verify.check(backup, progress)

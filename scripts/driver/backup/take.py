@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from driver import __version__
-from driver.backup import archive, catalogue, database_state, files, fingerprints, listing, pg_tools, sequences, store
+from driver.backup import (
+    archive,
+    catalogue,
+    database_state,
+    files,
+    fingerprints,
+    hindrances,
+    listing,
+    pg_tools,
+    sequences,
+    store,
+)
 from driver.backup.manifest import DUMP, File, Manifest, Table
 from driver.backup.session import LIMITS, PINS, begin_with_locks, major_of, one_row, pinned, system_identifier
 from driver.errors import Problem, why
@@ -70,6 +81,7 @@ def take_backup(
                 do="back up the primary, whose tables the migration compares with the backup",
             )
         tools = pg_tools.find(major_of(session))
+        hindrances.require(session, connection, hindrances.DUMP, *([hindrances.TRIAL] if verify else []))
         folder = store.folder_of(connection, directory)
         files.make_private_folder(folder)
         _begin(session, connection, progress)

@@ -1,0 +1,551 @@
+{% macro preflight_backup_findings(tables=[], prepared=[]) %}
+    {#- What the catalogue says against a backup of everything and against each way back, for this session's role: as
+        preflight_findings, and `hinders`: which of dump, trial (the test restore), beside (a restore beside the live
+        database) and in place. A run takes a backup and restores it on trial, so what hinders either blocks both modes; what
+        hinders one way back only is said, as long as the other is left. `tables` are those of which preflight_findings
+        tells row level security, `prepared` the extensions that need not be made anew. Self-contained. -#}
+with me as (
+    select
+        r.oid,
+        r.rolname,
+        r.rolsuper,
+        r.rolcreatedb or r.rolsuper as may_create,
+        current_setting('server_version_num')::integer as version,
+        case when current_setting('server_version_num')::integer >= 160000 then 'SET' else 'MEMBER' end as becoming
+    from pg_catalog.pg_roles as r
+    where r.rolname = current_user
+),
+
+-- what an extension brings is made by the extension
+members as materialized (
+    select
+        d.classid,
+        d.objid
+    from pg_catalog.pg_depend as d
+    where d.deptype = 'e' and d.refclassid = 'pg_catalog.pg_extension'::regclass
+),
+
+relations as materialized (
+    select
+        c.*,
+        n.nspname,
+        m.objid is not null as is_member,
+        m.objid is null or exists (select 1 from pg_catalog.pg_extension as e where c.oid = any(e.extconfig)) as is_dumped
+    from pg_catalog.pg_class as c
+    inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+    left join members as m on m.classid = 'pg_catalog.pg_class'::regclass and m.objid = c.oid
+    where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+),
+
+-- everything that has an owner, with the schema it is in
+owned (classid, objid, owner, schema_oid) as materialized (
+    select 'pg_catalog.pg_class'::regclass, oid, relowner, relnamespace
+    from relations
+    where not is_member
+
+    union all
+
+    select o.classid, o.objid, o.owner, o.schema_oid
+    from (
+        select 'pg_catalog.pg_proc'::regclass, p.oid, p.proowner, p.pronamespace
+        from pg_catalog.pg_proc as p
+
+        union all
+
+        select 'pg_catalog.pg_type'::regclass, t.oid, t.typowner, t.typnamespace
+        from pg_catalog.pg_type as t
+        where
+            t.typtype in ('d', 'e', 'r', 'b') and t.typcategory <> 'A'
+            or t.typtype = 'c' and exists (select 1 from pg_catalog.pg_class as c where c.oid = t.typrelid and c.relkind = 'c')
+
+        union all
+
+        select 'pg_catalog.pg_operator'::regclass, o.oid, o.oprowner, o.oprnamespace
+        from pg_catalog.pg_operator as o
+
+        union all
+
+        select 'pg_catalog.pg_collation'::regclass, c.oid, c.collowner, c.collnamespace
+        from pg_catalog.pg_collation as c
+
+        union all
+
+        select 'pg_catalog.pg_conversion'::regclass, c.oid, c.conowner, c.connamespace
+        from pg_catalog.pg_conversion as c
+
+        union all
+
+        select 'pg_catalog.pg_statistic_ext'::regclass, s.oid, s.stxowner, s.stxnamespace
+        from pg_catalog.pg_statistic_ext as s
+
+        union all
+
+        select 'pg_catalog.pg_ts_dict'::regclass, d.oid, d.dictowner, d.dictnamespace
+        from pg_catalog.pg_ts_dict as d
+
+        union all
+
+        select 'pg_catalog.pg_ts_config'::regclass, c.oid, c.cfgowner, c.cfgnamespace
+        from pg_catalog.pg_ts_config as c
+
+        union all
+
+        select 'pg_catalog.pg_publication'::regclass, p.oid, p.pubowner, null
+        from pg_catalog.pg_publication as p
+
+        union all
+
+        select 'pg_catalog.pg_namespace'::regclass, n.oid, n.nspowner, null
+        from pg_catalog.pg_namespace as n
+        where n.nspname !~ '^pg_'
+    ) as o (classid, objid, owner, schema_oid)
+    left join members as m on o.classid = m.classid and o.objid = m.objid
+    where m.objid is null and o.objid >= 16384
+
+    union all
+
+    -- the schema public is dumped once its owner is another than the usual one
+    select 'pg_catalog.pg_namespace'::regclass, n.oid, n.nspowner, null
+    from pg_catalog.pg_namespace as n
+    cross join me
+    where n.nspname = 'public' and n.oid < 16384 and n.nspowner::regrole::text <> case when me.version >= 150000 then 'pg_database_owner' else '' end
+        and (me.version >= 150000 or n.nspowner <> 10)
+
+    union all
+
+    select 'pg_catalog.pg_largeobject'::regclass, l.oid, l.lomowner, null
+    from pg_catalog.pg_largeobject_metadata as l
+),
+
+-- who may create in a schema when the objects in it are made and given away: privileges come later
+owners as (
+    select distinct
+        o.owner,
+        o.schema_oid,
+        pg_has_role(o.owner, me.becoming) and pg_has_role(o.owner, 'USAGE') as is_mine,
+        n.nspname,
+        case when n.nspowner::regrole::text = 'pg_database_owner' then me.oid else n.nspowner end as schema_owner,
+        n.nspname = 'public' and me.version < 150000 as is_open
+    from owned as o
+    cross join me
+    left join pg_catalog.pg_namespace as n on o.schema_oid = n.oid
+),
+
+-- the privileges of what is dumped, with who gave them
+privileges (classid, objid, owner, acl) as (
+    select 'pg_catalog.pg_class'::regclass, oid, relowner, relacl
+    from relations
+    where not is_member
+
+    union all
+
+    select 'pg_catalog.pg_class'::regclass, r.oid, r.relowner, a.attacl
+    from pg_catalog.pg_attribute as a
+    inner join relations as r on a.attrelid = r.oid
+    where not r.is_member and a.attacl is not null
+
+    union all
+
+    select 'pg_catalog.pg_proc'::regclass, p.oid, p.proowner, p.proacl
+    from pg_catalog.pg_proc as p
+    where p.oid >= 16384 and not exists (select 1 from members as m where m.classid = 'pg_catalog.pg_proc'::regclass and m.objid = p.oid)
+
+    union all
+
+    select 'pg_catalog.pg_namespace'::regclass, n.oid, n.nspowner, n.nspacl
+    from pg_catalog.pg_namespace as n
+    where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+
+    union all
+
+    select 'pg_catalog.pg_type'::regclass, t.oid, t.typowner, t.typacl
+    from pg_catalog.pg_type as t
+    where t.oid >= 16384 and not exists (select 1 from members as m where m.classid = 'pg_catalog.pg_type'::regclass and m.objid = t.oid)
+),
+
+-- only a superuser may make these, whoever they belong to
+superusers (kind, classid, objid, name) as (
+    select 'event trigger', 'pg_catalog.pg_event_trigger'::regclass, e.oid, format('%I', e.evtname)
+    from pg_catalog.pg_event_trigger as e
+
+    union all
+
+    select 'foreign data wrapper', 'pg_catalog.pg_foreign_data_wrapper'::regclass, w.oid, format('%I', w.fdwname)
+    from pg_catalog.pg_foreign_data_wrapper as w
+
+    union all
+
+    select 'foreign server', 'pg_catalog.pg_foreign_server'::regclass, s.oid, format('%I', s.srvname)
+    from pg_catalog.pg_foreign_server as s
+
+    union all
+
+    -- FOR ALL TABLES, and since 15 FOR TABLES IN SCHEMA; to_jsonb, since older catalogues have no such table
+    select 'publication', 'pg_catalog.pg_publication'::regclass, p.oid, format('%I', p.pubname)
+    from pg_catalog.pg_publication as p
+    where
+        p.puballtables
+        or exists (
+            select 1
+            from pg_catalog.pg_depend as d
+            where
+                d.classid = to_regclass('pg_catalog.pg_publication_namespace')
+                and d.refclassid = 'pg_catalog.pg_publication'::regclass
+                and d.refobjid = p.oid
+        )
+
+    union all
+
+    select 'language', 'pg_catalog.pg_language'::regclass, l.oid, format('%I', l.lanname)
+    from pg_catalog.pg_language as l
+    where l.oid >= 16384
+
+    union all
+
+    select 'access method', 'pg_catalog.pg_am'::regclass, a.oid, format('%I', a.amname)
+    from pg_catalog.pg_am as a
+    where a.oid >= 16384
+
+    union all
+
+    select 'operator family', 'pg_catalog.pg_opfamily'::regclass, f.oid, format('%I.%I', n.nspname, f.opfname)
+    from pg_catalog.pg_opfamily as f
+    inner join pg_catalog.pg_namespace as n on f.opfnamespace = n.oid
+    where f.oid >= 16384
+
+    union all
+
+    select 'cast', 'pg_catalog.pg_cast'::regclass, k.oid, format('(%s as %s)', k.castsource::regtype, k.casttarget::regtype)
+    from pg_catalog.pg_cast as k
+    cross join me
+    where
+        k.oid >= 16384
+        and (
+            k.castmethod = 'b'
+            or not exists (
+                select 1
+                from pg_catalog.pg_type as t
+                where t.oid in (k.castsource, k.casttarget) and pg_has_role(me.oid, t.typowner, 'USAGE')
+            )
+        )
+
+    union all
+
+    select
+        format('function in the language %s', l.lanname), 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
+    from pg_catalog.pg_proc as p
+    inner join pg_catalog.pg_language as l on p.prolang = l.oid
+    where p.oid >= 16384 and p.prokind <> 'a' and not l.lanpltrusted
+
+    union all
+
+    select 'leakproof function', 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
+    from pg_catalog.pg_proc as p
+    where p.oid >= 16384 and p.proleakproof
+
+    union all
+
+    select 'function with a superuser''s setting', 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
+    from pg_catalog.pg_proc as p
+    where
+        p.oid >= 16384
+        and exists (
+            select 1
+            from unnest(p.proconfig) as c
+            inner join pg_catalog.pg_settings as s on s.name = lower(split_part(c, '=', 1))
+            where s.context not in ('user', 'internal')
+        )
+
+    union all
+
+    select 'aggregate with an internal state', 'pg_catalog.pg_proc'::regclass, a.aggfnoid::oid, a.aggfnoid::regprocedure::text
+    from pg_catalog.pg_aggregate as a
+    where a.aggfnoid::oid >= 16384 and a.aggtranstype = 'internal'::regtype
+),
+
+-- one row for each object: what stands in the way of what
+objects (finding, hinders, saying, object, remedy) as (
+    select
+        'unreadable',
+        '{dump}'::text[],
+        format('%s may not use the schema {}, and the backup reads everything', me.rolname),
+        format('%I', r.nspname),
+        format('grant usage on schema %I to %I', r.nspname, me.rolname)
+    from relations as r
+    cross join me
+    where (r.relkind = 'r' or r.relkind in ('p', 'S') and r.is_dumped) and not has_schema_privilege(r.relnamespace, 'usage')
+
+    union all
+
+    select
+        'unreadable',
+        '{dump}',
+        format('%s may not read {}, and the backup reads everything', me.rolname),
+        format('%I.%I', r.nspname, r.relname),
+        format('grant select on %I.%I to %I', r.nspname, r.relname, me.rolname)
+    from relations as r
+    cross join me
+    where
+        r.relkind in ('r', 'p', 'S')
+        and (r.relkind = 'r' or r.is_dumped)
+        and not case when r.relkind = 'S' then has_sequence_privilege(r.oid, 'select') else has_table_privilege(r.oid, 'select') end
+
+    union all
+
+    select
+        'unreadable',
+        '{dump}',
+        format('%s may not read the large object {}, and the backup reads everything', me.rolname),
+        l.oid::text,
+        format('grant select on large object %s to %I', l.oid, me.rolname)
+    from pg_catalog.pg_largeobject_metadata as l
+    cross join me
+    where
+        not current_setting('lo_compat_privileges')::boolean
+        and not pg_has_role(l.lomowner, 'USAGE')
+        and not exists (
+            select 1
+            from aclexplode(l.lomacl) as a
+            where a.privilege_type = 'SELECT' and (a.grantee = 0 or pg_has_role(nullif(a.grantee, 0), 'USAGE'))
+        )
+
+    union all
+
+    select
+        'row_security_elsewhere',
+        '{dump}',
+        format('row level security hides rows of {} from %s, and the backup reads everything', me.rolname),
+        format('%I.%I', r.nspname, r.relname),
+        case
+            when pg_has_role(r.relowner, 'USAGE') then format('alter table %I.%I no force row level security', r.nspname, r.relname)
+            else format('connect as the owner (%s), or as a role with BYPASSRLS', r.relowner::regrole)
+        end
+    from relations as r
+    cross join me
+    where
+        r.relkind = 'r'
+        and r.relrowsecurity
+        and row_security_active(r.oid)
+        and (r.nspname, r.relname) not in (('', '') {%- for table in tables %}, ({{ quote_text(table.schema) }}, {{ quote_text(table.identifier) }}){% endfor %})
+
+    union all
+
+    select
+        'lock_table',
+        array_remove(array[case when l.dump > l.room then 'dump' end, case when l.in_place > l.room then 'in place' end], null),
+        case
+            when l.dump > l.room then format('a backup locks %s tables, sequences and views at once, and the server has room for %s locks{}', l.dump, l.room)
+            else format('a restore in place locks up to %s objects at once, and the server has room for %s locks{}', l.in_place, l.room)
+        end,
+        '',
+        format(
+            'have max_locks_per_transaction set to %s (now %s), and the server restarted',
+            ceil(case when l.dump > l.room then l.dump else l.in_place end * 1.1 / l.sessions / 32) * 32, current_setting('max_locks_per_transaction')
+        )
+    from ({{ lock_table() }}) as l
+    where l.dump > l.room or l.in_place > l.room
+
+    union all
+
+    select
+        'no_createdb',
+        '{trial,beside}',
+        format('%s may not create databases, so no backup can be restored on trial{}', me.rolname),
+        '',
+        format('have a superuser run `alter role %I createdb`, or go step by step: a backup without --verify, and a restore with --in-place only', me.rolname)
+    from me
+    where not me.may_create
+
+    union all
+
+    select
+        'database_of_another',
+        '{beside}',
+        format('the database belongs to %s, and %s may not act for that role, so nothing can take its place{}', d.datdba::regrole, me.rolname),
+        '',
+        format('alter database %I owner to %I', d.datname, me.rolname)
+    from pg_catalog.pg_database as d
+    cross join me
+    where d.datname = current_database() and not (pg_has_role(d.datdba, 'USAGE') and pg_has_role(d.datdba, me.becoming))
+
+    union all
+
+    select
+        'extension',
+        case when b.extension = any(array[{% for name in prepared %}{{ quote_text(name) }}{{ ', ' if not loop.last }}{% endfor %}]::text[]) then '{}' else '{trial,beside}' end::text[],
+        format('the extension {} cannot be made anew: %s', b.reason),
+        b.extension,
+        b.remedy
+    from ({{ extensions_beyond("select e.extname::text, e.extversion from pg_catalog.pg_extension as e where e.oid >= 16384") }}) as b
+
+    union all
+
+    select
+        'superusers_object',
+        case when me.rolsuper then '{in place}' else '{trial,beside,in place}' end::text[],
+        case when me.rolsuper then format('the %s {} is not replaced in place', s.kind) else format('only a superuser may create the %s {}', s.kind) end,
+        s.name,
+        case when me.rolsuper then 'restore beside the live database' else 'connect as a superuser, or drop it' end
+    from superusers as s
+    cross join me
+    left join members as m on s.classid = m.classid and s.objid = m.objid
+    where
+        m.objid is null
+        and s.objid >= 16384
+        and (not me.rolsuper or s.kind in ('event trigger', 'foreign data wrapper', 'foreign server', 'publication', 'language', 'access method', 'cast'))
+
+    union all
+
+    select
+        'superusers_object',
+        '{in place}',
+        format('the %s {} is not replaced in place', i.type),
+        i.identity,
+        'restore beside the live database'
+    from (
+        select
+            'pg_catalog.pg_publication'::regclass as classid,
+            p.oid as objid
+        from pg_catalog.pg_publication as p
+        where not exists (select 1 from superusers as s where s.objid = p.oid and s.classid = 'pg_catalog.pg_publication'::regclass)
+
+        union all
+
+        select
+            'pg_catalog.pg_cast'::regclass,
+            k.oid
+        from pg_catalog.pg_cast as k
+        where
+            k.oid >= 16384
+            and not exists (select 1 from superusers as s where s.objid = k.oid and s.classid = 'pg_catalog.pg_cast'::regclass)
+            and not exists (select 1 from members as m where m.objid = k.oid and m.classid = 'pg_catalog.pg_cast'::regclass)
+    ) as o
+    cross join lateral pg_identify_object(o.classid, o.objid, 0) as i
+
+    union all
+
+    select
+        'subscription',
+        case when me.rolsuper then '{in place}' else '{beside,in place}' end::text[],
+        format('%s neither dumps nor restores the subscription {}', me.rolname),
+        format('%I', s.subname),
+        'connect as a superuser, or drop it'
+    from pg_catalog.pg_subscription as s
+    cross join me
+    where s.subdbid = (select d.oid from pg_catalog.pg_database as d where d.datname = current_database())
+
+    union all
+
+    select
+        'owned_by_another',
+        '{trial,beside,in place}',
+        format('%s may not give anything to %s, the owner of {}', me.rolname, pg_get_userbyid(o.owner)),
+        format('%s %s', i.type, i.identity),
+        concat(format('make %I the owner', me.rolname), case when not r.rolsuper then format(', or grant %I to %I', r.rolname, me.rolname) end)
+    from owned as o
+    inner join owners as w on o.owner = w.owner and o.schema_oid is not distinct from w.schema_oid and not w.is_mine
+    inner join pg_catalog.pg_roles as r on o.owner = r.oid
+    cross join me
+    cross join lateral pg_identify_object(o.classid, o.objid, 0) as i
+
+    union all
+
+    select
+        'owner_without_create',
+        '{trial,beside}',
+        format('%s may not create in schema %I before its privileges are restored, and owns {}', pg_get_userbyid(o.owner), w.nspname),
+        format('%s %s', i.type, i.identity),
+        format('make %I, or a role that %I is a member of, the owner of the schema or %I that of what is in it', pg_get_userbyid(o.owner), pg_get_userbyid(o.owner), me.rolname)
+    from owned as o
+    inner join owners as w on o.owner = w.owner and o.schema_oid = w.schema_oid
+    cross join me
+    cross join lateral pg_identify_object(o.classid, o.objid, 0) as i
+    where not me.rolsuper and w.is_mine and not w.is_open and o.owner <> me.oid and not pg_has_role(o.owner, w.schema_owner, 'USAGE')
+
+    union all
+
+    select
+        'granted_by_another',
+        '{trial,beside,in place}',
+        format('only a superuser can restore what %s has granted on {}', pg_get_userbyid(a.grantor)),
+        format('%s %s', i.type, i.identity),
+        'have the owner grant it instead'
+    from privileges as p
+    cross join me
+    cross join lateral (select distinct x.grantor from aclexplode(p.acl) as x where x.grantor <> p.owner) as a
+    cross join lateral pg_identify_object(p.classid, p.objid, 0) as i
+    where not me.rolsuper and p.acl is not null
+
+    union all
+
+    select
+        'owned_by_another',
+        '{trial,beside,in place}',
+        format('%s may not set default privileges for {}', me.rolname),
+        pg_get_userbyid(d.defaclrole),
+        format('alter default privileges for role %I ... revoke', r.rolname) || case when r.rolsuper then '' else format(', or grant %I to %I', r.rolname, me.rolname) end
+    from pg_catalog.pg_default_acl as d
+    inner join pg_catalog.pg_roles as r on d.defaclrole = r.oid
+    cross join me
+    where not pg_has_role(d.defaclrole, 'USAGE')
+
+    union all
+
+    select
+        'tablespace',
+        '{trial,beside,in place}',
+        format('%s may not use the tablespace {}', me.rolname),
+        format('%I', t.spcname),
+        format('grant create on tablespace %I to %I', t.spcname, me.rolname)
+    from pg_catalog.pg_tablespace as t
+    cross join me
+    where
+        not has_tablespace_privilege(t.oid, 'create')
+        and (
+            exists (select 1 from pg_catalog.pg_class as c where c.reltablespace = t.oid and c.oid >= 16384)
+            or t.spcname <> 'pg_default' and exists (select 1 from pg_catalog.pg_database as d where d.dattablespace = t.oid and d.datname = current_database())
+        )
+),
+
+numbered as (
+    select
+        o.*,
+        row_number() over (partition by o.finding, o.hinders, o.saying order by o.object) as number
+    from (select distinct finding, hinders, saying, object, remedy from objects) as o
+),
+
+findings as (
+    select
+        n.finding,
+        n.hinders,
+        replace(
+            n.saying,
+            '{}',
+            string_agg(n.object, ', ' order by n.number) filter (where n.number <= 5)
+            || case when count(*) > 5 then format(' and %s more', count(*) - 5) else '' end
+        ) as detail,
+        string_agg(n.remedy, '; ' order by n.number) filter (where n.number = n.first_number) as remedy
+    from (
+        select
+            *,
+            case when number <= 5 then min(number) over (partition by finding, hinders, saying, remedy) end as first_number
+        from numbered
+    ) as n
+    group by n.finding, n.hinders, n.saying
+)
+
+select
+    f.finding,
+    null::text as table_name,
+    case
+        when f.hinders && '{dump,trial}' then 'both'
+        -- neither way back is left
+        when f.hinders && '{beside}' and exists (select 1 from findings as o where o.hinders && '{in place}') then 'both'
+        else 'none'
+    end as blocks,
+    f.detail,
+    f.remedy,
+    f.hinders
+from findings as f
+order by 3, f.finding, f.detail
+{%- endmacro %}

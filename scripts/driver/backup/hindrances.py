@@ -1,0 +1,138 @@
+"""What this session's role cannot dump or restore, found out before it is tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from driver.errors import Problem
+from driver.macro_sql import render_macro
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from driver.dbt_project import CoreTable
+    from driver.profile import Connection
+
+DUMP, TRIAL, BESIDE, IN_PLACE = "dump", "trial", "beside", "in place"
+# An evaluation that takes longer is given up: what it did not come to is left to the test restore.
+LONGEST_EVALUATION = "2s"
+# These say that it could not be tried here, not that it would fail.
+UNTRIED = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.InsufficientPrivilege,
+)
+# What a session has read it has locked, until its transaction ends.
+READ_TABLES = (
+    "select coalesce(array_agg(distinct l.relation::regclass::text), '{}') from pg_catalog.pg_locks as l"
+    " inner join pg_catalog.pg_class as c on l.relation = c.oid and c.relkind in ('r', 'p', 'm', 'f')"
+    " where l.pid = pg_backend_pid() and c.oid >= 16384 and c.oid <> %s"
+)
+
+
+@dataclass(frozen=True)
+class Hindrance:
+    """Something that stands in the way of a backup or of a way back.
+
+    Attributes:
+        code: what kind of thing.
+        hinders: which of dump, trial (the test restore), beside (a restore beside the live database) and in place.
+        blocks: whether no run should begin.
+        detail: what it is, in words.
+        remedy: what to do.
+    """
+
+    code: str
+    hinders: frozenset[str]
+    blocks: bool
+    detail: str
+    remedy: str
+
+
+def find(session: psycopg.Connection[Any], *, tables: Collection[CoreTable] = ()) -> list[Hindrance]:
+    """All that hinders, without changing anything.
+
+    Args:
+        session: on the live database.
+        tables: core tables whose row level security is told elsewhere.
+    """
+    query = render_macro("preflight_backup_findings", tables=tables)
+    with session.cursor(row_factory=dict_row) as cursor:
+        found = [
+            Hindrance(row["finding"], frozenset(row["hinders"]), row["blocks"] == "both", row["detail"], row["remedy"])
+            for row in cursor.execute(query.encode()).fetchall()
+        ]
+    return found + list(_evaluations(session))
+
+
+def require(session: psycopg.Connection[Any], connection: Connection, *steps: str) -> None:
+    """Refuse what could not be done, before it is begun.
+
+    Args:
+        session: on the live database, outside a transaction.
+        connection: where it is connected to.
+        steps: what is to be done, of those above.
+
+    Raises:
+        Problem: something hinders it.
+    """
+    with session.transaction(force_rollback=True):
+        found = [hindrance for hindrance in find(session) if hindrance.hinders & set(steps)]
+    if found:
+        raise Problem(
+            "; ".join(hindrance.detail for hindrance in found),
+            where=connection.describe(),
+            do="; ".join(hindrance.remedy for hindrance in found),
+        )
+
+
+def _evaluations(session: psycopg.Connection[Any]) -> Iterator[Hindrance]:
+    """What a restore evaluates otherwise: tried on the rows there are, as a restore would."""
+    with session.transaction(force_rollback=True), session.cursor(row_factory=dict_row) as cursor:
+        cursor.execute("set transaction read only")
+        cursor.execute("select set_config('search_path', '', true)")
+        with session.transaction(force_rollback=True):  # and with it the locks on what views read
+            rows = cursor.execute(render_macro("preflight_evaluation_queries").encode()).fetchall()
+        for row in rows:
+            where = row["evaluated"] + (f" (by {row['functions']})" if row["functions"] else "")
+            try:
+                before = session.execute(READ_TABLES, [row["relation_oid"]]).fetchone()
+                with session.transaction(force_rollback=True):
+                    session.execute("select set_config('statement_timeout', %s, true)", [LONGEST_EVALUATION])
+                    counted = session.execute(row["evaluation_query"].encode()).fetchone()
+                    read = session.execute(READ_TABLES, [row["relation_oid"]]).fetchone()
+            except UNTRIED:
+                continue
+            except psycopg.Error as error:
+                yield _evaluation(
+                    row["hinders"],
+                    "evaluation_fails",
+                    f"a restore evaluates {where} with an empty search path, and that fails: {error.diag.message_primary}",
+                    row["remedy"] or "have it evaluate alike in every session",
+                )
+                continue
+            if counted and counted[1]:
+                yield _evaluation(
+                    row["hinders"],
+                    "evaluation_fails",
+                    f"a restore refuses rows that are there ({counted[1]}): {where} does not hold for them any more",
+                    "correct the rows, or make the constraint NOT VALID",
+                )
+            others = sorted(set(read[0] if read else ()) - set(before[0] if before else ()))
+            if row["is_filling"] and others:
+                yield _evaluation(
+                    row["hinders"],
+                    "evaluation_reads",
+                    f"a restore fills tables side by side, and {where} reads {', '.join(others)}, which may be empty then",
+                    "make it a foreign key or a trigger, or make the constraint NOT VALID",
+                )
+
+
+def _evaluation(hinders: Collection[str], code: str, detail: str, remedy: str) -> Hindrance:
+    # each of them hinders every way back
+    return Hindrance(code, frozenset(hinders), blocks=True, detail=detail, remedy=remedy)
