@@ -10,7 +10,7 @@ from rich.console import Console
 
 from driver.backup import archive, catalogue, journal, pg_tools, restore, sequences, situation, store, verify
 from driver.backup.progress import Bars
-from driver.backup.session import pinned
+from driver.backup.session import major_of, pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.backups import connection_of, databases, drop_all
@@ -136,7 +136,7 @@ def test_an_extension_that_is_really_another_is_a_difference(
 ) -> None:
     wanted, found = ([["extension", "x", text]] if text else [] for text in (was, now))
     with pinned(small_backup[0]) as session:
-        findings = catalogue.differences(session, found, wanted)
+        findings = catalogue.differences(session, found, wanted, major_of(session))
     assert findings.differences[0].startswith(difference)
     assert findings.apart == []
 

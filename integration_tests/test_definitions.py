@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from driver.backup import catalogue, compare, verify
+from conftest import SUPPORTED
+from driver.backup import catalogue, compare, restore, verify
 from driver.backup.session import pinned
 from driver.backup.take import take_backup
+from driver.errors import Problem
+from driver.server_programs import installed_servers
 from support.backups import connection_of, drop_all
 from support.registry import OWNER
 
@@ -167,10 +170,10 @@ def test_what_is_only_written_otherwise_is_the_same(
     otherwise: Counter[str] = Counter()
     differences = catalogue.differences
 
-    def count(session: Any, found: catalogue.Objects, wanted: catalogue.Objects) -> catalogue.Findings:
+    def count(session: Any, found: catalogue.Objects, wanted: catalogue.Objects, major: int) -> catalogue.Findings:
         texts = {(kind, name): text for kind, name, text in wanted}
         otherwise.update(kind for kind, name, text in found if texts[kind, name] != text)
-        return differences(session, found, wanted)
+        return differences(session, found, wanted, major)
 
     monkeypatch.setattr(catalogue, "differences", count)
     verified = verify.verify_backup(connection, backup).verification
@@ -197,3 +200,84 @@ def test_what_is_really_another_is_named(
     assert {line for line in lines if "defined" in line} - others == {
         f"{named} is defined otherwise than in the backup"
     }
+
+
+# ---- a backup of an older major version
+
+OLD_AND_NEW = """
+create domain code_of_old as text not null check (value <> '');
+create collation plain_of_old (provider = libc, locale = 'C');
+create operator === (leftarg = text, rightarg = text, function = texteq);
+create text search configuration words_of_old (copy = simple);
+create publication of_old for table t (id, code);
+grant all on t to public;
+grant select on m to public;
+alter default privileges in schema spelling grant all on tables to public;
+"""
+
+
+@pytest.mark.every_major
+def test_a_backup_of_an_older_major_is_restored_and_compared(servers: Any, major: int, tmp_path: Path) -> None:
+    older = min(installed_servers().keys() & set(SUPPORTED))
+    old, new = servers.server(older), servers.server(major)
+    _written_otherwise(old, tmp_path / "before")
+    with old.connect("written", OWNER) as session:
+        session.execute("set search_path = spelling")
+        session.execute(OLD_AND_NEW.encode())
+    backup = take_backup(connection_of(old, "written"), directory=tmp_path)
+    connection = connection_of(new, "written_later")
+    drop_all(new, "written_later")
+    new.create_database("written_later", OWNER)
+    restored = restore.restore(connection, backup, directory=tmp_path, from_elsewhere=True)
+    told = " ".join(restored.apart)
+    assert ("not-null constraints, which PostgreSQL 18 lists" in told) == (older < 18 <= major)
+    assert ("privilege MAINTAIN, which came with PostgreSQL 17" in told) == (older < 17 <= major)
+    for named, statement in [
+        ("column spelling.t.id", "alter table spelling.t drop constraint t_pkey cascade, alter id drop not null"),
+        ("grant on table spelling.m to PUBLIC", "grant all on spelling.m to public"),
+        ("collation spelling.plain_of_old", "comment on collation spelling.plain_of_old is 'x'"),
+        ("operator", "drop operator spelling.=== (text, text)"),
+        ("publication of_old", "alter publication of_old set (publish = 'insert')"),
+    ]:
+        with pinned(connection) as session, session.transaction(force_rollback=True):
+            session.execute(statement.encode())
+            found = compare.other_differences(session, backup.manifest, connection.audit_schema)
+        assert any(named in line for line in found.differences), (named, found)
+    if older < major:
+        back = take_backup(connection, directory=tmp_path)
+        with pytest.raises(Problem, match="or newer"):
+            restore.plan(connection_of(old, "written"), back, from_elsewhere=True)
+    drop_all(new, "written_later")
+    drop_all(old, "written")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "was", "now", "reason"),
+    [
+        ("schema", "public", "owner postgres", "owner pg_database_owner", "schema public"),
+        ("schema", "public", "owner postgres", "owner somebody", ""),
+        ("schema", "other", "owner postgres", "owner pg_database_owner", ""),
+        (
+            "grant",
+            "on schema public to PUBLIC",
+            "CREATE from a, USAGE from a",
+            "USAGE from pg_database_owner",
+            "schema public",
+        ),
+        ("grant", "on schema public to PUBLIC", "CREATE from a, USAGE from a", None, ""),
+        ("grant", "on schema public to a", "CREATE from a, USAGE from a", None, "schema public"),
+        ("grant", "on schema public to b", "USAGE from a", None, ""),
+        ("grant", "on schema public to pg_database_owner", None, "CREATE from pg_database_owner", "schema public"),
+        ("collation", "c", '{"a": 1}', '{"a": 1, "b": 2}', "properties"),
+        ("collation", "c", '{"a": 1}', '{"a": 2, "b": 2}', ""),
+        ("collation", "c", '{"colliculocale": "de"}', '{"colllocale": "fr"}', ""),
+        ("constraint", "t.c", None, "CHECK (true)", ""),
+        ("grant", "on table t to b", "SELECT from a", "MAINTAIN from a, SELECT from a", ""),
+    ],
+)
+def test_what_a_major_version_changes_by_itself(
+    kind: str, name: str, was: str | None, now: str | None, reason: str
+) -> None:
+    told = catalogue._of_the_major(kind, name, [was] if was else [], [now] if now else [], (14, 18))
+    assert reason in told
+    assert bool(told) == bool(reason)

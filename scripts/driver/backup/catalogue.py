@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from driver.backup.session import is_superuser
+from driver.backup.session import is_superuser, major_of
 from driver.macro_sql import render_macro
+from driver.wording import few
 
 if TYPE_CHECKING:
     import psycopg
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 # What belongs to the database itself is recorded and set again by database_state.
 OF_THE_DATABASE = {("database", "properties"), ("comment", "on database")}
+ALL_PRIVILEGES = ("DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE")  # before PostgreSQL 17
 # Its row filter holds numbers of the catalogue, which are others in a restored database: compared by name.
 BY_NAME = {"publication table"}
 
@@ -42,35 +46,45 @@ def read(session: psycopg.Connection[Any], audit_schema: str) -> Objects:
     )
 
 
-def differences(session: psycopg.Connection[Any], found: Objects, wanted: Objects) -> Findings:
+def differences(session: psycopg.Connection[Any], found: Objects, wanted: Objects, major: int) -> Findings:
     """What is missing, too much, or defined otherwise, and what pg_restore does not bring back.
 
     Args:
         session: in the restored database, in which nobody else is at work; nothing is left there of what this makes.
         found: its objects.
         wanted: those of the backup.
+        major: the major version of the server it was taken on.
     """
+    present_major = major_of(session)
     superuser = is_superuser(session)
     there, here = _by_name(wanted), _by_name(found)
     lines: list[str] = []
-    apart: dict[str, list[str]] = {}
+    apart: dict[str, dict[str, list[str]]] = {}
     with session.transaction(force_rollback=True):
         session.execute(render_macro("define_reading_again").encode())
         for kind, name in sorted(there.keys() | here.keys()):
             was, now = there.get((kind, name), []), here.get((kind, name), [])
             if was == now:
                 continue
-            reason = _not_restored(kind, name, was, now, superuser=superuser)
+            told, reason = "Not restored", _not_restored(kind, name, was, now, superuser=superuser)
+            if not reason and major != present_major:
+                told = f"Other on PostgreSQL {present_major} by itself"
+                reason = _of_the_major(kind, name, was, now, (major, present_major))
             if reason:
-                apart.setdefault(reason, []).append(name.removeprefix("on extension "))
+                apart.setdefault(told, {}).setdefault(reason, []).append(name.removeprefix("on extension "))
             elif not now:
                 lines.append(f"{kind} {name} is missing")
             elif not was:
                 lines.append(f"{kind} {name} is not in the backup")
             elif not _reads_the_same(session, kind, name, was, now):
                 lines.append(f"{kind} {name} is defined otherwise than in the backup")
-    told = "; ".join(f"{reason} ({', '.join(names)})" for reason, names in apart.items())
-    return Findings(lines, [f"Not restored: {told}"] if told else [])
+    return Findings(
+        lines,
+        [
+            f"{told}: " + "; ".join(f"{reason} ({few(names)})" for reason, names in reasons.items())
+            for told, reasons in apart.items()
+        ],
+    )
 
 
 def _reads_the_same(session: psycopg.Connection[Any], kind: str, name: str, was: list[str], now: list[str]) -> bool:
@@ -95,6 +109,52 @@ def _not_restored(kind: str, name: str, was: list[str], now: list[str], *, super
     if kind == "index" and not now and all(", INVALID" in text for text in was):
         return "invalid indexes"
     return ""
+
+
+def _of_the_major(kind: str, name: str, was: list[str], now: list[str], majors: tuple[int, int]) -> str:
+    """Which difference a newer major version makes by itself, where there is no other; or nothing."""
+
+    def comes_with(major: int) -> bool:
+        return majors[0] < major <= majors[1]
+
+    if comes_with(18) and kind == "constraint" and not was and all(text.startswith("NOT NULL") for text in now):
+        return "not-null constraints, which PostgreSQL 18 lists"  # the column says so on every version
+    if comes_with(17) and kind in ("grant", "default privileges") and was == [_without_maintain(text) for text in now]:
+        return "privilege MAINTAIN, which came with PostgreSQL 17"
+    of_public = (("schema", "public"), ("grant", "on schema public to PUBLIC"))
+    new = (["owner pg_database_owner"], ["USAGE from pg_database_owner"])
+    if comes_with(15) and (
+        ((kind, name) in of_public and now in new)
+        or (kind == "grant" and name == "on schema public to pg_database_owner" and not was)
+        or (
+            kind == "grant"
+            and name.startswith("on schema public to ")
+            and not now
+            and name.rsplit(maxsplit=1)[-1] == was[0].split()[-1]
+        )
+    ):
+        return "owner and privileges of schema public, which are others since PostgreSQL 15"
+    if len(was) == len(now) and all(_common(*pair) for pair in zip(was, now, strict=True)):
+        return "properties that only one of the versions has"
+    return ""
+
+
+def _without_maintain(text: str) -> str:
+    """Privileges on a table without the one that ALL did not hold before."""
+    items = text.split(", ")
+    for item in [item for item in items if item.startswith("MAINTAIN")]:
+        if all(item.replace("MAINTAIN", privilege) in items for privilege in ALL_PRIVILEGES):
+            items.remove(item)
+    return re.sub(r"(a(\*?)r\2w\2d\2D\2x\2t\2)m\2/", r"\1/", ", ".join(items))
+
+
+def _common(was: str, now: str) -> bool:
+    """Whether two rows of a catalogue agree in all that both have."""
+    (before, _, old), (after, _, new) = was.partition("{"), now.partition("{")
+    if not old or not new or before != after:
+        return False
+    there, here = (json.loads("{" + text.replace('"colliculocale"', '"colllocale"')) for text in (old, new))
+    return all(there[key] == here[key] for key in there.keys() & here.keys())
 
 
 def _is_apart(kind: str, name: str) -> bool:

@@ -59,6 +59,7 @@ def other_differences(
         session,
         [item for item in catalogue.read(session, audit_schema) if item[0] not in left_out],
         [item for item in manifest.catalogue if item[0] not in left_out],
+        manifest.server_major,
     )
     return Findings(lines + objects.differences, objects.apart)
 

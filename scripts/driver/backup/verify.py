@@ -108,13 +108,13 @@ def check(backup: Backup, progress: Progress | None = None) -> None:
 
 
 def require_major(content: manifest.Manifest, major: int) -> None:
-    """Refuse a server of another major version than the backup's.
+    """Refuse a server that is older than the backup's: PostgreSQL reads what older versions wrote, and not the other way.
 
     Raises:
-        Problem: it is of another.
+        Problem: it is older.
     """
-    if content.server_major != major:
+    if content.server_major > major:
         raise Problem(
             f"The backup {content.backup_id} is of PostgreSQL {content.server_major}, the server is PostgreSQL {major}",
-            do=f"nothing was touched; restore it on a server of version {content.server_major}",
+            do=f"nothing was touched; restore it on a server of version {content.server_major} or newer",
         )
