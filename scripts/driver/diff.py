@@ -7,10 +7,12 @@ columns changed comes by as one that is missing and one that is new; such pairs 
 from __future__ import annotations
 
 import csv
-import hashlib
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import groupby, repeat, zip_longest
 from typing import TYPE_CHECKING, Literal
 
+from driver.backup.files import sha256_of
 from driver.errors import Problem
 from driver.export_files import MANIFEST, ExportManifest, Order, order_of, read_manifest
 from driver.wording import moment
@@ -20,11 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIMIT = 20
-CHUNK = 1 << 20
 PAIRING_LIMIT = 100_000
 """Rows that wait for their other half; beyond it a moved row is told as one missing and one new."""
 
 Row = list[str]
+Kind = Literal["changed", "missing", "additional"]
+Place = tuple["int | str", ...]
+Placed = tuple[Place, Row]
 
 
 @dataclass
@@ -38,7 +42,7 @@ class RowDifference:
     """
 
     key: str
-    kind: Literal["changed", "missing", "additional"]
+    kind: Kind
     changes: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
@@ -137,37 +141,20 @@ def _compare_files(
     for path in (before, after):
         if not path.exists():
             return FileDifference(name, identical=False, reason=f"missing in {path.parent.name}")
-    rows = None
+    rows, digests = None, []
     for path in (before, after):
         manifest = manifests[path.parent]
         stated = next((file for file in manifest.files if file.name == name), None) if manifest else None
+        digests.append(sha256_of(path))
         if stated:
             rows = stated.rows
-            if _sha256(path) != stated.sha256:
+            if digests[-1] != stated.sha256:
                 return FileDifference(
                     name, identical=False, reason=f"changed after it was exported to {path.parent.name}"
                 )
-    if _equal_bytes(before, after):
+    if digests[0] == digests[1]:
         return FileDifference(name, identical=True, rows=_count_rows(before) if rows is None else rows)
     return _compare_rows(before, after, limit)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _equal_bytes(first: Path, second: Path) -> bool:
-    if first.stat().st_size != second.stat().st_size:
-        return False
-    with first.open("rb") as one, second.open("rb") as other:
-        while chunk := one.read(CHUNK):
-            if chunk != other.read(CHUNK):
-                return False
-    return True
 
 
 def _count_rows(path: Path) -> int:
@@ -184,39 +171,6 @@ def _rows(path: Path, file: Iterable[str]) -> Iterator[Row]:
         raise Problem("The file is no CSV file in UTF-8", where=str(path), do="export it again") from error
 
 
-class _Reader:
-    """A sorted CSV file, row by row, with the values to compare rows by."""
-
-    def __init__(self, path: Path, rows: Iterator[Row], order: Order, header: Row) -> None:
-        self._path, self._rows, self._order = path, rows, order
-        self._columns = len(header)
-        self._positions = [header.index(column) for column in order.columns]
-        self.row: Row | None = None
-        self.sort: tuple[int | str, ...] = ()
-        self.count = -1
-        self.advance()
-
-    def advance(self) -> None:
-        """Go to the next row; `row` is None behind the last."""
-        previous = self.sort
-        self.row = next(self._rows, None)
-        self.count += 1
-        if self.row is None:
-            return
-        if len(self.row) != self._columns:
-            self._refuse(f"has a row of {len(self.row)} values where there are {self._columns} columns")
-        try:
-            values = [self.row[position] for position in self._positions]
-            self.sort = tuple(int(value) for value in values) if self._order.numeric else tuple(values)
-        except ValueError:
-            self._refuse("holds a row without a whole number in its sort columns")
-        if previous and self.sort < previous:
-            self._refuse(f"is not sorted by {', '.join(self._order.columns)}")
-
-    def _refuse(self, why: str) -> None:
-        raise Problem(f"The file {why} (row {self.count + 1})", where=str(self._path), do="export it again")
-
-
 def _compare_rows(before: Path, after: Path, limit: int) -> FileDifference:
     result = FileDifference(before.name, identical=False)
     with before.open(encoding="utf-8", newline="") as one, after.open(encoding="utf-8", newline="") as other:
@@ -231,72 +185,67 @@ def _compare_rows(before: Path, after: Path, limit: int) -> FileDifference:
                 f"there is no column {', '.join(column for column in order.columns if column not in header)}"
             )
             return result
-        old, new = _Reader(before, first, order, header), _Reader(after, second, order, header)
-        differences = _Differences(header, order.columns[-1], limit)
-        while old.row is not None or new.row is not None:
-            if new.row is None or (old.row is not None and old.sort < new.sort):
-                differences.missing(old.row or [])
-                old.advance()
-            elif old.row is None or new.sort < old.sort:
-                differences.additional(new.row)
-                new.advance()
-            else:
-                if old.row != new.row:
-                    differences.changed(old.row, new.row)
-                old.advance()
-                new.advance()
-        result.rows = old.count
-        result.count, result.differences = differences.finish()
+        old, new = (_placed(path, rows, order, header) for path, rows in ((before, first), (after, second)))
+        for difference in _differences(old, new, header, order.columns[-1], result):
+            result.count += 1
+            if len(result.differences) < limit:
+                result.differences.append(difference)
     if not result.count:
         result.reason = "the rows are the same, but they are written differently"
     return result
 
 
-class _Differences:
-    """Collects the differing rows of a file: all are counted, the first are kept."""
+def _placed(path: Path, rows: Iterator[Row], order: Order, header: Row) -> Iterator[Placed]:
+    """The rows of a file, each with the values it is sorted by. Raises Problem where it is not sorted so."""
+    positions = [header.index(column) for column in order.columns]
+    previous: Place = ()
+    for number, row in enumerate(rows, 1):
+        why, place = "", previous
+        try:
+            place = tuple(int(row[position]) if order.numeric else row[position] for position in positions)
+        except (ValueError, IndexError):
+            why = "holds a row without a whole number in its sort columns"
+        if len(row) != len(header):
+            why = f"has a row of {len(row)} values where there are {len(header)} columns"
+        elif place < previous:
+            why = f"is not sorted by {', '.join(order.columns)}"
+        if why:
+            raise Problem(f"The file {why} (row {number})", where=str(path), do="export it again")
+        yield place, row
+        previous = place
 
-    def __init__(self, header: Row, key: str, limit: int) -> None:
-        self._header, self._key, self._limit = header, key, limit
-        self._position = header.index(key)
-        self._missing: dict[str, Row] = {}
-        self._additional: dict[str, Row] = {}
-        self._kept: list[RowDifference] = []
-        self._count = 0
 
-    def changed(self, old: Row, new: Row) -> None:
-        """A row of both files."""
-        changes = {name: (was, now) for name, was, now in zip(self._header, old, new, strict=True) if was != now}
-        self._add(RowDifference(f"{self._key} {old[self._position]}", "changed", changes))
+def _differences(
+    before: Iterator[Placed], after: Iterator[Placed], header: Row, key: str, result: FileDifference
+) -> Iterator[RowDifference]:
+    """Every row that differs; those of the first file are counted in `result`."""
+    position = header.index(key)
+    # Rows without another at their place, of either file, by key: another may come at another place.
+    alone: dict[Kind, dict[str, Row]] = {"missing": {}, "additional": {}}
 
-    def missing(self, row: Row) -> None:
-        """A row that only the first file has, at this place."""
-        self._unpaired(row, self._missing, self._additional, "missing")
+    def changed(old: Row, new: Row) -> RowDifference:
+        changes = {name: (was, now) for name, was, now in zip(header, old, new, strict=True) if was != now}
+        return RowDifference(f"{key} {old[position]}", "changed", changes)
 
-    def additional(self, row: Row) -> None:
-        """A row that only the second file has, at this place."""
-        self._unpaired(row, self._additional, self._missing, "additional")
-
-    def finish(self) -> tuple[int, list[RowDifference]]:
-        """How many rows differ, and the first of them."""
-        for key in self._missing:
-            self._add(RowDifference(f"{self._key} {key}", "missing"))
-        for key in self._additional:
-            self._add(RowDifference(f"{self._key} {key}", "additional"))
-        return self._count, self._kept
-
-    def _unpaired(
-        self, row: Row, own: dict[str, Row], others: dict[str, Row], kind: Literal["missing", "additional"]
-    ) -> None:
-        key = row[self._position]
-        other = others.pop(key, None)
-        if other is not None:
-            self.changed(*((row, other) if kind == "missing" else (other, row)))
-        elif len(own) < PAIRING_LIMIT:
-            own[key] = row
-        else:
-            self._add(RowDifference(f"{self._key} {key}", kind))
-
-    def _add(self, difference: RowDifference) -> None:
-        self._count += 1
-        if len(self._kept) < self._limit:
-            self._kept.append(difference)
+    both = merge(zip(before, repeat(0)), zip(after, repeat(1)), key=lambda entry: entry[0][0])
+    for _, entries in groupby(both, key=lambda entry: entry[0][0]):
+        rows: tuple[list[Row], list[Row]] = ([], [])
+        for (_, row), side in entries:
+            rows[side].append(row)
+        result.rows += len(rows[0])
+        for old, new in zip_longest(*rows):
+            if old and new:
+                if old != new:
+                    yield changed(old, new)
+                continue
+            kind: Kind = "missing" if old else "additional"
+            row = old or new
+            other = alone["additional" if old else "missing"].pop(row[position], None)
+            if other:
+                yield changed(row, other) if old else changed(other, row)
+            elif len(alone[kind]) < PAIRING_LIMIT:
+                alone[kind][row[position]] = row
+            else:
+                yield RowDifference(f"{key} {row[position]}", kind)
+    for which, left in alone.items():
+        yield from (RowDifference(f"{key} {name}", which) for name in left)
