@@ -12,11 +12,11 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmark import backup, comparison, online, proof, whole, window
-from benchmark.expectation import Expectation
-from benchmark.measure import FAILURES, Bench, Failure, Figure, verdicts
+from benchmark.measure import FAILURES, Bench, Clock, Failure, Figure, verdicts
 from benchmark.stage import Stage
-from benchmark.table import Content, as_markdown, print_tables, read_json, write_json
+from benchmark.table import Content, print_tables, read_json, write_json
 from driver.sample_registry import LARGEST_SCALE
+from driver.wording import duration
 
 COMPARISONS = {
     "window": window.compare,
@@ -27,7 +27,7 @@ COMPARISONS = {
     "whole": whole.compare,
 }
 GOALS = [*window.GOALS, *online.GOALS, *proof.GOALS, *comparison.GOALS, *backup.GOALS, *whole.GOALS]
-NARROWEST = 100  # columns, where the width is not known
+WIDE = 180  # columns, where the width is not known
 ROUNDS = 3  # at scale 1, whose figures the goals are about; others show the growth
 INTERRUPTED = 130
 
@@ -61,11 +61,8 @@ def main(arguments: list[str]) -> int:
     if options.json:
         write_json(content, checked, options.json)
         print(f"Figures written to {options.json}", file=sys.stderr)
-    if options.markdown:
-        print(as_markdown(content, checked), end="")
-    else:
-        console = Console() if sys.stdout.isatty() else Console(width=NARROWEST)
-        print_tables(content, checked, console)
+    console = Console(width=None if sys.stdout.isatty() and not options.markdown else WIDE)
+    print_tables(content, checked, console, markdown=options.markdown)
     return 1 if content.failures else 0
 
 
@@ -125,25 +122,21 @@ def _comparisons(text: str) -> list[str]:
 def _measure(options: argparse.Namespace) -> Content:
     """Every comparison at every scale, one server at a time."""
     rounds = {scale: options.rounds or (ROUNDS if scale == 1 else 1) for scale in options.scales}
-    expectation = Expectation(
-        [(name, scale, rounds[scale]) for scale in options.scales for name in ("", *options.only)]
-    )
+    clock = Clock()
     figures: list[Figure] = []
     failures: list[Failure] = []
     machine: dict[str, str] = {}
     for scale in options.scales:
 
         def tell(line: str, scale: float = scale) -> None:
-            print(f"scale {scale:g}: {line}; {expectation.told()}", file=sys.stderr)
+            print(f"scale {scale:g}: {line}; {duration(clock.seconds())} so far", file=sys.stderr)
 
         bench = Bench(scale, rounds[scale], tell)
-        expectation.begin("", scale)
         stage = Stage(scale)
         try:
             machine.update(_machine(stage))
             tell("loaded")
             for name in options.only:
-                expectation.begin(name, scale)
                 try:
                     COMPARISONS[name](stage, bench)
                 except FAILURES as error:

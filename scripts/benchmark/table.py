@@ -1,4 +1,4 @@
-"""The figures as a table for people, as Markdown, and as JSON for machines."""
+"""The figures as tables, for people or as Markdown, and as JSON for machines."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from rich.box import MARKDOWN, SIMPLE
 from rich.table import Table
 
 from benchmark.measure import Failure, Figure, Verdict
@@ -40,43 +41,27 @@ class Content:
         return sorted({figure.scale for figure in self.figures} | {failure.scale for failure in self.failures})
 
 
-def print_tables(content: Content, checked: Sequence[Verdict], console: Console) -> None:
-    """For people: a table of figures, one of goals, and what failed."""
-    figures = Table(title="Medians of paired runs", title_justify="left", padding=(0, 1, 0, 0), box=None)
-    for number, heading in enumerate(_figure_headings(content)):
-        figures.add_column(heading, justify="right" if number else "left", no_wrap=bool(number))
-    section = None
+def print_tables(content: Content, checked: Sequence[Verdict], console: Console, *, markdown: bool = False) -> None:
+    """What it was measured on, a table of figures, one of goals, and what failed: for people, or for a document."""
+    if content.machine:
+        machine = ", ".join(f"{name} {value}" for name, value in content.machine.items())
+        console.print(f"Measured on: {machine}.\n", soft_wrap=True)
+    box = MARKDOWN if markdown else SIMPLE
+    figures = Table(box=box)
+    for number, heading in enumerate(["comparison", *_figure_headings(content)]):
+        figures.add_column(heading, justify="left" if number < 2 else "right", no_wrap=True)  # noqa: PLR2004 - two of text
     for comparison, cells in _figure_rows(content):
-        if comparison != section:
-            section = comparison
-            figures.add_row(f"[bold]{comparison}[/bold]")
-        figures.add_row(f"  {cells[0]}", *cells[1:])
+        figures.add_row(comparison, *cells)
     console.print(figures)
-    goals = Table(title="Goals", title_justify="left", padding=(0, 1, 0, 0), box=None)
-    for heading in ("goal", "at most", "scale", "measured", ""):
-        goals.add_column(heading, justify="left" if heading in ("goal", "") else "right")
+    goals = Table(box=box)
+    for heading in ("goal", "at most", "scale", "measured", "verdict"):
+        goals.add_column(heading, justify="left" if heading in ("goal", "verdict") else "right")
     for verdict in checked:
-        style = "" if verdict.holds else "bold red"
-        goals.add_row(*_goal_cells(verdict), style=style)
+        goals.add_row(*_goal_cells(verdict), style="" if verdict.holds else "bold red")
     if checked:
-        console.print()
         console.print(goals)
     for failure in content.failures:
-        console.print(f"\nNot measured: {_failure_line(failure)}", style="bold red", highlight=False)
-
-
-def as_markdown(content: Content, checked: Sequence[Verdict]) -> str:
-    """The same, for a document."""
-    machine = ", ".join(f"{name} {value}" for name, value in content.machine.items())
-    parts = [f"Measured on: {machine}.\n"] if machine else []
-    headings = _figure_headings(content)
-    rows = [[comparison, *cells] for comparison, cells in _figure_rows(content)]
-    parts.append(_markdown(["comparison", *headings], rows, left=2))
-    if checked:
-        goals = [_goal_cells(verdict) for verdict in checked]
-        parts.append(_markdown(["goal", "at most", "scale", "measured", "verdict"], goals, left=1))
-    parts += [f"Not measured: {_failure_line(failure)}\n" for failure in content.failures]
-    return "\n".join(parts)
+        console.print(f"Not measured: {_failure_line(failure)}", style="bold red", highlight=False, soft_wrap=True)
 
 
 def write_json(content: Content, checked: Sequence[Verdict], path: Path) -> None:
@@ -182,13 +167,3 @@ def _goal_cells(verdict: Verdict) -> list[str]:
 
 def _failure_line(failure: Failure) -> str:
     return f"{failure.comparison} at scale {failure.scale:g}, {failure.contestant}: {failure.reason}"
-
-
-def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> str:
-    """A table of which the first `left` columns are text."""
-    lines: list[Sequence[Any]] = [
-        headings,
-        ["---" if number < left else "---:" for number in range(len(headings))],
-        *rows,
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
