@@ -160,6 +160,8 @@ def test_every_format_names_line_test_table_key_and_the_way_back() -> None:
         assert part in text
         assert part in result.to_json()
         assert part in render_junit(result)
+    for told in (html, text, result.to_json()):
+        assert "15 rows had other columns changed" in told
     assert f"Failed: {result.lines_passed} of 13 checklist lines passed</h1>" in html
     assert '<span class="nowrap">9667801.25</span>' in html
 

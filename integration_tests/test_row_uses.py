@@ -126,6 +126,15 @@ def test_what_cannot_be_read_is_said_only_where_it_may_be_about_the_tables(regis
         assert find(connection, TABLES, AUDIT_SCHEMA)[1] == [Use("unseen", "about()", "could not be read")]
 
 
+def test_what_is_written_for_the_column_already_is_let_be(registry: Registry) -> None:
+    with registry.connect(autocommit=False) as connection:
+        connection.execute(
+            "create function later() returns bigint language plpgsql as"
+            " $$ begin return (select cms_id from schools where cms_id > 0 order by cms_id limit 1); end $$"
+        )
+        assert find(connection, TABLES, AUDIT_SCHEMA)[1] == []
+
+
 def test_statements_that_the_server_counts_are_read_as_well(registry: Registry) -> None:
     """The extension has to be loaded with the server; here a relation of its shape stands for it."""
     with registry.connect(autocommit=False) as connection:

@@ -164,6 +164,14 @@ SECOND: dict[str, tuple[str, str]] = {
         body("select max(cms_id) from schools join imported on code = school_code", "integer", "sql"),
         "select f()",
     ),
+    "a function's cms_id": (
+        body(
+            "select max(cms_id) from schools join json_to_recordset('[]') as j (code text, cms_id integer) using (code)",
+            "integer",
+            "sql",
+        ),
+        "select f()",
+    ),
     "another table's cms_id, qualified": (
         body("select max(i.cms_id) from schools join imported as i on code = school_code", "integer", "sql"),
         "select f()",

@@ -64,6 +64,7 @@ def result_of(tests: dict[str, list[Outcome]], beyond: list[Outcome] | None = No
         chains=list(counted.chains.values()),
         compared=[Comparison("Rows", "by value")],
         not_compared=[Comparison("Sequences", "they move")],
+        warnings=["schools: 15 rows had other columns changed", AWKWARD],
         backup=BackupFacts("b-1", "/backups/b-1", "2026-01-31T07:59:00Z", 30_000_000, "", "scripts/cmsid restore b-1"),
     )
     result.verdict = verdict(result, interrupted=False)

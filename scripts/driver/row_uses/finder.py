@@ -235,6 +235,7 @@ class _Routine:
         self._records: set[str] = set()
         self._cursors: dict[str, Columns | None] = {}
         inputs = [(name, world.relations.get(row_types.get(oid, ("", "")))) for name, oid in _inputs(routine)]
+        self.reader.names = {*_outs(routine), *(name for name, _ in inputs)}
         self.reader.parameters = [columns for _, columns in inputs]
         self.reader.rows = {name: columns for name, columns in inputs if columns}
         self._returned = world.relations.get(row_types.get(routine["returned"], ("", ""))) or _outs(routine) or None
@@ -314,6 +315,7 @@ class _Routine:
     def _declare(self, piece: Piece) -> None:
         tokens, words = piece.tokens, piece.words
         name = tokens[0].name
+        self.reader.names.add(name)
         if "cursor" in words[1:4]:
             self._cursors[name] = self._query(tokens[piece.index("for", "is") + 1 :])
             return

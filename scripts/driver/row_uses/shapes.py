@@ -54,10 +54,11 @@ class Catalogue:
 
 @dataclass
 class Scope:
-    """What a query may refer to: its FROM items, its common table expressions, and the query around it."""
+    """What a query may refer to: FROM items, common table expressions, its own columns in GROUP BY, the query around it."""
 
     items: list[tuple[str, Columns | None]] = field(default_factory=list)
     ctes: dict[str, Columns | None] = field(default_factory=dict)
+    given: Columns | None = None
     outer: Scope | None = None
 
     def chain(self) -> Iterator[Scope]:
@@ -86,6 +87,7 @@ class Reader:
         catalogue: what names mean.
         path: the schemas in which names are looked up.
         rows: the columns of variables that hold rows; None where they are not known.
+        names: all variables and parameters.
         parameters: the same for `$1`, `$2` and so on.
         problems: what was found.
     """
@@ -93,6 +95,7 @@ class Reader:
     catalogue: Catalogue
     path: Sequence[str]
     rows: dict[str, Columns | None] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
     parameters: Sequence[Columns | None] = ()
     problems: list[Problem] = field(default_factory=list)
     made: dict[str, Columns | None] = field(default_factory=dict)
@@ -146,8 +149,10 @@ class Reader:
             lists = [self._targets(one["list"]["items"], scope, star) for one in node["values_lists"]]
             return lists[0]
         columns = self._targets(node.get("target_list", ()), scope, star)
-        for clause in ("where_clause", "group_clause", "having_clause", "window_clause", "distinct_clause"):
+        for clause in ("where_clause", "having_clause", "window_clause", "distinct_clause"):
             self.walk(node.get(clause), scope)
+        scope.given = [one["res_target"].get("name", "") for one in node.get("target_list", ())]
+        self.walk(node.get("group_clause"), scope)
         for order in node.get("sort_clause", ()):
             named = order["sort_by"]["node"].get("column_ref", {}).get("fields")
             if not named or names_of(named)[0] not in (columns or ()):
@@ -228,8 +233,10 @@ class Reader:
             names = names_of(call.get("func_call", {}).get("funcname", ()))
             if names and "ordinality" not in content and "coldeflist" not in content:
                 columns, name = self._given_by(call["func_call"], scope), name or names[-1]
-        columns = _renamed(columns, content.get("alias", {}).get("colnames", ()))
-        scope.items.append((name, columns))
+        named = content.get("alias", {}).get("colnames", ())
+        columns = _renamed(columns, named)
+        defined = [one["column_def"]["colname"] for one in content.get("coldeflist", ())]
+        scope.items.append((name, columns or defined or names_of(named) or None))
         return columns
 
     def _join(self, node: Node, scope: Scope) -> Columns | None:
@@ -376,9 +383,11 @@ class Reader:
     def _reference(self, node: Node, scope: Scope) -> None:
         if names_of(node["fields"]) == [ADDED]:
             self._at = node.get("location", self._at)
-            for alias, columns in scope.items:
-                if any(isinstance(column, Added) for column in columns or ()):
-                    self.problem("name", f"{ADDED} would be that of {alias}, or ambiguous")
+            added = [alias for alias, columns in scope.items if columns and Added in map(type, columns)]
+            seen = [scope.given, *(columns for around in scope.chain() for _, columns in around.items)]
+            meant = any(column == ADDED and type(column) is not Added for columns in seen for column in columns or ())
+            if added and (meant or ADDED in self.names):
+                self.problem("name", f"{ADDED} would be that of {added[0]}, or ambiguous")
 
     def _compared(self, left: Columns | None, right: Columns | None, at: Node) -> None:
         if left is not None and right is not None and len(left) != len(right):
