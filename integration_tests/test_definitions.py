@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conftest import SUPPORTED
+from conftest import SUPPORTED, majors
 from driver.backup import catalogue, compare, restore, verify
 from driver.backup.session import pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from driver.server_programs import installed_servers
 from support.backups import connection_of, drop_all
-from support.registry import OWNER
+from support.extensions import own_extensions
+from support.picture import differences, picture_of
+from support.registry import AUDIT_SCHEMA, OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from driver.backup.store import Backup
     from driver.embedded_server import EmbeddedServer
     from driver.profile import Connection
+    from support.registry import Registry
 
 WRITTEN_OTHERWISE = Path(__file__).parent / "support" / "written_otherwise.sql"
 # The one object that is named, and what makes it really another.
@@ -155,8 +158,6 @@ def _written_otherwise(server: EmbeddedServer, directory: Path) -> tuple[Connect
 @pytest.fixture(scope="module")
 def written_otherwise(servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Connection, Backup]]:
     """A database of objects that the server writes otherwise each time, and its backup."""
-    from conftest import majors
-
     server = servers.server(majors()[-1])
     yield _written_otherwise(server, tmp_path_factory.mktemp("written"))
     drop_all(server, "written")
@@ -168,12 +169,12 @@ def test_what_is_only_written_otherwise_is_the_same(
 ) -> None:
     connection, backup = _written_otherwise(server, tmp_path)
     otherwise: Counter[str] = Counter()
-    differences = catalogue.differences
+    compared = catalogue.differences
 
     def count(session: Any, found: catalogue.Objects, wanted: catalogue.Objects, major: int) -> catalogue.Findings:
         texts = {(kind, name): text for kind, name, text in wanted}
         otherwise.update(kind for kind, name, text in found if texts[kind, name] != text)
-        return differences(session, found, wanted, major)
+        return compared(session, found, wanted, major)
 
     monkeypatch.setattr(catalogue, "differences", count)
     verified = verify.verify_backup(connection, backup).verification
@@ -200,6 +201,33 @@ def test_what_is_really_another_is_named(
     assert {line for line in lines if "defined" in line} - others == {
         f"{named} is defined otherwise than in the backup"
     }
+
+
+@pytest.mark.parametrize("mode", ["beside", "in place"])
+def test_after_a_restore_the_baseline_says_how_the_same_is_written_now(mode: str, servers: Any, tmp_path: Path) -> None:
+    server = servers.server(majors()[-1])
+    connection, _ = _written_otherwise(server, tmp_path / "before")
+    with pinned(connection) as session:
+        session.execute(
+            f"create table {AUDIT_SCHEMA}.catalogue_baseline (object_kind text, object_name text, definition text)".encode()
+        )
+        session.cursor().executemany(
+            f"insert into {AUDIT_SCHEMA}.catalogue_baseline values (%s, %s, %s)".encode(),
+            catalogue.read(session, AUDIT_SCHEMA),
+        )
+        session.execute(
+            f"update {AUDIT_SCHEMA}.catalogue_baseline set definition = 'other' where object_name = 'spelling.v_cte'".encode()
+        )
+    backup = take_backup(connection, directory=tmp_path)
+    restore.restore(connection, backup, directory=tmp_path, in_place=mode == "in place")
+    with pinned(connection) as session:
+        rows = session.execute(
+            f"select object_kind, object_name, definition from {AUDIT_SCHEMA}.catalogue_baseline".encode()
+        )
+        baseline = {(kind, name, text) for kind, name, text in rows}
+        now = {(kind, name, text) for kind, name, text in catalogue.read(session, AUDIT_SCHEMA)}
+    assert {(kind, name) for kind, name, _ in baseline - now} == {("view", "spelling.v_cte")}
+    drop_all(server, "written")
 
 
 # ---- a backup of an older major version
@@ -281,3 +309,36 @@ def test_what_a_major_version_changes_by_itself(
     told = catalogue._of_the_major(kind, name, [was] if was else [], [now] if now else [], (14, 18))
     assert reason in told
     assert bool(told) == bool(reason)
+
+
+# ---- all at once
+
+EVERYTHING = ("every_kind_of_object.sql", "written_otherwise.sql", "roles_and_extensions.sql")
+
+
+@pytest.mark.thorough
+def test_a_registry_that_has_everything_is_backed_up_and_restored_by_a_superuser(
+    registry: Registry, tmp_path: Path
+) -> None:
+    server = registry.server
+    with own_extensions(server):
+        with server.connect(autocommit=True) as session:
+            session.execute("drop role if exists registrar, clerk; create role registrar; create role clerk")
+        for name in EVERYTHING:
+            with registry.connect("postgres") as session:
+                session.execute((WRITTEN_OTHERWISE.parent / name).read_bytes())
+        connection = connection_of(server, user="postgres")
+        backup = take_backup(connection, directory=tmp_path, verify=True)
+        assert backup.verification
+        assert backup.verification.apart == []
+        before = picture_of(registry, AUDIT_SCHEMA)
+        restored = restore.restore(connection, backup, directory=tmp_path)
+        assert restored.apart == []
+        assert restored.left == []
+        after = picture_of(registry, AUDIT_SCHEMA)
+        assert before.keys() == after.keys()
+        written = {"relation", "column", "constraint", "index", "trigger", "rule", "policy", "function"}  # not the rows
+        assert {kind for kind, _ in differences(before, after)} <= written
+        drop_all(server, registry.dbname)
+        with server.connect(autocommit=True) as session:
+            session.execute("drop role registrar, clerk")

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from driver.backup import archive, compare, database_state, journal, listing, pg_tools, store, swap, verify
+from driver.backup import archive, catalogue, compare, database_state, journal, listing, pg_tools, store, swap, verify
 from driver.backup.drop import drop
 from driver.backup.outcome import Restored, count_students
 from driver.backup.session import is_superuser, major_of, pinned, system_identifier
 from driver.errors import Problem, why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from driver.backup.archive import Progress
     from driver.backup.journal import Journal
@@ -47,6 +47,7 @@ class Work:
     journal: Journal
     left: list[str] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
+    rewritten: Sequence[catalogue.Rewritten] = ()
 
     def done(self, step: str, side_oid: int | None = None) -> None:
         """Write down a step."""
@@ -85,7 +86,7 @@ def _prepare(work: Work) -> None:
             where=str(work.backup.folder),
             do=f"{UNTOUCHED}; choose another backup",
         )
-    work.apart = found.apart
+    work.apart, work.rewritten = found.apart, found.rewritten
     with pinned(work.side) as session:
         session.execute("analyze")
     work.left = database_state.apply(work.control, work.journal.side_name, manifest.state)
@@ -178,6 +179,7 @@ def _complete(work: Work) -> Restored:
     with pinned(work.connection) as session:
         kept = f"; what it replaced is {replaced}" if replaced else ""
         try:
+            catalogue.rewrite_baseline(session, work.connection.audit_schema, work.rewritten)
             listing.record(session, work.connection.audit_schema, work.backup)
             listing.log(session, work.connection.audit_schema, "restored", f"backup {manifest.backup_id}{kept}")
         except psycopg.errors.InsufficientPrivilege as error:

@@ -6,14 +6,19 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from psycopg import sql
+
 from driver.backup.session import is_superuser, major_of
 from driver.macro_sql import render_macro
 from driver.wording import few
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import psycopg
 
     Objects = list[list[str]]
+    Rewritten = tuple[str, str, str, str]
 
 # What belongs to the database itself is recorded and set again by database_state.
 OF_THE_DATABASE = {("database", "properties"), ("comment", "on database")}
@@ -28,10 +33,12 @@ class Findings(NamedTuple):
     Attributes:
         differences: what is not as it was; empty if the restore holds.
         apart: what cannot be as it was for a reason that is none of the backup's.
+        rewritten: kind, name, recorded and present definition of what is the same and reads otherwise.
     """
 
     differences: list[str]
     apart: list[str]
+    rewritten: Sequence[Rewritten] = ()
 
 
 def read(session: psycopg.Connection[Any], audit_schema: str) -> Objects:
@@ -59,6 +66,7 @@ def differences(session: psycopg.Connection[Any], found: Objects, wanted: Object
     superuser = is_superuser(session)
     there, here = _by_name(wanted), _by_name(found)
     lines: list[str] = []
+    rewritten: list[Rewritten] = []
     apart: dict[str, dict[str, list[str]]] = {}
     with session.transaction(force_rollback=True):
         session.execute(render_macro("define_reading_again").encode())
@@ -72,11 +80,14 @@ def differences(session: psycopg.Connection[Any], found: Objects, wanted: Object
                 reason = _of_the_major(kind, name, was, now, (major, present_major))
             if reason:
                 apart.setdefault(told, {}).setdefault(reason, []).append(name.removeprefix("on extension "))
+                rewritten += [(kind, name, *pair) for pair in zip(was, now, strict=False)]
             elif not now:
                 lines.append(f"{kind} {name} is missing")
             elif not was:
                 lines.append(f"{kind} {name} is not in the backup")
-            elif not _reads_the_same(session, kind, name, was, now):
+            elif _reads_the_same(session, kind, name, was, now):
+                rewritten += [(kind, name, *pair) for pair in zip(was, now, strict=True)]
+            else:
                 lines.append(f"{kind} {name} is defined otherwise than in the backup")
     return Findings(
         lines,
@@ -84,7 +95,19 @@ def differences(session: psycopg.Connection[Any], found: Objects, wanted: Object
             f"{told}: " + "; ".join(f"{reason} ({few(names)})" for reason, names in reasons.items())
             for told, reasons in apart.items()
         ],
+        rewritten,
     )
+
+
+def rewrite_baseline(session: psycopg.Connection[Any], audit_schema: str, rewritten: Sequence[Rewritten]) -> None:
+    """Have the baseline say how an object that a restore brought back is written now, where it said how it was written then."""
+    baseline = sql.Identifier(audit_schema, "catalogue_baseline")
+    found = session.execute("select to_regclass(%s)", [baseline.as_string()]).fetchone()
+    if found and found[0] and rewritten:
+        statement = "update {} set definition = %s where object_kind = %s and object_name = %s and definition = %s"
+        session.cursor().executemany(
+            sql.SQL(statement).format(baseline), [(now, kind, name, was) for kind, name, was, now in rewritten]
+        )
 
 
 def _reads_the_same(session: psycopg.Connection[Any], kind: str, name: str, was: list[str], now: list[str]) -> bool:

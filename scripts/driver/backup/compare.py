@@ -43,7 +43,7 @@ def differences(
     )
     with pinned(connection) as session:
         others = other_differences(session, manifest, connection.audit_schema, left_out)
-    return Findings(table_differences(tables, manifest.tables) + others.differences, others.apart)
+    return Findings(table_differences(tables, manifest.tables) + others.differences, others.apart, others.rewritten)
 
 
 def other_differences(
@@ -61,7 +61,7 @@ def other_differences(
         [item for item in manifest.catalogue if item[0] not in left_out],
         manifest.server_major,
     )
-    return Findings(lines + objects.differences, objects.apart)
+    return Findings(lines + objects.differences, objects.apart, objects.rewritten)
 
 
 def table_differences(found: list[Table], wanted: list[Table]) -> list[str]:

@@ -227,6 +227,7 @@ def _replace(
                     do=ROLLED_BACK,
                 )
             left = database_state.apply(session, connection.dbname, manifest.state)
+            catalogue.rewrite_baseline(session, connection.audit_schema, others.rewritten)
             listing.record(session, connection.audit_schema, backup)
             listing.record(session, connection.audit_schema, safety)
             # This row tells, after a lost connection, whether the transaction was committed.
