@@ -14,6 +14,8 @@ from pathlib import Path
 from shutil import copy
 from typing import TYPE_CHECKING, NamedTuple
 
+import yaml
+
 from driver.bootstrap import CACHE, ROOT
 
 if TYPE_CHECKING:
@@ -94,25 +96,15 @@ def all_linters() -> list[Linter]:
     return [
         Linter("sqlfluff: style of the rendered SQL", [sqlfluff]),
         Linter("dbt parse, dbt-score, dbt-bouncer: sound, described, well placed", about_manifest),
-        Linter("mypy: types", [["mypy"]]),
-        Linter(
-            "ruff: Python",
-            [["ruff", "check", "--output-format", "concise", "."], ["ruff", "format", "--check", "--quiet", "."]],
-        ),
-        Linter("yamllint: YAML", [["yamllint", "--strict", "."]]),
-        Linter("shellcheck: shell", [["shellcheck", *shell_scripts()]]),
+        *_hooks(),
     ]
 
 
-def shell_scripts() -> list[str]:
-    """The project's shell scripts, told by their first line."""
-    places = [*ROOT.glob(".ci/*"), *ROOT.glob("scripts/*")]
-    return sorted(str(path.relative_to(ROOT)) for path in places if path.is_file() and _is_shell(path))
-
-
-def _is_shell(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.readline().rstrip().endswith((b"/sh", b"/env bash"))
+def _hooks() -> list[Linter]:
+    """The linters that pre-commit runs as well, once each: those of the environment at hand."""
+    content = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    hooks = [hook for hook in content["repos"][0]["hooks"] if "stages" not in hook]
+    return [Linter(hook["name"], [hook["entry"].removeprefix(".venv-dev/bin/").split()]) for hook in hooks]
 
 
 def _judge(linter: Linter, environment: dict[str, str], stop: threading.Event) -> Finding:
