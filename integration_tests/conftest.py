@@ -15,26 +15,42 @@ from typing import TYPE_CHECKING
 import pytest
 
 from driver import sample_registry
+from driver.dbt_project import DbtProject
 from driver.embedded_server import EmbeddedServer
 from driver.server_programs import installed_servers
 from support.backups import drop_all
 from support.dbt_runner import Dbt
 from support.fault_score import pytest_terminal_summary  # noqa: F401  pytest looks for it here
-from support.parsed_once import FOLDER as PARSED
-from support.parsed_once import parse_once
+from support.forker import PARSED
 from support.registry import OWNER, Registry
-from support.untraced import untrace_dbt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from dbt.cli.main import dbtRunnerResult
 
 SCALE = 0.02
 DATABASE = "registry"  # always this name: dbt parses anew when its connection changes
 SUPPORTED = range(14, 19)
 
 
-untrace_dbt()
-parse_once()
+def _when_dbt_is_first_used() -> None:
+    """Importing dbt takes seconds, which most tests do without."""
+    original = DbtProject.invoke
+
+    def invoke(project: DbtProject, *arguments: str) -> dbtRunnerResult:
+        from support.parsed_once import parse_once
+        from support.untraced import untrace_dbt
+
+        DbtProject.invoke = original  # type: ignore[method-assign]
+        untrace_dbt()
+        parse_once()
+        return original(project, *arguments)
+
+    DbtProject.invoke = invoke  # type: ignore[method-assign, assignment]
+
+
+_when_dbt_is_first_used()
 
 # A shell without job control starts what runs in the background with Ctrl-C ignored, and nohup with SIGHUP; every child
 # would inherit that.

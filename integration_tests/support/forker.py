@@ -29,6 +29,7 @@ from support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+PARSED = "PARSED_PROJECTS"  # the variable with the folder of parsed_once
 POLL = 0.02  # seconds
 INTERRUPTED, BROKEN = 130, 2
 

@@ -29,10 +29,11 @@ from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_d
 from dbt.plugins.manager import PluginManager
 from dbt_common.clients.jinja import template_cache
 
+from support.forker import PARSED
+
 if TYPE_CHECKING:
     from dbt.config.runtime import RuntimeConfig
 
-FOLDER = "PARSED_PROJECTS"
 CONTENT = ("macros", "models", "snapshots", "tests", "dbt_packages")
 SUFFIXES = (".sql", ".yml", ".md")
 # Read by operations only: no model, test or snapshot depends on them.
@@ -81,7 +82,7 @@ def get_ready() -> None:
 
 def keep_parsed() -> None:
     """Read what was parsed into this process, for its forks; each of them may do to it what it likes."""
-    for wanted in Path(os.environ[FOLDER]).glob(f"*.{os.getpid()}"):
+    for wanted in Path(os.environ[PARSED]).glob(f"*.{os.getpid()}"):
         wanted.unlink()
         _known[wanted.stem] = manifest = _read(wanted.with_suffix(".parsed"))
         for macro in manifest.macros.values():
@@ -91,7 +92,7 @@ def keep_parsed() -> None:
 def _parsed(config: RuntimeConfig, write_perf_info: bool, write: bool, write_json: bool, integrations: Any) -> Manifest:  # noqa: FBT001  dbt's own
     """The project, in place of `dbt.parser.manifest.parse_manifest`."""
     key = _key(config)
-    file = Path(os.environ[FOLDER], f"{key}.parsed")
+    file = Path(os.environ[PARSED], f"{key}.parsed")
     manifest = _known.get(key)
     if manifest is None:
         file.with_suffix(f".{os.getppid()}").touch()
