@@ -37,6 +37,11 @@ DRIVER, PG_RESTORE = 0, -1
 CHANGED = "changed since the backup"
 
 
+def at_steps(*by_default: str) -> list[Any]:
+    """The steps as parameters of a test; those that are not named are for --all."""
+    return [step if step in by_default else pytest.param(step, marks=pytest.mark.thorough) for step in STEPS]
+
+
 @pytest.fixture
 def connection(registry: Registry, tmp_path: Path) -> Iterator[Connection]:
     """A registry with a backup, and one row changed since."""
@@ -80,7 +85,7 @@ def _check_what_status_says(connection: Connection, directory: Path) -> None:
         assert _holds_original(connection)
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", at_steps("loading", journal.CLOSED, journal.SWAPPED))
 def test_a_driver_killed_at_a_step_and_then_gone_on(step: str, connection: Connection, tmp_path: Path) -> None:
     killed = faulty_restore(connection, tmp_path, step, DRIVER)
     assert was_killed(killed), killed.stderr
@@ -100,7 +105,7 @@ def test_a_driver_killed_at_a_step_and_then_gone_on(step: str, connection: Conne
     assert not any("interrupted" in line for line in situation.describe(connection, tmp_path))
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", at_steps("loading", journal.CLOSED))
 def test_a_driver_killed_at_a_step_and_then_gone_back(
     step: str, connection: Connection, registry: Registry, tmp_path: Path
 ) -> None:

@@ -309,7 +309,6 @@ MATRIX = [
 ]
 
 
-@pytest.mark.one_major
 @pytest.mark.parametrize(("role", "name"), MATRIX)
 def test_what_the_doctor_says_is_what_happens(
     database: EmbeddedServer, role: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
