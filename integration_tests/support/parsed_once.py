@@ -36,22 +36,22 @@ if TYPE_CHECKING:
 
 CONTENT = ("macros", "models", "snapshots", "tests", "dbt_packages")
 SUFFIXES = (".sql", ".yml", ".md")
-# Read by operations only: no model, test or snapshot depends on them.
-OF_OPERATIONS = (
-    "require_backup",
-    "allow_unseen_sessions",
-    "allow_update_triggers",
-    "batch_milliseconds",
-    "batch_size",
-    "lock_attempts",
-    "lock_timeout",
-    "max_replica_lag",
-    "max_waiting_sessions",
-    "online_lock_attempts",
-    "online_lock_timeout",
-    "rows_per_second",
-    "server_disk_free",
-)
+# Read by operations only: no model, test or snapshot depends on them. Whether they are of their kind, parsing looks at.
+OF_OPERATIONS: dict[str, type] = {
+    "require_backup": bool,
+    "allow_unseen_sessions": bool,
+    "allow_update_triggers": bool,
+    "batch_milliseconds": int,
+    "batch_size": int,
+    "lock_attempts": int,
+    "lock_timeout": str,
+    "max_replica_lag": str,
+    "max_waiting_sessions": int,
+    "online_lock_attempts": int,
+    "online_lock_timeout": str,
+    "rows_per_second": int,
+    "server_disk_free": str,
+}
 CONFIGURATIONS = (
     ProjectFlags,
     PostgresCredentials,
@@ -84,6 +84,8 @@ def keep_parsed() -> None:
     """Read what was parsed into this process, for its forks; each of them may do to it what it likes."""
     for wanted in Path(os.environ[PARSED]).glob(f"*.{os.getpid()}"):
         wanted.unlink()
+        if not wanted.with_suffix(".parsed").exists():
+            continue  # it cannot be parsed, or was killed meanwhile
         _known[wanted.stem] = manifest = _read(wanted.with_suffix(".parsed"))
         for macro in manifest.macros.values():
             template_cache.get_node_template(macro)
@@ -136,7 +138,7 @@ def _key(config: RuntimeConfig) -> str:
         if path.suffix in SUFFIXES and path.is_file():
             content.update(str(path.relative_to(root)).encode())
             content.update(path.read_bytes())
-    read = {name: value for name, value in config.cli_vars.items() if name not in OF_OPERATIONS}
+    read = {name: value for name, value in config.cli_vars.items() if type(value) is not OF_OPERATIONS.get(name)}
     credentials = config.credentials
     whole = [content.hexdigest(), credentials.database, credentials.schema, config.target_name, read]
     return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()[:16]
