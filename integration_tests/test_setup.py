@@ -152,7 +152,11 @@ def test_two_first_runs_at_once_make_one_environment(small_copy: Copy) -> None:
 
 
 @pytest.mark.parametrize(
-    "variables", [{"PIP_INDEX_URL": UNREACHABLE}, {"PIP_NO_INDEX": "1"}], ids=["no network", "no index"]
+    "variables",
+    [
+        pytest.param({"PIP_INDEX_URL": UNREACHABLE}, id="no network"),
+        pytest.param({"PIP_NO_INDEX": "1"}, id="no index", marks=pytest.mark.thorough),
+    ],
 )
 def test_missing_packages_are_told_in_one_sentence(small_copy: Copy, variables: Mapping[str, str]) -> None:
     code, out, err = small_copy.run(
@@ -182,6 +186,7 @@ def test_project_that_cannot_be_written_to(small_copy: Copy) -> None:
     assert err.count("\n") == 1
 
 
+@pytest.mark.thorough
 def test_pip_sets_up_where_uv_cannot_be_had(small_copy: Copy) -> None:
     pins = small_copy.root / "constraints.txt"
     pins.rename(small_copy.root / "others.txt")
