@@ -228,7 +228,7 @@ def test_interrupted_right_behind_the_point_of_no_return_it_is_not_called_given_
             raise KeyboardInterrupt
         return record(folder, made, step, side_oid)
 
-    def replacing(*arguments: Any) -> list[str]:
+    def replacing(*arguments: Any) -> None:
         replace(*arguments)
         raise KeyboardInterrupt
 

@@ -11,11 +11,21 @@ if TYPE_CHECKING:
     from driver.embedded_server import EmbeddedServer
 
 # name: further lines of its control file. Every version of each has the same functions.
-OWN = {"words": "trusted = true", "words_too": "trusted = true", "measures": "trusted = false"}
+OWN = {
+    "words": "trusted = true",
+    "words_too": "trusted = true",
+    "measures": "trusted = false",
+    "configured": "trusted = false",
+}
 VERSIONS = ("1.0", "1.1")
 CONTENT = """
 create function @extschema@.{name}_of(value text) returns integer language sql immutable as 'select length($1)';
 create domain @extschema@.{name}_domain as text check (value <> '');
+"""
+ROWS = """
+create table @extschema@.configured_rows (id integer primary key, kind text);
+insert into @extschema@.configured_rows values (1, 'own');
+select pg_catalog.pg_extension_config_dump('@extschema@.configured_rows', '');
 """
 
 
@@ -30,7 +40,9 @@ def own_extensions(server: EmbeddedServer) -> Iterator[None]:
         )
         (folder / "extension" / f"{name}.control").write_text(control)
         for version in VERSIONS:
-            (folder / "extension" / f"{name}--{version}.sql").write_text(CONTENT.format(name=name))
+            (folder / "extension" / f"{name}--{version}.sql").write_text(
+                CONTENT.format(name=name) + (ROWS if name == "configured" else "")
+            )
     with server.connect(autocommit=True) as session:
         session.execute(f"alter system set extension_control_path = '$system:{folder}'".encode())
         session.execute("select pg_reload_conf()")

@@ -22,17 +22,19 @@ _OBJECTS = """
 with namespaces as (
     select oid, nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'
 )
-select 'schema', nspname::text, concat_ws('|', nspowner::regrole, nspacl::text)
+select 'schema', nspname::text,
+    concat_ws('|', nspowner::regrole, array(select unnest(coalesce(nspacl, acldefault('n', nspowner)))::text order by 1)::text)
 from pg_namespace join namespaces using (oid, nspname)
 union all
 select 'relation', format('%I.%I', nspname, relname),
-    concat_ws('|', relkind, relowner::regrole, relacl::text, relrowsecurity, relforcerowsecurity, relpersistence,
+    concat_ws('|', relkind, relowner::regrole, array(select unnest(relacl)::text order by 1)::text,
+        relrowsecurity, relforcerowsecurity, relpersistence,
         reloptions::text, case when relkind = 'v' then pg_get_viewdef(c.oid) end)
 from pg_class as c join namespaces as n on relnamespace = n.oid
 where relkind not in ('i', 'I')
 union all
 select 'column', format('%I.%I.%I', nspname, relname, attname),
-    concat_ws('|', format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated, attcollation, attacl::text,
+    concat_ws('|', format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated, attcollation::regcollation, attacl::text,
         pg_get_expr(adbin, adrelid))
 from pg_attribute as a
 join pg_class as c on attrelid = c.oid

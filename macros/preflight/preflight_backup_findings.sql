@@ -1,120 +1,16 @@
-{% macro preflight_backup_findings(tables=[], prepared=[]) %}
+{% macro preflight_backup_findings(tables=[], prepared=[], objects=0) %}
     {#- What the catalogue says against a backup of everything and against each way back, for this session's role: as
         preflight_findings, and `hinders`: which of dump, trial (the test restore), beside (a restore beside the live
         database) and in place. A run takes a backup and restores it on trial, so what hinders either blocks both modes; what
         hinders one way back only is said, as long as the other is left. `tables` are those of which preflight_findings
         tells row level security, `prepared` the extensions that need not be made anew. Self-contained. -#}
-with me as (
-    select
-        r.oid,
-        r.rolname,
-        r.rolsuper,
-        r.rolcreatedb or r.rolsuper as may_create,
-        current_setting('server_version_num')::integer as version,
-        case when current_setting('server_version_num')::integer >= 160000 then 'SET' else 'MEMBER' end as becoming
-    from pg_catalog.pg_roles as r
-    where r.rolname = current_user
-),
+{%- set prepared_names -%}
+    {%- for name in prepared %}{{ quote_text(name) }}{{ ', ' if not loop.last }}{% endfor -%}
+{%- endset %}
+with {{ _whats_whose() }},
 
--- what an extension brings is made by the extension
-members as materialized (
-    select
-        d.classid,
-        d.objid
-    from pg_catalog.pg_depend as d
-    where d.deptype = 'e' and d.refclassid = 'pg_catalog.pg_extension'::regclass
-),
-
-relations as materialized (
-    select
-        c.*,
-        n.nspname,
-        m.objid is not null as is_member,
-        m.objid is null or exists (select 1 from pg_catalog.pg_extension as e where c.oid = any(e.extconfig)) as is_dumped
-    from pg_catalog.pg_class as c
-    inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
-    left join members as m on m.classid = 'pg_catalog.pg_class'::regclass and m.objid = c.oid
-    where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-),
-
--- everything that has an owner, with the schema it is in
-owned (classid, objid, owner, schema_oid) as materialized (
-    select 'pg_catalog.pg_class'::regclass, oid, relowner, relnamespace
-    from relations
-    where not is_member
-
-    union all
-
-    select o.classid, o.objid, o.owner, o.schema_oid
-    from (
-        select 'pg_catalog.pg_proc'::regclass, p.oid, p.proowner, p.pronamespace
-        from pg_catalog.pg_proc as p
-
-        union all
-
-        select 'pg_catalog.pg_type'::regclass, t.oid, t.typowner, t.typnamespace
-        from pg_catalog.pg_type as t
-        where
-            t.typtype in ('d', 'e', 'r', 'b') and t.typcategory <> 'A'
-            or t.typtype = 'c' and exists (select 1 from pg_catalog.pg_class as c where c.oid = t.typrelid and c.relkind = 'c')
-
-        union all
-
-        select 'pg_catalog.pg_operator'::regclass, o.oid, o.oprowner, o.oprnamespace
-        from pg_catalog.pg_operator as o
-
-        union all
-
-        select 'pg_catalog.pg_collation'::regclass, c.oid, c.collowner, c.collnamespace
-        from pg_catalog.pg_collation as c
-
-        union all
-
-        select 'pg_catalog.pg_conversion'::regclass, c.oid, c.conowner, c.connamespace
-        from pg_catalog.pg_conversion as c
-
-        union all
-
-        select 'pg_catalog.pg_statistic_ext'::regclass, s.oid, s.stxowner, s.stxnamespace
-        from pg_catalog.pg_statistic_ext as s
-
-        union all
-
-        select 'pg_catalog.pg_ts_dict'::regclass, d.oid, d.dictowner, d.dictnamespace
-        from pg_catalog.pg_ts_dict as d
-
-        union all
-
-        select 'pg_catalog.pg_ts_config'::regclass, c.oid, c.cfgowner, c.cfgnamespace
-        from pg_catalog.pg_ts_config as c
-
-        union all
-
-        select 'pg_catalog.pg_publication'::regclass, p.oid, p.pubowner, null
-        from pg_catalog.pg_publication as p
-
-        union all
-
-        select 'pg_catalog.pg_namespace'::regclass, n.oid, n.nspowner, null
-        from pg_catalog.pg_namespace as n
-        where n.nspname !~ '^pg_'
-    ) as o (classid, objid, owner, schema_oid)
-    left join members as m on o.classid = m.classid and o.objid = m.objid
-    where m.objid is null and o.objid >= 16384
-
-    union all
-
-    -- the schema public is dumped once its owner is another than the usual one
-    select 'pg_catalog.pg_namespace'::regclass, n.oid, n.nspowner, null
-    from pg_catalog.pg_namespace as n
-    cross join me
-    where n.nspname = 'public' and n.oid < 16384 and n.nspowner::regrole::text <> case when me.version >= 150000 then 'pg_database_owner' else '' end
-        and (me.version >= 150000 or n.nspowner <> 10)
-
-    union all
-
-    select 'pg_catalog.pg_largeobject'::regclass, l.oid, l.lomowner, null
-    from pg_catalog.pg_largeobject_metadata as l
+staying as materialized (
+    {{ objects_that_stay() | indent(4) }}
 ),
 
 -- who may create in a schema when the objects in it are made and given away: privileges come later
@@ -161,106 +57,6 @@ privileges (classid, objid, owner, acl) as (
     select 'pg_catalog.pg_type'::regclass, t.oid, t.typowner, t.typacl
     from pg_catalog.pg_type as t
     where t.oid >= 16384 and not exists (select 1 from members as m where m.classid = 'pg_catalog.pg_type'::regclass and m.objid = t.oid)
-),
-
--- only a superuser may make these, whoever they belong to
-superusers (kind, classid, objid, name) as (
-    select 'event trigger', 'pg_catalog.pg_event_trigger'::regclass, e.oid, format('%I', e.evtname)
-    from pg_catalog.pg_event_trigger as e
-
-    union all
-
-    select 'foreign data wrapper', 'pg_catalog.pg_foreign_data_wrapper'::regclass, w.oid, format('%I', w.fdwname)
-    from pg_catalog.pg_foreign_data_wrapper as w
-
-    union all
-
-    select 'foreign server', 'pg_catalog.pg_foreign_server'::regclass, s.oid, format('%I', s.srvname)
-    from pg_catalog.pg_foreign_server as s
-
-    union all
-
-    -- FOR ALL TABLES, and since 15 FOR TABLES IN SCHEMA; to_jsonb, since older catalogues have no such table
-    select 'publication', 'pg_catalog.pg_publication'::regclass, p.oid, format('%I', p.pubname)
-    from pg_catalog.pg_publication as p
-    where
-        p.puballtables
-        or exists (
-            select 1
-            from pg_catalog.pg_depend as d
-            where
-                d.classid = to_regclass('pg_catalog.pg_publication_namespace')
-                and d.refclassid = 'pg_catalog.pg_publication'::regclass
-                and d.refobjid = p.oid
-        )
-
-    union all
-
-    select 'language', 'pg_catalog.pg_language'::regclass, l.oid, format('%I', l.lanname)
-    from pg_catalog.pg_language as l
-    where l.oid >= 16384
-
-    union all
-
-    select 'access method', 'pg_catalog.pg_am'::regclass, a.oid, format('%I', a.amname)
-    from pg_catalog.pg_am as a
-    where a.oid >= 16384
-
-    union all
-
-    select 'operator family', 'pg_catalog.pg_opfamily'::regclass, f.oid, format('%I.%I', n.nspname, f.opfname)
-    from pg_catalog.pg_opfamily as f
-    inner join pg_catalog.pg_namespace as n on f.opfnamespace = n.oid
-    where f.oid >= 16384
-
-    union all
-
-    select 'cast', 'pg_catalog.pg_cast'::regclass, k.oid, format('(%s as %s)', k.castsource::regtype, k.casttarget::regtype)
-    from pg_catalog.pg_cast as k
-    cross join me
-    where
-        k.oid >= 16384
-        and (
-            k.castmethod = 'b'
-            or not exists (
-                select 1
-                from pg_catalog.pg_type as t
-                where t.oid in (k.castsource, k.casttarget) and pg_has_role(me.oid, t.typowner, 'USAGE')
-            )
-        )
-
-    union all
-
-    select
-        format('function in the language %s', l.lanname), 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
-    from pg_catalog.pg_proc as p
-    inner join pg_catalog.pg_language as l on p.prolang = l.oid
-    where p.oid >= 16384 and p.prokind <> 'a' and not l.lanpltrusted
-
-    union all
-
-    select 'leakproof function', 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
-    from pg_catalog.pg_proc as p
-    where p.oid >= 16384 and p.proleakproof
-
-    union all
-
-    select 'function with a superuser''s setting', 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
-    from pg_catalog.pg_proc as p
-    where
-        p.oid >= 16384
-        and exists (
-            select 1
-            from unnest(p.proconfig) as c
-            inner join pg_catalog.pg_settings as s on s.name = lower(split_part(c, '=', 1))
-            where s.context not in ('user', 'internal')
-        )
-
-    union all
-
-    select 'aggregate with an internal state', 'pg_catalog.pg_proc'::regclass, a.aggfnoid::oid, a.aggfnoid::regprocedure::text
-    from pg_catalog.pg_aggregate as a
-    where a.aggfnoid::oid >= 16384 and a.aggtranstype = 'internal'::regtype
 ),
 
 -- one row for each object: what stands in the way of what
@@ -340,9 +136,9 @@ objects (finding, hinders, saying, object, remedy) as (
         '',
         format(
             'have max_locks_per_transaction set to %s (now %s), and the server restarted',
-            ceil(case when l.dump > l.room then l.dump else l.in_place end * 1.2 / l.sessions / 32) * 32, current_setting('max_locks_per_transaction')
+            ceil(case when l.dump > l.room then l.dump else l.in_place end * 1.1 / l.sessions / 32) * 32, current_setting('max_locks_per_transaction')
         )
-    from ({{ lock_table() }}) as l
+    from ({{ lock_table(objects) }}) as l
     where l.dump > l.room or l.in_place > l.room
 
     union all
@@ -372,7 +168,7 @@ objects (finding, hinders, saying, object, remedy) as (
 
     select
         'extension',
-        case when b.extension = any(array[{% for name in prepared %}{{ quote_text(name) }}{{ ', ' if not loop.last }}{% endfor %}]::text[]) then '{}' else '{trial,beside}' end::text[],
+        case when b.extension = any(array[{{ prepared_names }}]::text[]) then '{}' else '{trial,beside}' end::text[],
         format('the extension {} cannot be made anew: %s', b.reason),
         b.extension,
         b.remedy
@@ -382,45 +178,16 @@ objects (finding, hinders, saying, object, remedy) as (
 
     select
         'superusers_object',
-        case when me.rolsuper then '{in place}' else '{trial,beside,in place}' end::text[],
-        case when me.rolsuper then format('the %s {} is not replaced in place', s.kind) else format('only a superuser may create the %s {}', s.kind) end,
-        s.name,
-        case when me.rolsuper then 'restore beside the live database' else 'connect as a superuser, or drop it' end
+        case when i.identity = any(array[{{ prepared_names }}]::text[]) then '{}' else '{trial,beside}' end::text[] || case when y.objid is null then '{in place}' else '{}' end::text[],
+        format('only a superuser may create the %s {}', s.kind),
+        i.identity,
+        'connect as a superuser, or drop it'
     from superusers as s
     cross join me
+    cross join lateral pg_identify_object(s.classid, s.objid, 0) as i
     left join members as m on s.classid = m.classid and s.objid = m.objid
-    where
-        m.objid is null
-        and s.objid >= 16384
-        and (not me.rolsuper or s.kind in ('event trigger', 'foreign data wrapper', 'foreign server', 'publication', 'language', 'access method', 'cast'))
-
-    union all
-
-    select
-        'superusers_object',
-        '{in place}',
-        format('the %s {} is not replaced in place', i.type),
-        i.identity,
-        'restore beside the live database'
-    from (
-        select
-            'pg_catalog.pg_publication'::regclass as classid,
-            p.oid as objid
-        from pg_catalog.pg_publication as p
-        where not exists (select 1 from superusers as s where s.objid = p.oid and s.classid = 'pg_catalog.pg_publication'::regclass)
-
-        union all
-
-        select
-            'pg_catalog.pg_cast'::regclass,
-            k.oid
-        from pg_catalog.pg_cast as k
-        where
-            k.oid >= 16384
-            and not exists (select 1 from superusers as s where s.objid = k.oid and s.classid = 'pg_catalog.pg_cast'::regclass)
-            and not exists (select 1 from members as m where m.objid = k.oid and m.classid = 'pg_catalog.pg_cast'::regclass)
-    ) as o
-    cross join lateral pg_identify_object(o.classid, o.objid, 0) as i
+    left join staying as y on s.classid = y.classid and s.objid = y.objid
+    where m.objid is null and s.objid >= 16384 and not me.rolsuper
 
     union all
 
@@ -438,7 +205,7 @@ objects (finding, hinders, saying, object, remedy) as (
 
     select
         'owned_by_another',
-        '{trial,beside,in place}',
+        case when i.identity = any(array[{{ prepared_names }}]::text[]) then '{}' else '{trial,beside}' end::text[] || case when y.objid is null then '{in place}' else '{}' end::text[],
         format('%s may not give anything to %s, the owner of {}', me.rolname, pg_get_userbyid(o.owner)),
         format('%s %s', i.type, i.identity),
         concat(format('make %I the owner', me.rolname), case when not r.rolsuper then format(', or grant %I to %I', r.rolname, me.rolname) end)
@@ -447,6 +214,7 @@ objects (finding, hinders, saying, object, remedy) as (
     inner join pg_catalog.pg_roles as r on o.owner = r.oid
     cross join me
     cross join lateral pg_identify_object(o.classid, o.objid, 0) as i
+    left join staying as y on o.classid = y.classid and o.objid = y.objid
 
     union all
 
@@ -478,50 +246,9 @@ objects (finding, hinders, saying, object, remedy) as (
 
     union all
 
-    -- a privilege on what the system brings is dumped where it is another than at first; a role without any there may give none
-    select
-        'granted_by_another',
-        '{trial,beside}',
-        'only a superuser can restore the privileges on the system''s own {}',
-        format('%s %s', i.type, i.identity),
-        'revoke what was granted there; membership in a role such as pg_monitor often gives the same'
-    from (
-        select
-            'pg_catalog.pg_proc'::regclass as classid,
-            p.oid as objid,
-            p.proacl as acl,
-            acldefault('f', p.proowner) as usual
-        from pg_catalog.pg_proc as p
-        where p.oid < 16384 and p.pronamespace = 'pg_catalog'::regnamespace
-
-        union all
-
-        select
-            'pg_catalog.pg_class'::regclass,
-            c.oid,
-            c.relacl,
-            acldefault('r', c.relowner)
-        from pg_catalog.pg_class as c
-        where c.oid < 16384 and c.relnamespace = 'pg_catalog'::regnamespace and c.relkind in ('r', 'v')
-    ) as s
-    cross join me
-    left join pg_catalog.pg_init_privs as f on s.classid = f.classoid and s.objid = f.objoid and f.objsubid = 0
-    cross join lateral pg_identify_object(s.classid, s.objid, 0) as i
-    where
-        not me.rolsuper
-        and s.acl is not null
-        and not (s.acl @> coalesce(f.initprivs, s.usual) and s.acl <@ coalesce(f.initprivs, s.usual))
-        and not exists (
-            select 1
-            from aclexplode(coalesce(f.initprivs, s.usual)) as a
-            where a.grantee = 0 or pg_has_role(nullif(a.grantee, 0), 'USAGE')
-        )
-
-    union all
-
     select
         'owned_by_another',
-        '{trial,beside,in place}',
+        '{trial,beside}',
         format('%s may not set default privileges for {}', me.rolname),
         pg_get_userbyid(d.defaclrole),
         format('alter default privileges for role %I ... revoke', r.rolname) || case when r.rolsuper then '' else format(', or grant %I to %I', r.rolname, me.rolname) end
@@ -585,7 +312,7 @@ select
         else 'none'
     end as blocks,
     f.detail,
-    f.remedy,
+    case f.hinders when '{}' then 'nothing: the template has it, from which a test restore and a restore beside begin' else f.remedy end as remedy,
     f.hinders
 from findings as f
 order by 3, f.finding, f.detail

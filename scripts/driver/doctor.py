@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 
 from driver import packages
-from driver.backup import files, hindrances, pg_tools, store
+from driver.backup import files, hindrances, pg_tools, prepared, store
 from driver.dbt_project import nodes_at_a_time
 from driver.errors import Problem, why
 from driver.estimate import Estimate, estimate, size
@@ -87,8 +87,13 @@ CHECKS: dict[str, tuple[str, ...]] = {
         "tablespace",
         "evaluation_fails",
         "evaluation_reads",
+        "template",
     ),
 }
+
+
+# What a template may hold.
+PREPARED = ("extension", "superusers_object", "owned_by_another")
 
 
 @dataclass(frozen=True)
@@ -119,12 +124,14 @@ class Diagnosis:
         findings: what is not, or is worth knowing.
         estimates: for either mode; empty if nothing is left to migrate or the tables could not be looked at.
         mode: the mode that the project would use.
+        template: what a superuser would run in psql so that this role can restore what it cannot make; empty if it can.
     """
 
     found: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     estimates: dict[str, Estimate] = field(default_factory=dict)
     mode: str = "window"
+    template: list[str] = field(default_factory=list)
 
     def of_check(self, check: str) -> list[Finding]:
         """The findings of one check, the worst first."""
@@ -140,12 +147,13 @@ class Diagnosis:
         return "; ".join(f"{finding.detail} ({finding.remedy})" for finding in self.against(mode))
 
 
-def examine(connection: Connection, project: DbtProject) -> Diagnosis:
+def examine(connection: Connection, project: DbtProject, *, test_restore: bool = True) -> Diagnosis:
     """Look at everything.
 
     Args:
         connection: the registry.
         project: the dbt project, with the vars that the migration would have.
+        test_restore: whether the run cannot do without one.
 
     Raises:
         Problem: the database cannot be reached, or the project cannot be parsed.
@@ -153,7 +161,7 @@ def examine(connection: Connection, project: DbtProject) -> Diagnosis:
     diagnosis = Diagnosis(mode=str(project.var("mode")))
     with connection.connect(autocommit=True) as session, _read_only(session):
         diagnosis.found["dbt packages"] = f"from {packages.install()}"
-        _Examination(connection, project, session, diagnosis).run()
+        _Examination(connection, project, session, diagnosis).run(test_restore=test_restore)
     return diagnosis
 
 
@@ -184,7 +192,7 @@ class _Examination:
         self.session = session
         self.diagnosis = diagnosis
 
-    def run(self) -> None:
+    def run(self, *, test_restore: bool) -> None:
         """Look at everything, the catalogue first: what it speaks against is not read."""
         tables = self.project.core_tables()
         self._server()
@@ -197,7 +205,7 @@ class _Examination:
         self._table_findings(todo, log)
         self._application(todo)
         self._unlogged_findings(foreign)
-        self._way_back(todo)
+        self._way_back(todo, test_restore=test_restore)
         readable = self._readable(todo)
         self._row_findings(readable, self._readable(foreign))
         self._sizes(todo)
@@ -219,11 +227,14 @@ class _Examination:
     def _profile(self) -> None:
         self._found("dbt profile", f"target {self.connection.target}, our own schema is {self.connection.audit_schema}")
 
-    def _way_back(self, todo: Sequence[CoreTable]) -> None:
+    def _way_back(self, todo: Sequence[CoreTable], *, test_restore: bool) -> None:
         """What this role cannot dump or restore; of the tables that are to be migrated, row security is told elsewhere."""
         self._found("backup and way back", "all can be read; restore beside the live database, swapped by rename")
-        for found in hindrances.find(self.session, tables=todo):
+        hindering = hindrances.find(self.session, self.connection, tables=todo, test_restore=test_restore)
+        for found in hindering:
             self._add(found.code, "both" if found.blocks else "none", found.detail, found.remedy)
+        if any(found.code in PREPARED and hindrances.TRIAL in found.hinders for found in hindering):
+            self.diagnosis.template = prepared.statements(self.session, self.connection.dbname)
 
     def _backup_disk(self) -> None:
         """Whether a backup fits: the dump is smaller than the tables, and so is its test restore, which the server stores."""

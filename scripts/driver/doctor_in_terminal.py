@@ -41,6 +41,10 @@ def doctor_in_terminal(connection: Connection, mode: str | None = None, console:
     _print_estimates(console, diagnosis)
     if diagnosis.estimates and (firing := [f.detail for f in diagnosis.findings if f.code == "update_trigger"]):
         console.print(f"The time of triggers is not in the estimate of online mode: {'; '.join(firing)}.")
+    if diagnosis.template:
+        console.print("\nTo have test restores and restores work, a superuser can prepare a template, in psql:")
+        for statement in diagnosis.template:
+            console.print(Text(f"    {statement}".replace("\n", "\n    ")), soft_wrap=True)
     blocking = diagnosis.against(chosen)
     console.print()
     if blocking:

@@ -51,6 +51,7 @@ class Options:
         mode: window or online; None for the project's own.
         on_failure: what to do when the validation fails: stop, or restore the backup.
         with_values: whether the report shows values that may tell something about persons.
+        test_restore: whether the backup is restored on trial.
         validation: cutover or ongoing; None: ongoing where rows were created locally already.
         reports: where the report goes.
         backups: the folder of all backups; None for the project's own.
@@ -61,6 +62,7 @@ class Options:
     mode: Mode | None = None
     on_failure: Literal["stop", "restore"] = "stop"
     with_values: bool = False
+    test_restore: bool = True
     validation: str | None = None
     reports: Path = files.REPORTS
     backups: Path | None = None
@@ -74,6 +76,8 @@ class Options:
             given["on-failure"] = self.on_failure
         if self.with_values:
             given["with-values"] = ""
+        if not self.test_restore:
+            given["without-test-restore"] = ""
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -243,7 +247,7 @@ class Run:
     def _doctor(self, _progress: StageProgress) -> str:
         from driver.doctor import examine
 
-        diagnosis = examine(self.connection, self._project)
+        diagnosis = examine(self.connection, self._project, test_restore=self.options.test_restore)
         if refusal := diagnosis.refusal(self.result.mode):
             raise Problem(refusal)
         expected = diagnosis.estimates.get(self.result.mode)
@@ -258,18 +262,22 @@ class Run:
         taken = take_backup(
             self.connection,
             directory=self.options.backups,
-            verify=True,
+            verify=self.options.test_restore,
             purpose="before the migration",
             progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
         )
         self._backup_id = taken.backup_id
         content = taken.manifest
+        if not taken.verification:
+            self.result.warnings.append(
+                "the backup was not restored on trial, so nothing proves that it restores"
+                " (prove it elsewhere, or as a role that can: `scripts/cmsid backup --verify`)"
+            )
+            return f"{content.bytes / 1e6:,.1f} MB; not restored on trial, so not proven to restore"
         return (
             f"{content.bytes / 1e6:,.1f} MB; restored into a scratch database and compared:"
             f" {len(content.tables)} tables, {content.rows:,} rows identical"
-            + "".join(
-                f"; {line[0].lower()}{line[1:]}" for line in (taken.verification.apart if taken.verification else [])
-            )
+            + "".join(f"; {line[0].lower()}{line[1:]}" for line in taken.verification.apart)
         )
 
     def _baseline(self, progress: StageProgress) -> str:

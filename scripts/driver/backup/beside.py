@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from driver.backup import archive, catalogue, compare, database_state, journal, listing, pg_tools, store, swap, verify
+from driver.backup import archive, catalogue, compare, database_state, journal, listing, pg_tools, prepared, store, swap
 from driver.backup.drop import drop
 from driver.backup.outcome import Restored, count_students
-from driver.backup.session import is_superuser, major_of, pinned, system_identifier
+from driver.backup.session import major_of, pinned, system_identifier
 from driver.errors import Problem, why
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def _prepare(work: Work) -> None:
     if not (work.journal.has(journal.RESTORED) and side and side.open):
         _fill_side(work)
     manifest = work.backup.manifest
-    found = compare.differences(work.side, manifest, jobs=work.jobs, progress=work.progress)
+    _, _, unproven = _start(work)
+    found = compare.differences(work.side, manifest, jobs=work.jobs, unproven=unproven, progress=work.progress)
     if found.differences:
         raise Problem(
             f"The backup {manifest.backup_id} restored to something else: {compare.in_short(found.differences)}",
@@ -106,8 +107,9 @@ def _fill_side(work: Work) -> None:
     manifest, name = work.backup.manifest, work.journal.side_name
     if own_side(work.control, work.journal):
         drop(work.control, name)
+    template, leave_out, _ = _start(work)
     try:
-        work.control.execute(database_state.creation(manifest.state, name, major_of(work.control)))
+        work.control.execute(database_state.creation(manifest.state, name, major_of(work.control), template))
     except (
         psycopg.errors.UndefinedObject,
         psycopg.errors.InsufficientPrivilege,
@@ -120,7 +122,6 @@ def _fill_side(work: Work) -> None:
         ) from error
     side_oid = swap.databases(work.control, [name])[name].oid
     work.done(journal.CREATED, side_oid)
-    superuser = is_superuser(work.control)
     with tempfile.TemporaryDirectory(prefix="cmsid-") as temporary:
         try:
             archive.restore(
@@ -129,7 +130,7 @@ def _fill_side(work: Work) -> None:
                 work.backup.dump,
                 jobs=work.jobs,
                 manifest=manifest,
-                leave_out=() if superuser else (verify.EXTENSION_COMMENTS,),
+                leave_out=leave_out,
                 scratch=Path(temporary),
                 progress=work.progress,
             )
@@ -144,6 +145,11 @@ def _fill_side(work: Work) -> None:
         )
     )
     work.done(journal.RESTORED)
+
+
+def _start(work: Work) -> tuple[str, list[str], set[str]]:
+    tools, content = pg_tools.find(major_of(work.control)), work.backup.manifest
+    return prepared.start(work.connection, work.control, tools, content, work.backup.dump)
 
 
 def _change_over(work: Work) -> None:

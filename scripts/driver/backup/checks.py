@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from driver.backup import listing, scratch
+from driver.backup import listing, prepared, scratch
 from driver.backup.session import pinned, system_identifier
 from driver.errors import Problem
 from driver.macro_sql import render_macro
@@ -61,7 +61,7 @@ def require_own(
         )
 
 
-def require_extensions(control: psycopg.Connection[Any], backup: Backup) -> None:
+def require_extensions(control: psycopg.Connection[Any], connection: Connection, backup: Backup) -> None:
     """Refuse a backup with an extension that this role, on this server, cannot make as it was.
 
     Raises:
@@ -73,7 +73,10 @@ def require_extensions(control: psycopg.Connection[Any], backup: Backup) -> None
     rows = sql.SQL(", ").join(sql.SQL("({}, {})").format(*map(sql.Literal, extension)) for extension in recorded)
     extensions = f"values {rows.as_string(control)}"
     query = render_macro("extensions_beyond", extensions=extensions)
-    beyond = control.execute(query.encode()).fetchall()
+    template = prepared.find_template(connection, control, backup.manifest)
+    there = template.objects if template and not template.problems else []
+    found = control.execute(query.encode()).fetchall()
+    beyond = [row for row in found if row[0] not in there]
     if beyond:
         raise Problem(
             "; ".join(f"The extension {name} cannot be made anew: {reason}" for name, reason, _ in beyond),

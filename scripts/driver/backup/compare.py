@@ -25,6 +25,7 @@ def differences(
     *,
     jobs: int = 1,
     left_out: Collection[str] = (),
+    unproven: Collection[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Findings:
     """What a database has other than the backup.
@@ -34,6 +35,7 @@ def differences(
         manifest: the backup's.
         jobs: how many sessions to use.
         left_out: kinds of objects that were not restored on purpose.
+        unproven: tables (`schema.name`) whose rows were not.
         progress: called with "comparison (bytes)", done, total.
     """
     tables = fingerprints.of_all_tables(
@@ -43,7 +45,8 @@ def differences(
     )
     with pinned(connection) as session:
         others = other_differences(session, manifest, connection.audit_schema, left_out)
-    return Findings(table_differences(tables, manifest.tables) + others.differences, others.apart, others.rewritten)
+    rows = table_differences(tables, manifest.tables, unproven)
+    return Findings(rows.differences + others.differences, others.apart + rows.apart, others.rewritten)
 
 
 def other_differences(
@@ -64,12 +67,12 @@ def other_differences(
     return Findings(lines + objects.differences, objects.apart, objects.rewritten)
 
 
-def table_differences(found: list[Table], wanted: list[Table]) -> list[str]:
-    """Which tables are missing, too many, or hold other rows."""
+def table_differences(found: list[Table], wanted: list[Table], unproven: Collection[str] = ()) -> Findings:
+    """Which tables are missing, too many, or hold other rows; and of which nobody looked at the rows."""
     there, here = {table.label: table for table in wanted}, {table.label: table for table in found}
     lines = [f"table {label} is missing" for label in sorted(there.keys() - here.keys())]
     lines += [f"table {label} is not in the backup" for label in sorted(here.keys() - there.keys())]
-    for label in sorted(there.keys() & here.keys()):
+    for label in sorted((there.keys() & here.keys()) - set(unproven)):
         is_, was = here[label], there[label]
         if is_.columns != was.columns:
             lines.append(
@@ -79,7 +82,8 @@ def table_differences(found: list[Table], wanted: list[Table]) -> list[str]:
             lines.append(f"table {label} has {is_.rows} rows, in the backup {was.rows}")
         elif (is_.fingerprint_a, is_.fingerprint_b) != (was.fingerprint_a, was.fingerprint_b):
             lines.append(f"table {label} has other content than in the backup")
-    return lines
+    apart = sorted(set(unproven) & there.keys())
+    return Findings(lines, [f"Not restored and not compared: rows of {', '.join(apart)}"] if apart else [])
 
 
 def in_short(lines: list[str]) -> str:

@@ -95,17 +95,19 @@ def extensions(session: psycopg.Connection[Any]) -> list[list[str]]:
     return [list(row) for row in rows]
 
 
-def creation(state: State, name: str, major: int) -> sql.Composed:
+def creation(state: State, name: str, major: int, template: str = "template0") -> sql.Composed:
     """The statement that creates an empty database of the same kind under another name.
 
     Args:
         state: the state of the database it shall be like.
         name: its name.
         major: the server's major version.
+        template: a database of the same kind, whose content it begins with.
     """
     parts = [
-        sql.SQL("create database {} template template0 owner {} encoding {} lc_collate {} lc_ctype {}").format(
+        sql.SQL("create database {} template {} owner {} encoding {} lc_collate {} lc_ctype {}").format(
             sql.Identifier(name),
+            sql.Identifier(template),
             sql.Identifier(state["owner"]),
             *(sql.Literal(state[key]) for key in ("encoding", "lc_collate", "lc_ctype")),
         ),

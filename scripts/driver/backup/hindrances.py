@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.rows import dict_row
 
+from driver.backup import prepared
 from driver.errors import Problem
 from driver.macro_sql import render_macro
 
@@ -49,40 +50,57 @@ class Hindrance:
 
     code: str
     hinders: frozenset[str]
-    blocks: bool
     detail: str
     remedy: str
+    blocks: bool = False
 
 
-def find(session: psycopg.Connection[Any], *, tables: Collection[CoreTable] = ()) -> list[Hindrance]:
+def find(
+    session: psycopg.Connection[Any],
+    connection: Connection,
+    *,
+    tables: Collection[CoreTable] = (),
+    objects: int = 0,
+    test_restore: bool = True,
+) -> list[Hindrance]:
     """All that hinders, without changing anything.
 
     Args:
         session: on the live database.
+        connection: where it is connected to.
         tables: core tables whose row level security is told elsewhere.
+        objects: how many a backup holds that is to be restored in place.
+        test_restore: whether a run cannot do without it.
     """
-    query = render_macro("preflight_backup_findings", tables=tables)
+    template = prepared.find_template(connection, session)
+    usable = template.objects if template and not template.problems else []
+    query = render_macro("preflight_backup_findings", tables=tables, prepared=usable, objects=objects)
     with session.cursor(row_factory=dict_row) as cursor:
-        found = [
-            Hindrance(row["finding"], frozenset(row["hinders"]), row["blocks"] == "both", row["detail"], row["remedy"])
-            for row in cursor.execute(query.encode()).fetchall()
-        ]
-    return found + list(_evaluations(session))
+        rows = cursor.execute(query.encode()).fetchall()
+    found = [Hindrance(row["finding"], frozenset(row["hinders"]), row["detail"], row["remedy"]) for row in rows]
+    if template and template.problems:
+        detail = f"the template {template.name} is not used: {'; '.join(template.problems)}"
+        found.append(Hindrance("template", frozenset(), detail, "have a superuser drop it, and prepare it anew"))
+    found += _evaluations(session)
+    left = {BESIDE, IN_PLACE}.difference(*(hindrance.hinders for hindrance in found))
+    needed = {DUMP, *([TRIAL] if test_restore else []), *([] if left else [BESIDE, IN_PLACE])}
+    return [replace(hindrance, blocks=bool(hindrance.hinders & needed)) for hindrance in found]
 
 
-def require(session: psycopg.Connection[Any], connection: Connection, *steps: str) -> None:
+def require(session: psycopg.Connection[Any], connection: Connection, *steps: str, objects: int = 0) -> None:
     """Refuse what could not be done, before it is begun.
 
     Args:
         session: on the live database, outside a transaction.
         connection: where it is connected to.
         steps: what is to be done, of those above.
+        objects: as in `find`.
 
     Raises:
         Problem: something hinders it.
     """
     with session.transaction(force_rollback=True):
-        found = [hindrance for hindrance in find(session) if hindrance.hinders & set(steps)]
+        found = [each for each in find(session, connection, objects=objects) if each.hinders & set(steps)]
     if found:
         raise Problem(
             "; ".join(hindrance.detail for hindrance in found),
@@ -135,4 +153,4 @@ def _evaluations(session: psycopg.Connection[Any]) -> Iterator[Hindrance]:
 
 def _evaluation(hinders: Collection[str], code: str, detail: str, remedy: str) -> Hindrance:
     # each of them hinders every way back
-    return Hindrance(code, frozenset(hinders), blocks=True, detail=detail, remedy=remedy)
+    return Hindrance(code, frozenset(hinders), detail=detail, remedy=remedy)

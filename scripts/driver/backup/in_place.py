@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -19,169 +20,61 @@ from driver.backup import (
     compare,
     database_state,
     fingerprints,
+    hindrances,
     journal,
     listing,
     pg_tools,
+    prepared,
+    script,
     store,
+    swap,
     verify,
 )
 from driver.backup.outcome import Restored, count_students
-from driver.backup.script import ROLLED_BACK, Script
-from driver.backup.session import is_superuser, major_of, pinned
+from driver.backup.session import major_of, pin, pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem, why
+from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
-    from driver.backup.archive import Progress
+    from driver.backup.beside import Work
     from driver.backup.journal import Journal
     from driver.backup.store import Backup
     from driver.profile import Connection
 
 LOCK_TIMEOUT = "30s"
 EVENT = "restored in place"
-# Of the database as a whole, or a superuser's: dropping and making them again is more than this does.
-BEYOND = {
-    "access method",
-    "cast",
-    "event trigger",
-    "foreign data wrapper",
-    "foreign server",
-    "language",
-    "publication",
-    "subscription",
-    "transform",
-}
-# Whatever belongs to an extension stays with it.
-FOREIGN_OWNERS = """
-select distinct format('%s %s of %s', i.type, i.identity, pg_get_userbyid(o.owner))
-from (
-    select 'pg_class'::regclass as class, c.oid, c.relowner as owner, c.relnamespace as namespace
-    from pg_class as c where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
-    union all
-    select 'pg_proc'::regclass, p.oid, p.proowner, p.pronamespace from pg_proc as p
-    union all
-    select 'pg_type'::regclass, t.oid, t.typowner, t.typnamespace from pg_type as t where t.typtype in ('d', 'e', 'r')
-    union all
-    select 'pg_namespace'::regclass, n.oid, n.nspowner, n.oid from pg_namespace as n where n.nspname <> 'public'
-) as o
-inner join pg_namespace as n on o.namespace = n.oid and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-cross join lateral pg_identify_object(o.class, o.oid, 0) as i
-where not pg_has_role(o.owner, 'USAGE')
-    and not exists (select from pg_depend as d where d.classid = o.class and d.objid = o.oid and d.deptype = 'e')
-order by 1
-"""
-DROP_ALL = """
-do $cmsid$
-declare
-    statement text;
-begin
-    for statement in
-        select format('drop schema %I cascade', n.nspname)
-        from pg_namespace as n
-        where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'public')
-            and not exists (
-                select from pg_depend as d
-                where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e'
-            )
-    loop
-        execute statement;
-    end loop;
-    loop
-        -- one at a time: what depends on it goes with it
-        select format(
-            'drop %s %s cascade',
-            case i.type when 'statistics object' then 'statistics' when 'composite type' then 'type' else i.type end,
-            i.identity
-        )
-        into statement
-        from pg_depend as d
-        cross join lateral pg_identify_object(d.classid, d.objid, 0) as i
-        where d.refclassid = 'pg_namespace'::regclass
-            and d.refobjid = (select oid from pg_namespace where nspname = 'public')
-            and d.deptype = 'n'
-            and d.classid not in ('pg_default_acl'::regclass, 'pg_extension'::regclass)
-            and not exists (
-                select from pg_depend as e
-                where e.classid = d.classid and e.objid = d.objid and e.deptype in ('e', 'i')
-            )
-        limit 1;
-        exit when statement is null;
-        execute statement;
-    end loop;
-    perform lo_unlink(oid) from pg_largeobject_metadata;
-end
-$cmsid$
-"""
+ROLLED_BACK = "everything was rolled back and the database is as it was"
+KIND = ("encoding", "lc_collate", "lc_ctype", "locale_provider", "locale", "icu_rules", "tablespace", "owner")
 
 
-def restore_in_place(
-    connection: Connection,
-    folder: Path,
-    backup: Backup,
-    *,
-    jobs: int | None,
-    directory: Path | None,
-    progress: Progress | None,
-) -> Restored:
+def restore_in_place(work: Work, directory: Path | None) -> Restored:
     """Replace what is in the database by what is in the backup; all of it or nothing.
 
     Raises:
         Problem: it cannot be done; the database is as it was.
     """
-    with pinned(connection) as session:
-        _refuse_what_is_beyond(session, connection, backup)
+    _refuse_unless_possible(work.connection, work.backup)
+    verify.check(work.backup, work.progress)
     safety = take_backup(
-        connection,
-        directory=directory,
-        jobs=jobs,
-        purpose=store.SAFETY_COPY,
-        progress=progress,
+        work.connection, directory=directory, jobs=work.jobs, purpose=store.SAFETY_COPY, progress=work.progress
     )
-    moment = store.stamp(store.now())
-    made = journal.begin(
-        folder,
-        journal.Journal(
-            restore_id=moment,
-            mode=journal.IN_PLACE,
-            backup_id=backup.backup_id,
-            backup_folder=str(backup.folder),
-            database=connection.dbname,
-            live_oid=0,
-            side_name="",
-            side_oid=0,
-            replaced_name="",
-            safety_backup=safety.backup_id,
-        ),
-    )
+    work.journal = journal.begin(work.folder, replace(work.journal, safety_backup=safety.backup_id))
     try:
-        left, apart = _replace(connection, backup, made, safety, progress)
-    except (psycopg.OperationalError, psycopg.InterfaceError, Problem) as error:
-        raise _end(connection, folder, made, error) from error
-    except BaseException:
-        # Where the server cannot be asked, the journal stays, and the next attempt finds out.
-        with contextlib.suppress(Problem, psycopg.Error):
-            if not _is_committed(connection, made):
-                journal.finish(folder, made, journal.GIVEN_UP)
+        _replace(work, safety)
+    except BaseException as error:
+        _end(work, error)
         raise
-    return _complete(connection, folder, made, left, apart)
+    return _complete(work)
 
 
-def resume_in_place(
-    connection: Connection,
-    folder: Path,
-    made: Journal,
-    *,
-    jobs: int | None,
-    directory: Path | None,
-    progress: Progress | None,
-) -> Restored:
+def resume_in_place(work: Work, directory: Path | None) -> Restored:
     """Find out whether an interrupted restore was committed, and do it again if not."""
-    if _is_committed(connection, made):
-        return _complete(connection, folder, made, [], [])
-    journal.finish(folder, made, journal.GIVEN_UP)
-    backup = store.read(Path(made.backup_folder))
-    verify.check(backup, progress)
-    return restore_in_place(connection, folder, backup, jobs=jobs, directory=directory, progress=progress)
+    if _is_committed(work.connection, work.journal):
+        return _complete(work)
+    journal.finish(work.folder, work.journal, journal.GIVEN_UP)
+    work.journal = new_journal(work.connection, work.backup)
+    return restore_in_place(work, directory)
 
 
 def abandon_in_place(connection: Connection, folder: Path, made: Journal) -> str:
@@ -195,72 +88,72 @@ def abandon_in_place(connection: Connection, folder: Path, made: Journal) -> str
     return f"The restore of {made.backup_id} is given up; {made.database} is as it was."
 
 
-def _replace(
-    connection: Connection, backup: Backup, made: Journal, safety: Backup, progress: Progress | None
-) -> tuple[list[str], list[str]]:
-    """The transaction. Returns what this role may not set, and what no restore brings back."""
-    manifest = backup.manifest
+def new_journal(connection: Connection, backup: Backup) -> Journal:
+    """The journal of a restore in place that begins now."""
+    moment, folder = store.stamp(store.now()), str(backup.folder)
+    return journal.Journal(moment, journal.IN_PLACE, backup.backup_id, folder, connection.dbname, 0, "", 0, "")
+
+
+def _refuse_unless_possible(connection: Connection, backup: Backup) -> None:
+    """Refuse what the transaction could only fail at; nothing was touched."""
+    with pinned(connection) as session:
+        hindrances.require(session, connection, hindrances.IN_PLACE, objects=len(backup.manifest.catalogue))
+        present = database_state.read(session, connection.dbname)
+    wanted = {key: backup.manifest.state[key] for key in KIND}
+    if found := database_state.differences({key: present[key] for key in KIND}, wanted):
+        raise Problem(
+            f"The database is not of the backup's kind: {compare.in_short(found)}",
+            do="nothing was touched; have a superuser run `alter role ... createdb` and restore without --in-place",
+        )
+
+
+def _replace(work: Work, safety: Backup) -> None:
+    """The transaction."""
+    connection, backup, manifest = work.connection, work.backup, work.backup.manifest
+    sizes = {table.label.encode(): table.bytes for table in manifest.tables}
+    done: list[int] = []
+
+    def copied(table: bytes) -> None:
+        done.append(sizes.get(table, 0))
+        if work.progress:
+            work.progress("restore (bytes)", sum(done), sum(sizes.values()))
+
     with pinned(connection) as session, tempfile.TemporaryDirectory(prefix="cmsid-") as temporary:
-        leave_out = () if is_superuser(session) else (verify.EXTENSION_COMMENTS,)
         tools = pg_tools.find(major_of(session))
-        script = Script(session, tools, backup, archive.selection(tools, backup.dump, leave_out, Path(temporary)))
         with session.transaction():
-            session.execute("set local client_min_messages = error")
-            session.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'".encode())
-            try:
-                session.execute(DROP_ALL)
-            except psycopg.errors.LockNotAvailable as error:
-                raise _blocked(connection) from error
-            script.run("pre-data")
-            script.load(progress)
-            script.run("post-data")
-            session.execute("select set_config('search_path', '', true)")
-            found = compare.table_differences(
-                [fingerprints.read_one(session, query) for query in fingerprints.queries(session)], manifest.tables
+            session.execute(
+                f"set local lock_timeout = '{LOCK_TIMEOUT}'; set local client_min_messages = error".encode()
             )
+            session.execute(render_macro("database_emptying").encode())
+            entries, unproven = prepared.left_out(session, tools, backup.dump)
+            options = archive.selection(tools, backup.dump, entries, Path(temporary))
+            script.run(session, [tools.pg_restore, "--file=-", *options, str(backup.dump)], copied)
+            pin(session)
+            tables = [fingerprints.read_one(session, query) for query in fingerprints.queries(session)]
+            rows = compare.table_differences(tables, manifest.tables, unproven)
             others = compare.other_differences(session, manifest, connection.audit_schema)
-            found += others.differences
-            if found:
+            if found := rows.differences + others.differences:
                 raise Problem(
                     f"The backup {manifest.backup_id} restored to something else: {compare.in_short(found)}",
                     where=str(backup.folder),
                     do=ROLLED_BACK,
                 )
-            left = database_state.apply(session, connection.dbname, manifest.state)
+            work.apart = others.apart + rows.apart
+            work.left = database_state.apply(session, connection.dbname, manifest.state)
             catalogue.rewrite_baseline(session, connection.audit_schema, others.rewritten)
             listing.record(session, connection.audit_schema, backup)
             listing.record(session, connection.audit_schema, safety)
             # This row tells, after a lost connection, whether the transaction was committed.
-            listing.log(session, connection.audit_schema, EVENT, _evidence(made))
-    return left, others.apart
+            listing.log(session, connection.audit_schema, EVENT, _evidence(work.journal))
 
 
-def _refuse_what_is_beyond(session: psycopg.Connection[Any], connection: Connection, backup: Backup) -> None:
-    manifest = backup.manifest
-    hint = "nothing was touched; have a superuser run `alter role ... createdb` and restore without --in-place"
-    others = [row[0] for row in session.execute(FOREIGN_OWNERS).fetchall()]
-    if others:
-        raise Problem(f"Objects of other roles cannot be replaced in place: {compare.in_short(others)}", do=hint)
-    present = catalogue.read(session, connection.audit_schema)
-    beyond = sorted({f"{kind} {name}" for kind, name, _ in [*present, *manifest.catalogue] if kind in BEYOND})
-    if beyond:
-        raise Problem(f"These cannot be replaced in place: {compare.in_short(beyond)}", do=hint)
-    state = database_state.read(session, connection.dbname)
-    fixed = ("encoding", "lc_collate", "lc_ctype", "locale_provider", "locale", "icu_rules", "tablespace", "owner")
-    differing = database_state.differences(
-        {key: state[key] for key in fixed}, {key: manifest.state[key] for key in fixed}
-    )
-    if differing:
-        raise Problem(f"The database is not of the backup's kind: {compare.in_short(differing)}", do=hint)
-
-
-def _complete(connection: Connection, folder: Path, made: Journal, left: list[str], apart: list[str]) -> Restored:
-    with pinned(connection) as session:
+def _complete(work: Work) -> Restored:
+    with pinned(work.connection) as session:
         session.execute("analyze")
         students = count_students(session)
-    journal.finish(folder, made, journal.DONE)
-    tables = len(store.read(Path(made.backup_folder)).manifest.tables)
-    return Restored(made.backup_id, made.database, "", made.safety_backup, tables, students, left, apart)
+    made, tables = work.journal, len(work.backup.manifest.tables)
+    journal.finish(work.folder, made, journal.DONE)
+    return Restored(made.backup_id, made.database, "", made.safety_backup, tables, students, work.left, work.apart)
 
 
 def _evidence(made: Journal) -> str:
@@ -272,33 +165,30 @@ def _is_committed(connection: Connection, made: Journal) -> bool:
         return listing.has_event(session, connection.audit_schema, EVENT, _evidence(made))
 
 
-def _end(connection: Connection, folder: Path, made: Journal, error: Exception) -> Problem:
-    """Close the books after a failure, if the server can be asked how it ended."""
-    committed: bool | None
-    try:
-        committed = _is_committed(connection, made)
-    except (Problem, psycopg.Error):
-        committed = None
-    reason = why(error)
-    if committed is False:
-        journal.finish(folder, made, journal.GIVEN_UP)
-        if isinstance(error, Problem):
-            return error
-        return Problem(f"The restore failed and was rolled back: {reason}", do="the database is as it was")
-    return Problem(
-        f"The restore was interrupted: {reason}",
-        do="either all of it is done or nothing; once the server answers, `scripts/cmsid restore` finds out and goes"
-        f" on (what it replaces is also in the backup {made.safety_backup})",
-    )
+def _end(work: Work, error: BaseException) -> None:
+    """Close the books after a failure, if the server can be asked how it ended.
 
-
-def _blocked(connection: Connection) -> Problem:
-    from driver.backup import swap
-
-    with pinned(connection) as session:
-        present = [other for other in swap.sessions(session, connection.dbname) if other.state != "idle"]
-    users = ", ".join(session.describe() for session in present[:3]) or "by somebody who has gone"
-    return Problem(
-        f"The tables are in use: {users}",
-        do="everything was rolled back; end those sessions, then run this again",
-    )
+    Raises:
+        Problem: what failed, and how it ended.
+    """
+    made, is_known, committed = work.journal, isinstance(error, (psycopg.Error, archive.ToolError, Problem)), True
+    # Where the server cannot be asked, the journal stays, and the next attempt finds out.
+    with contextlib.suppress(Problem, psycopg.Error):
+        committed = _is_committed(work.connection, made)
+    if not committed:
+        journal.finish(work.folder, made, journal.GIVEN_UP)
+        if isinstance(error, psycopg.errors.LockNotAvailable):
+            with pinned(work.connection) as session:
+                present = [other for other in swap.sessions(session, made.database) if other.state != "idle"]
+            users = ", ".join(other.describe() for other in present[:3]) or "by somebody who has gone"
+            do = f"{ROLLED_BACK}; end those sessions, then run this again"
+            raise Problem(f"The tables are in use: {users}", do=do) from error
+        if is_known and not isinstance(error, Problem):
+            what = f"The backup {made.backup_id} does not restore: {why(error)}"
+            raise Problem(what, where=made.backup_folder, do=ROLLED_BACK) from error
+    elif is_known:
+        raise Problem(
+            f"The restore was interrupted: {why(error)}",
+            do="either all of it is done or nothing; once the server answers, `scripts/cmsid restore` finds out and"
+            f" goes on (what it replaces is also in the backup {made.safety_backup})",
+        ) from error

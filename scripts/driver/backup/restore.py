@@ -71,7 +71,7 @@ def plan(connection: Connection, backup: Backup, *, in_place: bool = False, from
         pg_tools.find(major_of(control))
         if not in_place:
             require_rights(control, connection.dbname)
-            require_extensions(control, backup)
+            require_extensions(control, connection, backup)
             swap.refuse_unless_possible(control, connection.dbname)
             swap.refuse_unendable(control, connection.dbname)
         live = swap.databases(control, [connection.dbname])
@@ -120,12 +120,11 @@ def restore(
         require_own(control, connection, backup, from_elsewhere=from_elsewhere)
         verify.require_major(backup.manifest, major_of(control))
         if in_place:
-            verify.check(backup, progress)
-            return inside.restore_in_place(
-                connection, folder, backup, jobs=jobs, directory=directory, progress=progress
-            )
+            made = inside.new_journal(connection, backup)
+            work = Work(connection, control, folder, backup, jobs or usual_jobs(), progress, made)
+            return inside.restore_in_place(work, directory)
         require_rights(control, connection.dbname)
-        require_extensions(control, backup)
+        require_extensions(control, connection, backup)
         swap.refuse_unless_possible(control, connection.dbname)
         swap.refuse_unendable(control, connection.dbname)
         verify.check(backup, progress)
@@ -152,16 +151,15 @@ def resume(
     """
     folder = store.folder_of(connection, directory)
     with _only_one(folder), _interrupted(connection, folder) as (open_journal, control):
-        if open_journal.mode == journal.IN_PLACE:
-            return inside.resume_in_place(
-                connection, folder, open_journal, jobs=jobs, directory=directory, progress=progress
-            )
         if open_journal.mode == journal.BACK:
             return carry_on_back(connection, control, folder, open_journal)
         backup = store.read(Path(open_journal.backup_folder))
+        work = Work(connection, control, folder, backup, jobs or usual_jobs(), progress, open_journal)
+        if open_journal.mode == journal.IN_PLACE:
+            return inside.resume_in_place(work, directory)
         if not is_swapped(control, open_journal):
             verify.check(backup, progress)
-        return carry_on(Work(connection, control, folder, backup, jobs or usual_jobs(), progress, open_journal))
+        return carry_on(work)
 
 
 def abandon(connection: Connection, *, directory: Path | None = None) -> str:

@@ -38,12 +38,13 @@ def may_create(session: psycopg.Connection[Any]) -> bool:
 
 
 @contextlib.contextmanager
-def scratch_database(connection: Connection, state: State) -> Iterator[Connection]:
+def scratch_database(connection: Connection, state: State, template: str) -> Iterator[Connection]:
     """An empty database of the same kind as another one, dropped at the end.
 
     Args:
         connection: the database it is like; the session that guards the scratch database is connected to it.
         state: that database's state.
+        template: the database it begins as a copy of.
 
     Raises:
         Problem: the role may not create databases.
@@ -63,7 +64,7 @@ def scratch_database(connection: Connection, state: State) -> Iterator[Connectio
         (role,) = one_row(guard, "select current_user::text")
         wanted = {**state, "owner": state["owner"] if is_superuser(guard) else role}
         try:
-            guard.execute(database_state.creation(wanted, name, major_of(guard)))
+            guard.execute(database_state.creation(wanted, name, major_of(guard), template))
             guard.execute(comment.format(sql.Identifier(name), sql.Literal(COMMENT.format(connection.dbname))))
             yield connection.to_database(name)
         finally:

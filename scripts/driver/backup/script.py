@@ -2,132 +2,112 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from driver.backup import archive
-from driver.errors import Problem
+from driver.backup.archive import ToolError
+from driver.errors import why
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from driver.backup.archive import Progress
-    from driver.backup.pg_tools import Tools
-    from driver.backup.store import Backup
+    from collections.abc import Callable, Iterator, Sequence
 
 CHUNK = 1 << 18  # bytes
-END_OF_ROWS = b"\\.\n"
-ROLLED_BACK = "everything was rolled back and the database is as it was"
+HEADER = re.compile(rb"^-- (?:Data for )?Name: (.+); Type: (.+); Schema: (.+); Owner:", re.MULTILINE)
+# Around a script for psql, and around large objects for sessions that are in no transaction.
+FOR_OTHERS = (rb"\restrict ", rb"\unrestrict ", b"BEGIN;\n", b"COMMIT;\n")
 
 
-@dataclass(frozen=True)
-class Script:
-    """A dump as statements and rows.
+class EntryError(ToolError):
+    """The server refused an entry of the dump, which the comment before it names."""
 
-    Attributes:
-        session: where to run it, in an open transaction.
-        tools: the programs of the server's version.
-        backup: the backup.
-        options: options of pg_restore that choose what of it.
+    def __init__(self, text: bytes, error: psycopg.Error) -> None:
+        """Say which, and what the server said."""
+        name, kind, schema = (part.decode(errors="replace") for part in (HEADER.findall(text) or [(b"", b"", b"")])[-1])
+        entry = f"{kind} {name}: " if schema == "-" else f"{kind} {schema}.{name}: "
+        super().__init__("pg_restore", 1, [])
+        self.reason = (entry if kind else "") + why(error)
+        self.args = (self.reason,)
+
+
+def run(session: psycopg.Connection[Any], command: Sequence[str], copied: Callable[[bytes], None]) -> None:
+    """Run definitions, rows, and definitions again, in the session's transaction.
+
+    Args:
+        session: where to.
+        command: pg_restore with the dump and the options that choose what of it.
+        copied: called with the COPY of each table whose rows are there.
+
+    Raises:
+        ToolError: the server refused something, or pg_restore failed.
     """
-
-    session: psycopg.Connection[Any]
-    tools: Tools
-    backup: Backup
-    options: Sequence[str]
-
-    def run(self, section: str) -> None:
-        """Run the definitions of a part: `pre-data` or `post-data`.
-
-        Raises:
-            Problem: one of them failed.
-        """
-        answer = subprocess.run(self._command(section), capture_output=True, check=False)
-        if answer.returncode:
-            raise self._unreadable(answer.returncode, answer.stderr)
-        self._execute(answer.stdout.splitlines(keepends=True))
-
-    def load(self, progress: Progress | None) -> None:
-        """Load the rows. In this part of a dump no line but PostgreSQL's own begins a COPY.
-
-        Args:
-            progress: called with "restore (bytes)", done, total.
-
-        Raises:
-            Problem: a row was refused, or the dump is not whole.
-        """
-        sizes = {table.label.encode(): table.bytes for table in self.backup.manifest.tables}
-        total, done = sum(sizes.values()), 0
+    for section, play in (("pre-data", _define), ("data", _load), ("post-data", _define)):
         with (
             tempfile.TemporaryFile() as messages,
-            subprocess.Popen(
-                self._command("data"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages
-            ) as child,
+            subprocess.Popen([*command, f"--section={section}"], stdout=subprocess.PIPE, stderr=messages) as child,
         ):
             try:
-                pending: list[bytes] = []
-                for line in child.stdout or ():
-                    if not (line.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n")):
-                        pending.append(line)
-                        continue
-                    self._execute(pending)
-                    pending = []
-                    self._copy(line, child.stdout)
-                    done += sizes.get(line.split(b" ", 2)[1], 0)
-                    if progress:
-                        progress("restore (bytes)", min(done, total), total)
-                if child.wait():
-                    messages.seek(0)
-                    raise self._unreadable(child.returncode, messages.read())
-                self._execute(pending)
+                play(session, iter(child.stdout or ()), copied)
+                code = child.wait()
             finally:
                 child.kill()
-        if progress:
-            progress("restore (bytes)", total, total)
+            messages.seek(0)
+            if code:
+                raise ToolError("pg_restore", code, messages.read().decode(errors="replace").splitlines())
 
-    def _command(self, section: str) -> list[str]:
-        return [self.tools.pg_restore, f"--section={section}", "--file=-", *self.options, str(self.backup.dump)]
 
-    def _copy(self, statement: bytes, lines: IO[bytes] | None) -> None:
-        """Load one table's rows, up to the line that ends them."""
-        piece: list[bytes] = []
-        size = 0
+def _define(session: psycopg.Connection[Any], lines: Iterator[bytes], _: Callable[[bytes], None]) -> None:
+    """Run a part without rows in one piece: only the server knows where the body of a function ends."""
+    text = b"".join(line for line in lines if not line.startswith(FOR_OTHERS[:2]))
+    try:
+        with session.transaction():
+            session.execute(text)
+    except psycopg.Error:
+        # Again, entry by entry, to learn which it was.
+        for piece in () if session.closed else re.split(rb"^(?=--\n-- Name: )", text, flags=re.MULTILINE):
+            try:
+                session.execute(piece)
+            except psycopg.Error as error:
+                raise EntryError(piece, error) from error
+        raise
+
+
+def _load(session: psycopg.Connection[Any], lines: Iterator[bytes], copied: Callable[[bytes], None]) -> None:
+    """Load the rows. In this part a statement ends with its line, and only PostgreSQL's own begin with COPY."""
+    header, statement = b"", b""
+    for line in lines:
+        if not statement and (line.startswith((b"--", b"\n", *FOR_OTHERS))):
+            header = line if HEADER.match(line) else header
+            continue
+        statement += line
+        if not line.endswith(b";\n") or statement.count(b'"') % 2:
+            continue
         try:
-            with self.session.cursor() as cursor, cursor.copy(statement) as copy:
-                for line in lines or ():
-                    if line == END_OF_ROWS:
-                        copy.write(b"".join(piece))
-                        return
-                    piece.append(line)
-                    size += len(line)
-                    if size >= CHUNK:
-                        copy.write(b"".join(piece))
-                        piece, size = [], 0
-                raise Problem("The dump ends in the middle of a table", where=str(self.backup.dump), do=ROLLED_BACK)
+            if statement.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n"):
+                _copy(session, statement, lines)
+                copied(statement.split(b" ", 2)[1])
+            else:
+                session.execute(statement)
         except psycopg.Error as error:
-            raise self._failed(error) from error
+            if session.closed:
+                raise
+            raise EntryError(header, error) from error
+        statement = b""
 
-    def _execute(self, lines: Sequence[bytes]) -> None:
-        """Run statements, without the lines for psql that newer versions put around them."""
-        text = b"".join(line for line in lines if not line.startswith((b"\\restrict ", b"\\unrestrict ")))
-        if not text.strip():
-            return
-        try:
-            self.session.execute(text)
-        except psycopg.Error as error:
-            raise self._failed(error) from error
 
-    def _failed(self, error: psycopg.Error) -> Exception:
-        if self.session.closed:
-            return error
-        reason = error.diag.message_primary or " ".join(str(error).split())
-        what = f"The backup {self.backup.backup_id} does not restore: {reason}"
-        return Problem(what, where=str(self.backup.folder), do=ROLLED_BACK)
-
-    def _unreadable(self, code: int, messages: bytes) -> Problem:
-        error = archive.ToolError("pg_restore", code, messages.decode(errors="replace").splitlines())
-        return Problem(f"The dump cannot be read: {error.reason}", where=str(self.backup.dump), do=ROLLED_BACK)
+def _copy(session: psycopg.Connection[Any], statement: bytes, lines: Iterator[bytes]) -> None:
+    """Load one table's rows, up to the line that ends them."""
+    with session.cursor() as cursor, cursor.copy(statement) as copy:
+        piece = bytearray()
+        for line in lines:
+            if line == b"\\.\n":
+                copy.write(bytes(piece))
+                return
+            piece += line
+            if len(piece) >= CHUNK:
+                copy.write(bytes(piece))
+                piece.clear()
+        raise ToolError("pg_restore", 1, ["the dump ends in the middle of a table"])

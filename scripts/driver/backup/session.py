@@ -55,6 +55,12 @@ def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
         Problem: it cannot be reached.
     """
     session = connection.unlimited().connect(**{"autocommit": True, **options})
+    pin(session)
+    return session
+
+
+def pin(session: psycopg.Connection[Any]) -> None:
+    """Give a session every setting above, also after a dump has set its own."""
     settings = {**PINS, **LIMITS, **TOO_NEW_FOR_SOME}
     # A setting that this server does not know is left out; row_security=off makes a filtered read an error.
     session.execute(
@@ -67,7 +73,6 @@ def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
             )
         )
     )
-    return session
 
 
 def one_row(session: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from driver.backup import archive, compare, listing, manifest, pg_tools, store
+from driver.backup import archive, compare, listing, manifest, pg_tools, prepared, store
 from driver.backup.manifest import Verification
 from driver.backup.scratch import scratch_database
-from driver.backup.session import is_superuser, major_of, pinned
+from driver.backup.session import major_of, pinned
 from driver.backup.take import usual_jobs
 from driver.errors import Problem
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # A subscription would reach out to its publisher and keep its database from being dropped.
 NOT_ON_TRIAL = ("subscription",)
-# Only superusers may say something about an extension; creating it says the same.
-EXTENSION_COMMENTS = "COMMENT - EXTENSION "
 
 
 def verify_backup(
@@ -47,12 +45,13 @@ def verify_backup(
     content = backup.manifest
     check(backup, progress)
     with pinned(connection) as session:
-        superuser, major = is_superuser(session), major_of(session)
+        major = major_of(session)
         server_version = str(session.info.parameter_status("server_version"))
-    require_major(content, major)
-    tools = pg_tools.find(major)
+        require_major(content, major)
+        tools = pg_tools.find(major)
+        template, leave_out, unproven = prepared.start(connection, session, tools, content, backup.dump)
     with (
-        scratch_database(connection, content.state) as scratch,
+        scratch_database(connection, content.state, template) as scratch,
         tempfile.TemporaryDirectory(prefix="cmsid-") as folder,
     ):
         try:
@@ -62,7 +61,7 @@ def verify_backup(
                 backup.dump,
                 jobs=jobs,
                 manifest=content,
-                leave_out=() if superuser else (EXTENSION_COMMENTS,),
+                leave_out=leave_out,
                 options=("--no-subscriptions",),
                 scratch=Path(folder),
                 step="test restore (bytes)",
@@ -75,7 +74,9 @@ def verify_backup(
                 str(backup.folder),
                 "the live database is as it was; correct that and take another backup",
             ) from failure
-        found = compare.differences(scratch, content, jobs=jobs, left_out=NOT_ON_TRIAL, progress=progress)
+        found = compare.differences(
+            scratch, content, jobs=jobs, left_out=NOT_ON_TRIAL, unproven=unproven, progress=progress
+        )
     if found.differences:
         raise Problem(
             f"The backup {backup.backup_id} restores to something else: {compare.in_short(found.differences)}",

@@ -26,6 +26,11 @@ import click
     help="cutover: nothing may differ. ongoing: later rows may come and go. Default: ongoing if there are local rows.",
 )
 @click.option(
+    "--without-test-restore",
+    is_flag=True,
+    help="For roles that cannot restore beside the live database: the backup is taken, and not proven to restore.",
+)
+@click.option(
     "--with-values", is_flag=True, help="Let the report show values of failing rows, names and marks included."
 )
 def run(
@@ -34,6 +39,7 @@ def run(
     validation: str | None,
     *,
     with_values: bool,
+    without_test_restore: bool,
 ) -> int:
     """Do the whole procedure: doctor, backup, baseline, migration, validation, report.
 
@@ -52,5 +58,11 @@ def run(
     from driver.run import Options
     from driver.run_in_terminal import run_in_terminal
 
-    options = Options(mode=mode, on_failure=on_failure, validation=validation, with_values=with_values)
+    options = Options(
+        mode=mode,
+        on_failure=on_failure,
+        validation=validation,
+        with_values=with_values,
+        test_restore=not without_test_restore,
+    )
     return run_in_terminal(profile.load(), options)

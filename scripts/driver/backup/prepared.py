@@ -1,0 +1,162 @@
+"""What a restore need not make, because it is there: extensions, and what belongs to other roles.
+
+A restore in place leaves them where they are. A test restore and a restore beside begin from a template that a superuser
+has prepared, where there is one: a database whose name says which live one it is for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from driver.backup import archive, catalogue, database_state
+from driver.backup.session import is_superuser, major_of, pinned
+from driver.errors import Problem
+from driver.macro_sql import render_macro
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import psycopg
+
+    from driver.backup.manifest import Manifest
+    from driver.backup.pg_tools import Tools
+    from driver.profile import Connection
+
+# Only superusers may say something about an extension; creating it says the same.
+EXTENSION_COMMENTS = "COMMENT - EXTENSION "
+
+
+NO_TEMPLATE = "template0"
+# What CREATE DATABASE copies from a template, whatever it is told; and kinds of objects that the dump says for itself.
+KIND = ("encoding", "lc_collate", "lc_ctype", "locale_provider", "locale", "icu_rules")
+SAID_BY_THE_DUMP = {"grant", "comment", "default privileges"}
+NAMES = """
+select e.extname::text from pg_catalog.pg_extension as e where e.oid >= 16384
+union all
+select i.identity
+from pg_catalog.pg_proc as p
+cross join lateral pg_catalog.pg_identify_object('pg_catalog.pg_proc'::regclass, p.oid, 0) as i
+where p.oid >= 16384
+"""
+UNPROVEN = """
+select format('%s.%s', n.nspname, c.relname)
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+where c.relkind = 'r' and c.oid >= 16384 and n.nspname !~ '^pg_'
+"""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A database that a superuser prepared.
+
+    Attributes:
+        name: its name.
+        objects: the names of its extensions, and the identities of its functions.
+        problems: why it cannot be used, in words; empty if it can.
+    """
+
+    name: str
+    objects: list[str]
+    problems: list[str]
+
+
+def template_name(dbname: str) -> str:
+    """The name of a database's template: of the whole name, since two long ones may begin alike."""
+    return f"cmsid_template_{hashlib.sha256(dbname.encode()).hexdigest()[:22]}"
+
+
+def find_template(
+    connection: Connection, control: psycopg.Connection[Any], content: Manifest | None = None
+) -> Template | None:
+    """The template of a database, if there is one and this role is not a superuser, who needs none.
+
+    Args:
+        connection: the live database.
+        control: a session on its server.
+        content: the backup that it has to fit; none: the live database, in which the session is.
+    """
+    name = template_name(connection.dbname)
+    if is_superuser(control):
+        return None
+    try:
+        found = database_state.read(control, name)
+    except LookupError:
+        return None
+    state = content.state if content else database_state.read(control, connection.dbname)
+    objects = content.catalogue if content else catalogue.read(control, connection.audit_schema)
+    problems = [] if found["is_template"] else ["it is not marked with IS_TEMPLATE"]
+    problems += database_state.differences({key: found[key] for key in KIND}, {key: state[key] for key in KIND})
+    try:
+        with pinned(connection.to_database(name)) as session:
+            held = catalogue.read(session, connection.audit_schema)
+            names = [name for (name,) in session.execute(NAMES)]
+    except Problem as closed:
+        return Template(name, [], [*problems, f"this role cannot look into it ({closed.what})"])
+    # An extension's owner is nobody's concern.
+    known = {(kind, name, definition.split(", owner")[0]) for kind, name, definition in objects}
+    problems += [
+        f"it holds the {kind} {name}, which is not so in {connection.dbname}"
+        for kind, name, definition in held
+        if kind not in SAID_BY_THE_DUMP and (kind, name, definition.split(", owner")[0]) not in known
+    ]
+    return Template(name, names, problems)
+
+
+def start(
+    connection: Connection, control: psycopg.Connection[Any], tools: Tools, content: Manifest, dump: Path
+) -> tuple[str, list[str], set[str]]:
+    """From which database a restore of a backup begins.
+
+    Returns:
+        its name, the beginnings of the entries of the dump to be left out, and the tables whose rows are not restored.
+    """
+    template = find_template(connection, control, content)
+    if template is None or template.problems:
+        return NO_TEMPLATE, [] if is_superuser(control) else [EXTENSION_COMMENTS], set()
+    with pinned(connection.to_database(template.name)) as session:
+        return (template.name, *left_out(session, tools, dump))
+
+
+def statements(session: psycopg.Connection[Any], dbname: str) -> list[str]:
+    """What a superuser runs in psql to prepare the template of the session's database.
+
+    Args:
+        session: on the live database.
+        dbname: its name.
+    """
+    name = template_name(dbname)
+    made = database_state.creation(database_state.read(session, dbname), name, major_of(session)).as_string(session)
+    within = [statement for (statement,) in session.execute(render_macro("template_statements").encode())]
+    return [f"{made};", f"\\connect {name}", *within, f"alter database {name} is_template true;"]
+
+
+def left_out(session: psycopg.Connection[Any], tools: Tools, dump: Path) -> tuple[list[str], set[str]]:
+    """Entries of a dump that are not restored into the session's database: what is there, and what others own.
+
+    Args:
+        session: on a database that holds what was prepared, or what stays, and nothing else.
+        tools: the programs of the server's version.
+        dump: the folder pg_dump wrote.
+
+    Returns:
+        the entries, and the tables (`schema.name`) whose rows are therefore not those of the backup.
+    """
+    there = tuple(entry for (entry,) in session.execute(render_macro("entries_left_out").encode()))
+    roles = session.execute("select rolname::text, pg_has_role(oid, 'USAGE') from pg_catalog.pg_roles").fetchall()
+    others = {name for name, is_ours in roles if not is_ours}
+    entries = [re.sub(r"^\d+; \d+ \d+ ", "", line) for line in archive.table_of_contents(tools, dump)]
+    kept = [
+        entry
+        for entry in entries
+        if entry.startswith((*there, *([EXTENSION_COMMENTS] if others else []))) or _owner(entry, roles) in others
+    ]
+    return kept, {table for (table,) in session.execute(UNPROVEN)}
+
+
+def _owner(entry: str, roles: list[tuple[str, bool]]) -> str:
+    """The owner that a line of a table of contents ends with; a name may hold spaces."""
+    return max((name for name, _ in roles if entry.endswith(f" {name}")), key=len, default="")
