@@ -19,15 +19,16 @@ from driver.backup.hindrances import BESIDE, DUMP, IN_PLACE, TRIAL
 from driver.backup.take import take_backup
 from driver.dbt_project import CoreTable
 from driver.doctor import CHECKS, examine
+from driver.embedded_server import EmbeddedServer
 from driver.errors import Problem
 from support.backups import databases, drop_all
+from support.extensions import own_extensions
 from support.sample_project import SampleProject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from driver.embedded_server import EmbeddedServer
 
 DATABASE = "way_back"
 OTHER = "other_team"
@@ -166,12 +167,21 @@ CELLS = {
     "access method": Cell(
         "create access method heaps type table handler heap_tableam_handler", found="superusers_object"
     ),
-    "untrusted extension": Cell("create extension vector", found="extension"),
+    "trusted extension": Cell("create extension words"),
+    "trusted extension of an older version": Cell("create extension words version '1.0'"),
+    "trusted extension with a privilege of its own": Cell(
+        f"create extension words; grant execute on function words_of(text) to {OTHER}"
+    ),
+    "untrusted extension": Cell("create extension measures", found="extension"),
+    "untrusted extension in C": Cell("create extension vector", found="extension"),
+    "privilege on a system function": Cell(
+        "grant execute on function pg_catalog.pg_ls_dir(text) to {owner}", found="granted_by_another"
+    ),
+    "privilege on a system view": Cell("grant select on pg_catalog.pg_locks to {owner}"),
     "subscription": Cell(
         "create subscription from_afar connection 'dbname=nowhere' publication p with (connect = false)",
         found="subscription",
     ),
-    "system function": Cell("grant execute on function pg_catalog.pg_ls_dir(text) to {owner}"),
     # what is evaluated
     "index by a function": Cell("", NOTES + "create index on notes (norm(name))" + A_NOTE, found="evaluation_fails"),
     "index by a sound function": Cell(
@@ -235,7 +245,8 @@ def database(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
     for name, attributes in {OTHER: "", **ROLES}.items():
         if name not in server.passwords:
             server.create_role(name, attributes=attributes)
-    yield server
+    with own_extensions(server):
+        yield server
     for name in databases(server, DATABASE):
         with suppress(psycopg.Error), server.connect(name) as session:
             session.execute("alter subscription from_afar set (slot_name = none); drop subscription from_afar")
@@ -297,6 +308,8 @@ QUICK = {
     ("owner", "schema"),
     ("member", "a team's table in the owner's schema"),
     ("owner", "function in C"),
+    ("owner", "trusted extension"),
+    ("owner", "untrusted extension"),
     ("owner", "index by a function"),
 }
 MATRIX = [
@@ -304,7 +317,7 @@ MATRIX = [
     for name in CELLS
     for role in ROLES
     if role in ("owner", "postgres")
-    or name in ("nothing", "schema", "untrusted extension")
+    or name in ("nothing", "schema", "untrusted extension", "trusted extension")
     or ("other" in repr(CELLS[name]) and role == "member")
 ]
 
@@ -336,3 +349,24 @@ def test_what_the_doctor_says_is_what_happens(
         not happened[DUMP] and not happened[TRIAL] and not (happened[BESIDE] and happened.get(IN_PLACE, "not tried"))
     )
     assert works == (not any(f.blocks == "both" for f in said)), (happened, said)
+
+
+def test_the_lock_table_is_compared_with_what_a_backup_and_a_restore_in_place_lock(major: int, tmp_path: Path) -> None:
+    settings = {"max_connections": "20", "max_locks_per_transaction": "10"}
+    many = "do $$ begin for i in {} loop execute format('create table t%s (id integer {})', i); end loop; end $$"
+    with EmbeddedServer(major=major, fsync=False, settings=settings) as server:
+        server.create_role("owner", attributes="createdb")
+        fill(server, "owner", Cell("", many.format("1..100", "primary key")))
+        connection = connection_of(server, "owner")
+        with connection.connect(autocommit=True) as session:
+            (found,) = hindrances.find(session, connection)
+            assert (found.code, found.hinders, found.blocks) == ("lock_table", frozenset({IN_PLACE}), False)
+            take_backup(connection, directory=tmp_path, jobs=2)
+            for first in (101, 251, 401):  # each a transaction, which may not lock more either
+                session.execute(many.format(f"{first}..{first + 149}", ""))
+            (found,) = hindrances.find(session, connection)
+            assert (found.code, found.hinders, found.blocks) == ("lock_table", frozenset({DUMP, IN_PLACE}), True)
+        with pytest.raises(
+            Problem, match=r"locks 55\d tables.* room for \d+ locks .*max_locks_per_transaction set to 32 \(now 10\)"
+        ):
+            take_backup(connection, directory=tmp_path)

@@ -136,7 +136,7 @@ objects (finding, hinders, saying, object, remedy) as (
         '',
         format(
             'have max_locks_per_transaction set to %s (now %s), and the server restarted',
-            ceil(case when l.dump > l.room then l.dump else l.in_place end * 1.1 / l.sessions / 32) * 32, current_setting('max_locks_per_transaction')
+            ceil(case when l.dump > l.room then l.dump else l.in_place end * 1.2 / l.sessions / 32) * 32, current_setting('max_locks_per_transaction')
         )
     from ({{ lock_table(objects) }}) as l
     where l.dump > l.room or l.in_place > l.room
@@ -243,6 +243,47 @@ objects (finding, hinders, saying, object, remedy) as (
     cross join lateral (select distinct x.grantor from aclexplode(p.acl) as x where x.grantor <> p.owner) as a
     cross join lateral pg_identify_object(p.classid, p.objid, 0) as i
     where not me.rolsuper and p.acl is not null
+
+    union all
+
+    -- a privilege on what the system brings is dumped where it is another than at first; a role without any there may give none
+    select
+        'granted_by_another',
+        '{trial,beside}',
+        'only a superuser can restore the privileges on the system''s own {}',
+        format('%s %s', i.type, i.identity),
+        'revoke what was granted there; membership in a role such as pg_monitor often gives the same'
+    from (
+        select
+            'pg_catalog.pg_proc'::regclass as classid,
+            p.oid as objid,
+            p.proacl as acl,
+            acldefault('f', p.proowner) as usual
+        from pg_catalog.pg_proc as p
+        where p.oid < 16384 and p.pronamespace = 'pg_catalog'::regnamespace
+
+        union all
+
+        select
+            'pg_catalog.pg_class'::regclass,
+            c.oid,
+            c.relacl,
+            acldefault('r', c.relowner)
+        from pg_catalog.pg_class as c
+        where c.oid < 16384 and c.relnamespace = 'pg_catalog'::regnamespace and c.relkind in ('r', 'v')
+    ) as s
+    cross join me
+    left join pg_catalog.pg_init_privs as f on s.classid = f.classoid and s.objid = f.objoid and f.objsubid = 0
+    cross join lateral pg_identify_object(s.classid, s.objid, 0) as i
+    where
+        not me.rolsuper
+        and s.acl is not null
+        and not (s.acl @> coalesce(f.initprivs, s.usual) and s.acl <@ coalesce(f.initprivs, s.usual))
+        and not exists (
+            select 1
+            from aclexplode(coalesce(f.initprivs, s.usual)) as a
+            where a.grantee = 0 or pg_has_role(nullif(a.grantee, 0), 'USAGE')
+        )
 
     union all
 
