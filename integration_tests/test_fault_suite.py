@@ -69,6 +69,7 @@ class Fault:
     truth: tuple[str, ...] = ("nothing",)
     way_on: tuple[str, ...] | None = None
     meanwhile: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         """Its name among the tests."""
@@ -122,6 +123,10 @@ KINDS = {
     "profile of another name": "profile is no YAML",
     "fingerprints of backups dropped": "list of backups dropped",
     "idle sessions ended at once": "a statement timeout",
+    "DBT_SAMPLE": "DBT_EMPTY",
+    "a target that is not there": "profile is no YAML",
+    "everything anew": "DBT_STORE_FAILURES",
+    "switches that change nothing, and one thread": "DBT_STORE_FAILURES",
 }
 # Commands that are run whole on the way: test_run.py does that by default.
 WHOLE_RUNS = ("run", "report --validate")
@@ -141,6 +146,36 @@ def by_default() -> Iterator[Fault]:
         if key not in seen and not whole:
             seen.add(key)
             yield fault
+
+
+EVERY_SWITCH = tuple(
+    (f"DBT_{name}", value)
+    for name, value in {
+        "EMPTY": "1",
+        "SAMPLE": "3 days",
+        "DEFER": "1",
+        "FAVOR_STATE": "1",
+        "STATE": "nowhere",
+        "STORE_FAILURES": "1",
+        "FAIL_FAST": "1",
+        "WARN_ERROR": "1",
+        "FULL_REFRESH": "1",
+        "INDIRECT_SELECTION": "empty",
+        "EXCLUDE_RESOURCE_TYPES": "test",
+        "SINGLE_THREADED": "1",
+        "POPULATE_CACHE": "0",
+    }.items()
+)
+HARMLESS = ("FAIL_FAST", "WARN_ERROR", "STATE", "POPULATE_CACHE", "SINGLE_THREADED")
+
+
+def switch(name: str, command: str, says: str, state: str = "migrated", value: str = "1", **more: object) -> Fault:
+    """A switch of dbt's in the environment that is refused by its name, and does not come with the same command again."""
+    refusal = rf"--{name.lower()} {says}.*take DBT_{name} out of the environment"
+    truth = ("all",) if state == "migrated" else ("nothing",)
+    options = {"code": (1, 2), "says": refusal, "truth": truth, **more}
+    return Fault(f"DBT_{name}", command, state, environment=((f"DBT_{name}", value),), **options)  # type: ignore[arg-type]
+
 
 
 DBT_CODES = {"code": (1, 2, 130, KILLED, -signal.SIGTERM)}
@@ -476,6 +511,50 @@ FAULTS: list[Fault] = [
     ),
     Fault("server not there", "backups", around=(f.refused,), code=(0,), says="verified", meanwhile="unknown"),
     Fault("server not there", "prune --yes", "loaded", around=(f.refused,), says="start the server"),
+    # ---- dbt's own switches
+    switch("EMPTY", "dbt snapshot", "reads no row", "backed up"),
+    switch("EMPTY", "dbt build", "reads no row"),
+    switch("SAMPLE", "dbt run", "reads some rows only", value="3 days"),
+    switch("DEFER", "dbt test", "reads the baseline of another schema"),
+    Fault(
+        "DBT_STORE_FAILURES",
+        "dbt test",
+        "migrated",
+        environment=(("DBT_STORE_FAILURES", "1"),),
+        code=(0,),
+        says=r"ERROR=0",
+        truth=("all",),
+    ),
+    Fault(
+        "switches that change nothing, and one thread",
+        "dbt test --threads 1",
+        "migrated",
+        environment=tuple(item for item in EVERY_SWITCH if item[0].removeprefix("DBT_") in HARMLESS),
+        code=(0,),
+        says=r"ERROR=0",
+        truth=("all",),
+    ),
+    Fault("everything anew", "dbt build --full-refresh", "ready", code=(0,), says="ERROR=0", truth=("all",)),
+    Fault(
+        "a target that is not there",
+        "dbt test --target nowhere",
+        "migrated",
+        code=(1, 2),
+        truth=("all",),
+        way_on=("dbt test",),
+    ),
+    Fault(
+        "every switch in the environment", "run", environment=EVERY_SWITCH, code=(0,), says="13 of 13", truth=("all",)
+    ),
+    Fault(
+        "every switch in the environment",
+        "report --validate",
+        "migrated",
+        environment=EVERY_SWITCH,
+        code=(0,),
+        says="PASSED",
+        truth=("all",),
+    ),
     # ---- export and diff
     *hits(
         "export --phase pre",
@@ -580,7 +659,7 @@ def _commit(fault: Fault, world: World) -> Command:
         for circumstance in fault.around:
             held.enter_context(circumstance(world))
         if fault.moment is None:
-            done = world.run(fault.command)
+            done = world.run(fault.command, **dict(fault.environment))
         else:
             assert fault.hit is not None
             with f.stopped(world, fault.command, fault.moment) as done:

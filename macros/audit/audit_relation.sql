@@ -1,7 +1,3 @@
 {% macro audit_relation(name) %}
-    {#- In bytes, as the server counts: it would cut a longer name itself, and make two of them one. -#}
-    {%- set bytes = name.encode('utf-8') -%}
-    {%- do return(quote_name(target.schema) ~ '.' ~ quote_name(
-        name if bytes | length <= 63 else bytes[:30].decode('utf-8', 'ignore') ~ '_' ~ local_md5(name)
-    )) -%}
+    {%- do return(quote_name(target.schema) ~ '.' ~ quote_name(fitting_name(name))) -%}
 {% endmacro %}

@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE_NAME = "registry"
+COMMANDS = ("parse", "run", "run-operation", "snapshot", "test")
+FOLLOWED = {
+    "DBT_LOG_PATH",
+    "DBT_PROFILE",
+    "DBT_PROFILES_DIR",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS",
+    "DBT_TARGET",
+    "DBT_TARGET_PATH",
+}
+"""The variables of dbt's switches that say where something is. The others would change what a run does or proves."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,25 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
+@contextmanager
+def _without_switches() -> Iterator[None]:
+    """Hide the environment's switches from dbt. Those that a profile reads of its own accord stay: DBT_HOST, DBT_PASSWORD."""
+    from dbt.cli.main import cli
+
+    names = {
+        name
+        for command in (cli, *(cli.commands[name] for name in COMMANDS))
+        for option in command.params
+        for name in ([option.envvar] if isinstance(option.envvar, str) else option.envvar or ())
+    }
+    kept = {name.replace("DBT_", "DBT_ENGINE_", 1) for name in FOLLOWED} | FOLLOWED
+    hidden = {name: os.environ.pop(name) for name in names - kept if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
 @dataclass
 class DbtProject:
     """Runs dbt in this process.
@@ -91,8 +120,13 @@ class DbtProject:
         if self.variables:
             options += ["--vars", json.dumps(dict(self.variables))]
         runner = dbtRunner(manifest=self._manifest, callbacks=[self.on_event] if self.on_event else [])
-        # Everything is in the result; dbt's own files of it would cost half a second at each command.
-        return runner.invoke(["--quiet", "--log-level", "none", "--no-write-json", *arguments, *options])
+        with _without_switches():
+            # Everything is in the result; dbt's own files of it would cost half a second at each command.
+            result = runner.invoke(["--quiet", "--log-level", "none", "--no-write-json", *arguments, *options])
+        # The hook that a command begins with is no snapshot, view or test.
+        if nodes := getattr(result.result, "results", None):
+            nodes[:] = [item for item in nodes if item.node.resource_type != "operation"]
+        return result
 
     @property
     def manifest(self) -> Manifest:
