@@ -209,6 +209,17 @@ NO_TABLES = {
             "create type structure as (id integer); create table structures of structure (id with options primary key)",
         ),
     ),
+    "columns_used_up": (
+        "schools",
+        (
+            "do $$ begin"
+            " execute (select format('alter table schools %s', string_agg(format('add x%s text', i), ', '))"
+            "   from generate_series((select relnatts + 1 from pg_class where oid = 'schools'::regclass), 1600) as i);"
+            " execute (select format('alter table schools %s', string_agg(format('drop %I', attname), ', '))"
+            "   from pg_attribute where attrelid = 'schools'::regclass and attname ~ '^x[0-9]');"
+            " end $$"
+        ),
+    ),
     "row_type_used": ("student_programs", "create table notes (about student_programs)"),
     "row_type_used 2": (
         "structure_semesters",
@@ -229,9 +240,27 @@ def test_what_is_no_table_of_ours_is_refused(registry: Registry) -> None:
     assert found == {(code.split()[0], table) for code, (table, _) in NO_TABLES.items()}
     kinds = {re.sub(".* is (.*), not .*", r"\1", f.detail) for f in diagnosis.findings if f.code == "not_a_table"}
     assert kinds == {"a partitioned table", "a view", "a foreign table", "a materialized view"}
+    remedies = {finding.table: finding.remedy for finding in diagnosis.findings}
+    assert "make it an ordinary table first" in remedies["student_education"]
+    assert "no inherit" in remedies["semester_modules"]
+    with pytest.raises(psycopg.errors.TooManyColumns):
+        registry.execute("alter table schools add cms_id integer")
 
 
 # ---- ids, names and what hangs on the tables
+
+
+def test_a_domain_over_an_integer_is_an_integer(registry: Registry) -> None:
+    registry.execute(
+        "create domain number as integer; create domain positive as number check (value > 0); create domain word as text;"
+        "alter table next_of_kins alter id type positive;"
+        "alter table student_education alter id drop default, alter id type word"
+    )
+    diagnosis = assert_refused(registry)
+    assert {(f.code, f.table, f.detail) for f in diagnosis.findings if f.blocks == "both"} == {
+        ("id_type", "student_education", "student_education.id is text, not an integer")
+    }
+
 
 STRUCTURE = {
     "id_type": ("next_of_kins", "alter table next_of_kins alter id drop default, alter id type text"),

@@ -166,7 +166,7 @@ EVERY_SWITCH = tuple(
         "POPULATE_CACHE": "0",
     }.items()
 )
-HARMLESS = ("FAIL_FAST", "WARN_ERROR", "STATE", "POPULATE_CACHE", "SINGLE_THREADED")
+HARMLESS = ("FAIL_FAST", "WARN_ERROR", "POPULATE_CACHE", "SINGLE_THREADED")
 
 
 def switch(name: str, command: str, says: str, state: str = "migrated", value: str = "1", **more: object) -> Fault:
@@ -515,7 +515,7 @@ FAULTS: list[Fault] = [
     switch("EMPTY", "dbt snapshot", "reads no row", "backed up"),
     switch("EMPTY", "dbt build", "reads no row"),
     switch("SAMPLE", "dbt run", "reads some rows only", value="3 days"),
-    switch("DEFER", "dbt test", "reads the baseline of another schema"),
+    switch("DEFER", "dbt test --state ../target", "reads the baseline of another schema"),
     Fault(
         "DBT_STORE_FAILURES",
         "dbt test",

@@ -281,3 +281,17 @@ def test_the_command_works_on_the_same_database_wherever_it_is_called_from(
     assert refused.exit_code == 1
     assert "Connection refused" in refused.output
     assert "start the server, or correct host and port in the dbt profile" in refused.output
+
+
+def test_a_cms_id_that_no_migration_in_the_log_made_goes_by_force_only(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    registry.execute(f"delete from {AUDIT_SCHEMA}.migrations where table_name = 'schools'", user=SUPERUSER)
+    run = drop(registry)
+    assert not run.success
+    assert "no migration in the log made cms_id of schools: whose is it?" in " ".join(run.output.split())
+    assert registry.value(COLUMNS) == len(CORE_TABLES)
+    # The printed plan holds the same, for whoever runs it by another client.
+    steps = steps_of(script_of(drop(registry, dry_run=True).output))
+    assert [step.label for step in steps if "a migration that is logged" in step.sql]
+    assert drop(registry, force=True).success
+    assert registry.value(COLUMNS) == 0

@@ -10,6 +10,23 @@ with recursive wanted as (
     from ({{ core_table_values(tables) }}) as t (table_name, schema_name, relation_name, id_column, constraint_name)
 ),
 
+-- a domain is what it is made of, over several levels
+base_types as (
+    select
+        oid as type_oid,
+        typbasetype as base_oid
+    from pg_catalog.pg_type
+    where typtype = 'd'
+
+    union
+
+    select
+        b.type_oid,
+        t.typbasetype
+    from base_types as b
+    inner join pg_catalog.pg_type as t on b.base_oid = t.oid and t.typtype = 'd'
+),
+
 found as (
     select
         w.*,
@@ -20,9 +37,16 @@ found as (
         c.reloftype,
         c.reltype,
         c.relpersistence,
+        c.relispartition as is_partition,
+        c.relnatts as column_numbers,
         id.attnum as id_number,
         id.attnotnull as id_not_null,
-        id.atttypid::regtype::text as id_type,
+        coalesce((
+            select b.base_oid
+            from base_types as b
+            inner join pg_catalog.pg_type as t on b.base_oid = t.oid and t.typtype <> 'd'
+            where b.type_oid = id.atttypid
+        ), id.atttypid)::regtype::text as id_type,
         cms_id.attnum as cms_id_number,
         format_type(cms_id.atttypid, cms_id.atttypmod) as cms_id_type,
         (
@@ -112,7 +136,13 @@ findings (finding, table_name, blocks, detail, remedy) as (
             when 'm' then 'a materialized view'
             else 'something else'
         end),
-        'name the ordinary table behind it in the sources'
+        case
+            when relkind = 'p'
+                then 'a unique constraint on it would have to contain the partition key, so cms_id cannot be unique there: make it an ordinary table first,'
+                || ' or take core_table: true out of its source (docs/scale.md)'
+            when relkind in ('v', 'm') then 'name the ordinary table that it reads in the sources'
+            else 'migrate the database that holds its rows, or take core_table: true out of its source'
+        end
     from found
     where relkind <> 'r'
 
@@ -127,7 +157,8 @@ findings (finding, table_name, blocks, detail, remedy) as (
             from pg_catalog.pg_inherits as i
             where o.table_oid in (i.inhrelid, i.inhparent)
         )),
-        'detach it first; a column would come and go with its relatives'
+        'a column would come and go with its relatives: first '
+        || case when o.is_partition then 'detach it (alter table ... detach partition)' else 'end that (alter table ... no inherit ...)' end
     from ordinary as o
     where exists (select 1 from pg_catalog.pg_inherits as i where o.table_oid in (i.inhrelid, i.inhparent))
 
@@ -141,6 +172,20 @@ findings (finding, table_name, blocks, detail, remedy) as (
         format('alter table %I.%I not of', schema_name, relation_name)
     from ordinary
     where reloftype <> 0
+
+    union all
+
+    select
+        'columns_used_up',
+        o.table_name,
+        'both',
+        format(
+            '%s has used up the 1600 columns that a table may ever have, %s of them dropped', o.table_name,
+            (select count(*) from pg_catalog.pg_attribute as a where a.attrelid = o.table_oid and a.attnum > 0 and a.attisdropped)
+        ),
+        'a table made anew begins to count anew: scripts/cmsid backup --verify, then scripts/cmsid restore; if none is dropped, drop one first'
+    from ordinary as o
+    where o.column_numbers >= 1600 and o.cms_id_number is null
 
     union all
 

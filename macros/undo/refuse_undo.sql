@@ -22,6 +22,13 @@
             ~ '. Nothing was changed: remove them first.') -%}
     {%- endif -%}
     {%- if not force -%}
+        {%- for row in run_query(undo_unlogged_columns(tables)).rows -%}
+            {%- do reasons.append(row['table_name']) -%}
+        {%- endfor -%}
+        {%- if reasons -%}
+            {%- do exceptions.raise_compiler_error('drop_cms_id: no migration in the log made cms_id of ' ~ reasons | join(', ')
+                ~ ': whose is it? Nothing was changed: have what made it remove it, or, if it may go, run it with force: true (scripts/cmsid undo --force).') -%}
+        {%- endif -%}
         {#- A session that keeps everybody out is named, not waited for. -#}
         {%- do run_query(lock_tables(tables, 'access share')) -%}
         {%- for row in run_query(undo_losses(tables)).rows -%}

@@ -22,6 +22,7 @@
     {%- do plan.append({'label': 'gate: the columns are a migration\'s', 'sql': gate_check('cms_id columns', undo_foreign_columns(tables))}) -%}
     {%- do plan.append({'label': 'gate: nothing of others goes along', 'sql': gate_check('other objects', undo_obstacles(tables))}) -%}
     {%- if not force -%}
+        {%- do plan.append({'label': 'gate: a migration of ours made them', 'sql': gate_check('logged migrations', undo_unlogged_columns(tables))}) -%}
         {%- do plan.append({'label': 'gate: nothing is forgotten', 'sql': gate_check('origin of rows', undo_losses(tables))}) -%}
     {%- endif -%}
     {%- do plan.append({'label': 'define the fingerprints', 'sql': define_fingerprints(tables)}) -%}

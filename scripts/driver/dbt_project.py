@@ -125,7 +125,9 @@ class DbtProject:
             result = runner.invoke(["--quiet", "--log-level", "none", "--no-write-json", *arguments, *options])
         # The hook that a command begins with is no snapshot, view or test.
         if nodes := getattr(result.result, "results", None):
-            nodes[:] = [item for item in nodes if item.node.resource_type != "operation"]
+            nodes[:] = [
+                item for item in nodes if getattr(item, "node", None) is None or item.node.resource_type != "operation"
+            ]
         return result
 
     @property

@@ -54,6 +54,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
         "not_a_table",
         "inherited",
         "typed_table",
+        "columns_used_up",
         "row_type_used",
         "subscribed",
         "locked",

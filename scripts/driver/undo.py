@@ -39,7 +39,8 @@ def undo(project: DbtProject, *, force: bool = False, on_step: Callable[[str], N
 
     Args:
         project: the dbt project.
-        force: also where it is then forgotten which rows were created locally, or which CMS id a later row has.
+        force: also where it is then forgotten which rows were created locally, or which CMS id a later row has, and where
+            no migration in the log made cms_id.
         on_step: called with every step, such as `9 of 27 START drop our views`.
 
     Returns:

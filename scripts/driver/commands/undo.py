@@ -7,7 +7,11 @@ import click
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Print the SQL that would run, and change nothing.")
-@click.option("--force", is_flag=True, help="Also where that forgets which rows are local, or a CMS id of their own.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Also where that forgets which rows are local, or a CMS id of their own, or no migration of ours made cms_id.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 def undo(*, dry_run: bool, force: bool, yes: bool) -> None:
     """Remove cms_id from the core tables again.
@@ -15,7 +19,7 @@ def undo(*, dry_run: bool, force: bool, yes: bool) -> None:
     One transaction, proven before it commits: every row keeps every other column, rows written since the cut-over
     included, and nothing else in the database changes. It is the first step back; `restore`, which loses what was
     written since, is the last. Rows created locally or imported since are known by cms_id alone: where there are any
-    it refuses, and --force forgets that.
+    it refuses, and --force forgets that. So it does where no migration in our log made cms_id.
 
     \b
     Examples:
