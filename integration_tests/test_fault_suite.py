@@ -177,7 +177,6 @@ def switch(name: str, command: str, says: str, state: str = "migrated", value: s
     return Fault(f"DBT_{name}", command, state, environment=((f"DBT_{name}", value),), **options)  # type: ignore[arg-type]
 
 
-
 DBT_CODES = {"code": (1, 2, 130, KILLED, -signal.SIGTERM)}
 
 FAULTS: list[Fault] = [
