@@ -126,7 +126,6 @@ KINDS = {
     "DBT_SAMPLE": "DBT_EMPTY",
     "a target that is not there": "profile is no YAML",
     "everything anew": "DBT_STORE_FAILURES",
-    "switches that change nothing, and one thread": "DBT_STORE_FAILURES",
 }
 # Commands that are run whole on the way: test_run.py does that by default.
 WHOLE_RUNS = ("run", "report --validate")
@@ -166,7 +165,6 @@ EVERY_SWITCH = tuple(
         "POPULATE_CACHE": "0",
     }.items()
 )
-HARMLESS = ("FAIL_FAST", "WARN_ERROR", "POPULATE_CACHE", "SINGLE_THREADED")
 
 
 def switch(name: str, command: str, says: str, state: str = "migrated", value: str = "1", **more: object) -> Fault:
@@ -520,15 +518,6 @@ FAULTS: list[Fault] = [
         "dbt test",
         "migrated",
         environment=(("DBT_STORE_FAILURES", "1"),),
-        code=(0,),
-        says=r"ERROR=0",
-        truth=("all",),
-    ),
-    Fault(
-        "switches that change nothing, and one thread",
-        "dbt test --threads 1 --select cms_ids_unique student_school_chain_unchanged",
-        "migrated",
-        environment=tuple(item for item in EVERY_SWITCH if item[0].removeprefix("DBT_") in HARMLESS),
         code=(0,),
         says=r"ERROR=0",
         truth=("all",),
