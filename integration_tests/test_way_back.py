@@ -77,6 +77,7 @@ KNOWN = (
 OF_OTHER = f"set role {OTHER};"
 CELLS = {
     "nothing": Cell(),
+    "range type": Cell("", "create type span as range (subtype = integer); create table spans (id integer, s span)"),
     # what cannot be read
     "schema": Cell("create schema private; create table private.payroll (id integer)", found="unreadable"),
     "table": Cell("create table payroll (id integer); alter table payroll owner to postgres", found="unreadable"),
@@ -304,6 +305,7 @@ def outcomes(connection: profile.Connection, folder: Path, role: str) -> dict[st
 THOROUGH = pytest.mark.thorough
 QUICK = {
     ("owner", "nothing"),
+    ("owner", "range type"),
     ("uncreative", "nothing"),
     ("owner", "schema"),
     ("member", "a team's table in the owner's schema"),

@@ -19,7 +19,10 @@ members as materialized (
         d.classid,
         d.objid
     from pg_catalog.pg_depend as d
-    where d.deptype = 'e' and d.refclassid = 'pg_catalog.pg_extension'::regclass
+    where
+        d.deptype = 'e' and d.refclassid = 'pg_catalog.pg_extension'::regclass
+        -- a range type makes its constructors, which belong to the first superuser
+        or d.deptype = 'i' and d.classid = 'pg_catalog.pg_proc'::regclass
 ),
 
 relations as materialized (
