@@ -430,6 +430,7 @@ def test_a_lock_that_stays_at_the_cut_over_is_named(baselined_registry: Registry
     assert_all_filled(registry)
 
 
+@pytest.mark.thorough
 @pytest.mark.every_major
 def test_an_autovacuum_gives_way(baselined_registry: Registry) -> None:
     registry = baselined_registry
@@ -461,6 +462,7 @@ def test_a_row_lock_that_stays_is_named_and_all_is_kept(baselined_registry: Regi
     assert "1 changed" in dict(events(registry, "other writes"))["student_modules"]
 
 
+@pytest.mark.thorough
 def test_a_lock_that_stays_at_the_constraint_is_named(baselined_registry: Registry) -> None:
     registry = baselined_registry
     with registry.connect(application_name="somebody reads") as connection:
@@ -610,6 +612,7 @@ def test_the_command_refuses_in_the_same_words(baselined_registry: Registry, nam
         assert picture(connection) == before
 
 
+@pytest.mark.thorough
 def test_triggers_for_other_columns_do_not_matter_and_others_may_be_allowed(baselined_registry: Registry) -> None:
     registry = baselined_registry
     registry.execute(
