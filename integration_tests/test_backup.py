@@ -26,12 +26,12 @@ from driver.backup import (
     overview,
     prune,
     restore,
+    session,
     situation,
     store,
     verify,
 )
 from driver.backup.drop import drop
-from driver.backup.session import LIMITS
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.autovacuum import slow_autovacuum, wait_for_worker
@@ -128,7 +128,13 @@ def test_a_table_that_is_rewritten_meanwhile_is_not_taken_for_empty(
 def test_a_backup_names_the_session_that_keeps_a_table_locked(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(LIMITS, "lock_timeout", "100ms")
+    pin = session.pin
+
+    def pin_shorter(pinned: Any) -> None:
+        pin(pinned)
+        pinned.execute("set lock_timeout = '100ms'")
+
+    monkeypatch.setattr(session, "pin", pin_shorter)
     with registry.connect(autocommit=False) as other:
         other.execute("lock table schools")
         with pytest.raises(Problem, match=rf"session {other.info.backend_pid} .* holds .* on public\.schools"):
@@ -304,7 +310,7 @@ def _copy(backup: Backup, directory: Path, connection: Connection) -> Backup:
 
 
 def _untouched(connection: Connection) -> tuple[Any, ...]:
-    with connection.connect(autocommit=True) as session:
+    with connection.connect() as session:
         row = session.execute(
             "select count(*), min(xmin::text), (select oid from pg_database where datname = current_database()),"
             " (select string_agg(datname, ' ' order by 1) from pg_database) from letters"
@@ -381,7 +387,7 @@ def test_a_dump_of_another_database_is_refused(whole_backup: tuple[Connection, B
         restore.plan(connection.to_database("postgres"), copied)
     # Another one's dump under this one's manifest.
     shutil.rmtree(copied.dump)
-    with connection.connect(autocommit=True) as session:
+    with connection.connect() as session:
         session.execute("insert into letters (body) values ('more')")
     other = take_backup(connection, directory=tmp_path / "other")
     shutil.copytree(other.dump, copied.dump)

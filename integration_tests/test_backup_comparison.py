@@ -82,7 +82,7 @@ def test_a_restore_that_went_wrong_is_not_called_identical(
 
     def restore_wrongly(target: Connection, *arguments: Any, **options: Any) -> None:
         restore_rightly(target, *arguments, **options)
-        with target.connect(autocommit=True) as session:
+        with target.connect() as session:
             session.execute(fault.encode())
 
     monkeypatch.setattr(archive, "restore", restore_wrongly)

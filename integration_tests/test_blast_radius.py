@@ -117,7 +117,7 @@ def define_catalogue() -> str:
         "temporary_reader",
         reader="cms_id_catalogue",
         columns="object_kind text, object_name text, definition text",
-        settings=render_macro("pinned_settings"),
+        settings=render_macro("value_settings"),
         query=f"select * from ({render_macro('catalogue_objects', audit_schema=AUDIT_SCHEMA)}) as objects",
     )
 

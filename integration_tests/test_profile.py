@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from driver import first_use, profile
+from driver.backup.session import pinned
 from driver.errors import Problem
 from driver.profile import Connection
 
@@ -77,7 +78,7 @@ def test_dbt_reads_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "pass": "{{ env_var('DBT_ENV_SECRET_IT') }}",
         "sslmode": "{{ env_var('UNSET', 'prefer') }}",
         "threads": 3,
-        "role": "owner of it",
+        "role": "owner_of_it",
         "keepalives_idle": 7,
     }
     set_invocation_context(dict(os.environ))
@@ -101,6 +102,8 @@ def test_dbt_reads_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ({"type": "duckdb"}, "is of type duckdb"),
         ({"dbname": None}, "has no dbname"),
         ({"target": "two"}, r"has no target two .*: use one of: one"),
+        ({"role": "owner of it"}, r"cannot read `set role owner of it`.* put the name into double quotes"),
+        ({"role": "owner-of-it"}, r"cannot read `set role owner-of-it`"),
         ({"text": "other: {}"}, "There is no profile cms_id_tracking"),
         ({"text": "cms_id_tracking: {}"}, "There is no profile cms_id_tracking"),
         ({"text": "cms_id_tracking: {target: a, outputs: {a: }}"}, "The target a is empty"),
@@ -167,10 +170,49 @@ def test_environment_keeps_the_password_in_a_private_file() -> None:
 
 def test_environment_without_a_password_leaves_it_to_the_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSFILE", "/my/own")
+    monkeypatch.setenv("PGPASSWORD", "hidden by the empty one of the profile, as in dbt")
     monkeypatch.setenv("PGHOSTADDR", "10.0.0.1")
     with Connection("far", 6000, "me", "it").environment() as variables:
         assert variables["PGPASSFILE"] == "/my/own"
-        assert "PGHOSTADDR" not in variables
+        assert variables["PGHOSTADDR"] == "10.0.0.1"
+        assert "PGPASSWORD" not in variables
+
+
+@pytest.mark.parametrize(("text", "name"), [("", ""), ("Owner_1", "owner_1"), ('"The ""Own-er"""', 'The "Own-er"')])
+def test_role_is_the_one_that_dbt_acts_as(tmp_path: Path, text: str, name: str) -> None:
+    assert profile.load(profiles_dir=write(tmp_path, role=text)).role == name
+
+
+def test_variables_that_dbt_does_not_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    services = tmp_path / "pg_service.conf"
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    monkeypatch.setenv("PGSERVICE", "it")
+    folder = write(tmp_path, sslmode="prefer")
+    services.write_text("[it]\nhost=h\nuser=u\nsslmode=prefer\nrequire_auth=none\noptions=-c geqo=off\n")
+    with profile.load(profiles_dir=folder).environment() as variables:
+        assert {"PGSERVICE", "PGSERVICEFILE"}.isdisjoint(variables)
+        assert (variables["PGREQUIREAUTH"], variables["PGHOST"], variables["PGDATABASE"]) == ("none", "h", "d")
+        assert variables["PGOPTIONS"].startswith("-c geqo=off ")
+    services.write_text("[it]\nhost=other\nuser=u\nsslmode=verify-full\n")
+    with pytest.raises(Problem, match=r"service it of PGSERVICE has another host, sslmode, .* in place of PGSERVICE"):
+        profile.load(profiles_dir=folder)
+    monkeypatch.delenv("PGSERVICE")
+    monkeypatch.setenv("PGOPTIONS", "-c geqo=off")
+    assert profile.load(profiles_dir=folder).host == "h"
+    with pytest.raises(Problem, match=r"PGOPTIONS is set, .* remove search_path"):
+        profile.load(profiles_dir=write(tmp_path, search_path="public"))
+    monkeypatch.delenv("PGOPTIONS")
+    monkeypatch.setenv("PGLOADBALANCEHOSTS", "random")
+    with pytest.raises(Problem, match="another server: unset it"):
+        profile.load(profiles_dir=folder)
+
+
+def test_example_refuses_a_service_of_which_dbt_reads_no_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSERVICE", "it")
+    with pytest.raises(Problem, match=r"needs the environment variable PGHOST, .* not follow PGSERVICE, for `host`"):
+        profile.load(profiles_dir=example(tmp_path))
+    monkeypatch.setenv("PGHOST", "far")
+    assert profile.load(profiles_dir=tmp_path).host == "far"
 
 
 def test_password_that_the_tools_cannot_read() -> None:
@@ -204,13 +246,14 @@ def test_connecting(
 ) -> None:
     from dataclasses import replace
 
-    monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=12345")
-    acting = replace(connection, role="the owner", search_path="pg_catalog")
-    query = "select current_user, current_setting('statement_timeout'), current_setting('search_path')"
-    with acting.connect() as session:
-        assert session.execute(query).fetchone() == ("the owner", "12345ms", "pg_catalog")
+    monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=12345 -c geqo=off")
+    acting = replace(connection, role="the owner")
+    # A timeout of the surroundings ends neither a session nor PostgreSQL's tools in its first statement.
+    query = "select current_user, current_setting('statement_timeout'), current_setting('geqo')"
+    with pinned(acting) as session:
+        assert session.execute(query).fetchone() == ("the owner", "0", "off")
         assert session.info.parameter_status("application_name") == "cmsid"
-    with acting.to_database("template1").connect(autocommit=True) as session:
+    with acting.to_database("template1").connect() as session:
         assert session.autocommit
         assert session.info.dbname == "template1"
 
@@ -220,14 +263,9 @@ def test_connecting(
         shown = subprocess.run([dump, "--schema-only"], env=variables, capture_output=True, text=True, check=False)
     assert shown.returncode == 0, shown.stderr
 
-    # A timeout of the surroundings ends neither a session of a backup nor PostgreSQL's tools in it.
-    with acting.unlimited().connect() as session:
-        assert session.execute("show statement_timeout").fetchone() == ("0",)
-    with acting.unlimited().environment() as variables:
-        told = subprocess.check_output(
-            [server.programs / "psql", "-XAtc", "show statement_timeout"], env=variables, text=True
-        )
-    assert told == "0\n"
+    with acting.environment() as variables:
+        told = subprocess.check_output([server.programs / "psql", "-XAtF,", "-c", query], env=variables, text=True)
+    assert told == "the owner,0,off\n"
 
     for wrong, sentence in (
         (replace(connection, password="no"), "password authentication failed.*: correct PGPASSWORD"),

@@ -404,7 +404,7 @@ def test_names_with_spaces_are_quoted_in_the_commands_to_type(registry: Registry
     try:
         connection = connection_of(registry.server, name)
         taken = take_backup(connection, directory=tmp_path)
-        with connection.connect(autocommit=True) as session:
+        with connection.connect() as session:
             listed = newest_backup(session, AUDIT_SCHEMA)
         assert listed
         assert shlex.split(listed.restore_command) == ["scripts/cmsid", "restore", taken.backup_id]

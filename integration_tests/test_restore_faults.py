@@ -54,7 +54,7 @@ def connection(registry: Registry, tmp_path: Path) -> Iterator[Connection]:
 
 def _holds_original(connection: Connection) -> bool:
     """Whether this database is the one that was live, with the rows it had."""
-    with connection.connect(autocommit=True) as session:
+    with connection.connect() as session:
         row = session.execute(
             "select (select count(*) from terms where name = %s), (select count(*) from students)", [CHANGED]
         ).fetchone()

@@ -333,7 +333,7 @@ def test_what_the_doctor_says_is_what_happens(
     connection = connection_of(database, role)
     diagnosis = examine(connection, OneTable())
     said = diagnosis.of_check("backup and way back")
-    with connection.connect(autocommit=True) as session:
+    with connection.connect() as session:
         found = hindrances.find(session, connection)
     assert {f.detail for f in said} == {h.detail for h in found}
     assert {h.code for h in found} <= set(CHECKS["backup and way back"])
@@ -360,7 +360,7 @@ def test_the_lock_table_is_compared_with_what_a_backup_and_a_restore_in_place_lo
         server.create_role("owner", attributes="createdb")
         fill(server, "owner", Cell("", many.format("1..100", "primary key")))
         connection = connection_of(server, "owner")
-        with connection.connect(autocommit=True) as session:
+        with connection.connect() as session:
             (found,) = hindrances.find(session, connection)
             assert (found.code, found.hinders, found.blocks) == ("lock_table", frozenset({IN_PLACE}), False)
             take_backup(connection, directory=tmp_path, jobs=2)

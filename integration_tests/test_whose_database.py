@@ -256,7 +256,7 @@ def test_a_scratch_database_is_swept_by_the_one_it_was_made_for(
             with server.connect(name, OWNER) as session:
                 session.execute(f"comment on database {name} is '{scratch.COMMENT.format(of)}'")
     try:
-        with mine.connect(autocommit=True) as session:
+        with mine.connect() as session:
             assert [name for name, _ in scratch.left_over(session, mine.dbname)] == sorted([now, once])
             assert scratch.left_over(session, "Swept_here") == []
             assert sorted(scratch.sweep(session, mine.dbname)) == sorted([now, once])

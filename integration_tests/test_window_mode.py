@@ -286,6 +286,8 @@ def test_the_real_run_sends_what_the_dry_run_prints(baselined_registry: Registry
         registry.execute(f"alter role {OWNER} reset log_statement", user=SUPERUSER)
     entries = re.findall(r"LOG:  statement: (.*\n(?:\t.*\n)*)", written)
     sent = [re.sub(r"^/\*.*?\*/\s*", "", entry.replace("\n\t", "\n").strip(), flags=re.DOTALL) for entry in entries]
+    # dbt sends our settings in front of each statement; in a session that has them they do nothing
+    sent = [text for text in sent if not text.startswith("set local transaction_read_only")]
     first = sent.index("begin")
     assert [_flat(text) for text in sent[first : first + len(planned)]] == [_flat(text) for text in planned]
 

@@ -5,6 +5,6 @@
     {%- if execute and flags.WHICH != 'compile' -%}
         {#- Shared: baselines may be taken side by side, but none while a migration runs, and no migration meanwhile. -#}
         {%- do wait_for_other_runners(shared=true) -%}
-        {%- do run_query(pin_values()) -%}
+        {%- do run_query(pinned_names()) -%}
     {%- endif -%}
 {% endmacro %}

@@ -25,7 +25,7 @@
                 {%- do run_query('create index on ' ~ table.baseline ~ ' (' ~ table.id ~ ')') -%}
                 {%- do run_query('analyze ' ~ table.baseline) -%}
             {%- endfor -%}
-            {%- do run_query(pin_values()) -%}
+            {%- do run_query(pinned_names()) -%}
             {%- do run_query(baseline_tables_upsert(tables)) -%}
         {%- endif -%}
     {%- endif -%}

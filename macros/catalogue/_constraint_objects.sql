@@ -7,7 +7,7 @@ select
         ', ',
         pg_get_constraintdef(k.oid),
         case when k.coninhcount > 0 then case when k.conislocal then 'inherited and local' else 'inherited' end end,
-        'not enforced: ' || d.how_many || ' of its triggers disabled or changed'
+        'not enforced: ' || d.how_many::text || ' of its triggers disabled or changed'
     )
 from pg_catalog.pg_constraint as k
 left join relations as r on k.conrelid = r.oid

@@ -14,7 +14,7 @@ select
         case when i.indisclustered then 'clustered on' end,
         'tablespace ' || ts.spcname,
         'statistics ' || (
-            select string_agg(a.attnum || ' ' || a.attstattarget, ' ' order by a.attnum)
+            select string_agg(a.attnum::text || ' ' || a.attstattarget::text, ' ' order by a.attnum)
             from pg_catalog.pg_attribute as a
             where a.attrelid = r.oid and a.attstattarget >= 0 and r.relkind = 'i'
         )

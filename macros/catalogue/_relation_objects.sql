@@ -19,7 +19,7 @@ select
         'replica identity '
         || case when r.relkind in ('r', 'p') then case r.relreplident when 'n' then 'nothing' when 'f' then 'full' when 'i' then 'index' end end,
         case when r.relkind = 'm' and not r.relispopulated then 'not populated' end,
-        'of type ' || nullif(r.reloftype, 0)::regtype,
+        'of type ' || nullif(r.reloftype, 0)::regtype::text,
         'partition by ' || pg_get_partkeydef(r.oid),
         'inherits ' || (
             select string_agg(i.inhparent::regclass::text, ' ' order by i.inhseqno)

@@ -3,7 +3,7 @@
 select
     'publication',
     quote_ident(p.pubname),
-    'owner ' || pg_get_userbyid(p.pubowner) || ', ' || (to_jsonb(p) - '{oid,pubname,pubowner}'::text [])
+    'owner ' || pg_get_userbyid(p.pubowner) || ', ' || (to_jsonb(p) - '{oid,pubname,pubowner}'::text [])::text
 from pg_catalog.pg_publication as p
 
 union all

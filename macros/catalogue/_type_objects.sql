@@ -12,7 +12,7 @@ select
             where e.enumtypid = t.oid
         ),
         case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) end,
-        'collation ' || case when t.typtype = 'd' and t.typcollation <> 0 then t.typcollation::regcollation end,
+        'collation ' || case when t.typtype = 'd' and t.typcollation <> 0 then t.typcollation::regcollation::text end,
         case when t.typnotnull then 'not null' end,
         'default ' || t.typdefault,
         (
@@ -34,7 +34,7 @@ select
     'statistics',
     n.schema_name || '.' || quote_ident(s.stxname),
     concat_ws(
-        ', ', 'owner ' || pg_get_userbyid(s.stxowner), pg_get_statisticsobjdef(s.oid), 'target ' || nullif(s.stxstattarget, -1)
+        ', ', 'owner ' || pg_get_userbyid(s.stxowner), pg_get_statisticsobjdef(s.oid), 'target ' || nullif(s.stxstattarget, -1)::text
     )
 from pg_catalog.pg_statistic_ext as s
 inner join namespaces as n on s.stxnamespace = n.oid

@@ -7,7 +7,7 @@
     {%- set audit = quote_text(audit_schema) -%}
 with pinned as materialized (
     select bool_and(set_config(s.name, s.value, true) is not null) as done
-    from ({{ pinned_settings() }}) as s (name, value)
+    from ({{ value_settings() }}) as s (name, value)
 )
 
 select

@@ -5,7 +5,7 @@
         undone. What refers to a table's columns is made on an empty table that has the same ones or, where that does not
         do (it may read whole rows), on the table itself. -#}
     {%- set name, empty = 'cms_id_read_again', 'pg_temp.cms_id_empty' -%}
-select set_config(s.name, s.value, true) from ({{ pinned_settings() }}) as s (name, value);
+select set_config(s.name, s.value, true) from ({{ value_settings() }}) as s (name, value);
 
 create function pg_temp.cms_id_reads_the_same(kind text, name text, recorded text, present text) returns boolean
 language plpgsql

@@ -3,7 +3,6 @@
     {%- if not snapshot_exists(ref('catalogue_baseline')) -%}
         {%- do return(failing_row('catalogue_baseline', none, none, 'a baseline', 'there is none: run dbt snapshot')) -%}
     {%- endif -%}
-    {%- if execute -%}{%- do run_query(pin_values()) -%}{%- endif -%}
     {%- set expected -%}
 with added as (
     {{ cms_id_objects(core_tables()) if execute else 'select null::text as object, null::text as object_kind, null::text as object_name, null::text as definition' }}

@@ -39,7 +39,7 @@ select
     %1$L::text as table_name,
     %10$L::text as key,
     %2$L::text as column_name,
-    %3$L || reached || ': ' || (reached + (%4$s)) as expected,
+    %3$L || reached::text || ': ' || (reached + (%4$s))::text as expected,
     next_value::text as actual
 from (select %5$s(%6$I)::numeric as reached from only %7$s) as ids
 cross join (select last_value::numeric + case when is_called then %4$s else 0 end as next_value from %8$s) as sequence

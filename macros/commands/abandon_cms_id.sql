@@ -2,6 +2,7 @@
     {#- Removes a half-done online migration, its finished tables included: one transaction, so that no core table is left
         with a cut-over of its own. -#}
     {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
+    {%- do begin_operation('abandon_cms_id') -%}
     {%- if not dry_run -%}
         {%- do run_online_plan(online_session_plan()) -%}
     {%- endif -%}

@@ -1,5 +1,6 @@
 {% macro add_cms_id(dry_run=false, mode=none) %}
     {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
+    {%- do begin_operation('add_cms_id') -%}
     {%- set mode = mode or var('mode') -%}
     {%- if mode not in ['window', 'online'] -%}
         {%- do exceptions.raise_compiler_error('add_cms_id: there is no mode ' ~ mode ~ ': choose window or online') -%}

@@ -1,5 +1,6 @@
 {% macro drop_cms_id(dry_run=false, force=false) %}
     {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
+    {%- do begin_operation('drop_cms_id') -%}
     {%- do refuse_another_registry('drop_cms_id') -%}
     {%- if half_done_tables() -%}
         {%- do abandon_cms_id(dry_run, force) -%}

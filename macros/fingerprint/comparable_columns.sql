@@ -41,13 +41,15 @@ hashable as (
             inner join pg_catalog.pg_am as m on o.opcmethod = m.oid and m.amname = 'hash'
             where
                 o.opcdefault
+                and o.oid < 16384 -- the server's own: what a user's class takes for equal is theirs to say
                 and (
                     o.opcintype = t.oid
                     or exists (
                         select 1
                         from pg_catalog.pg_cast as k
                         where
-                            k.castsource = t.oid
+                            k.oid < 16384
+                            and k.castsource = t.oid
                             and k.casttarget = o.opcintype
                             and k.castmethod = 'b'
                             and k.castcontext = 'i'

@@ -5,7 +5,6 @@
     {%- set parts = [] -%}
     {%- if execute -%}
         {#- The names of the tables are compared, too. -#}
-        {%- do run_query(pin_values()) -%}
         {%- set query -%}
             select
                 format('%I.%I', f.schema_name, f.relation_name) as relation,

@@ -1,8 +1,7 @@
 {% macro value_settings() %}
-    {#- Self-contained. (name, value) of every setting that changes how the server writes a value as text. The driver's PINS
-        are the same and the client's encoding, which changes how a text is sent and not what it is. -#}
+    {#- Self-contained. (name, value) of every setting that changes how the server writes a value or a definition as text. -#}
     values
-    ('search_path', ''),
+    ('search_path', 'pg_catalog, pg_temp'),
     ('TimeZone', 'UTC'),
     ('DateStyle', 'ISO, YMD'),
     ('IntervalStyle', 'postgres'),
@@ -10,5 +9,7 @@
     ('bytea_output', 'hex'),
     ('lc_monetary', 'C'),
     ('quote_all_identifiers', 'off'),
-    ('xmloption', 'content')
+    ('xmlbinary', 'base64'),
+    ('xmloption', 'content'),
+    ('standard_conforming_strings', 'on')
 {%- endmacro %}

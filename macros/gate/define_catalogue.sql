@@ -8,6 +8,6 @@ select
 from ({{ catalogue_objects(target.schema) }}) as objects
     {%- endset -%}
     {%- do return(temporary_reader(
-        'cms_id_catalogue', 'object text, object_kind text, object_name text, definition text', pinned_settings(), query
+        'cms_id_catalogue', 'object text, object_kind text, object_name text, definition text', value_settings(), query
     )) -%}
 {% endmacro %}

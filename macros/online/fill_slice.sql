@@ -86,12 +86,12 @@ begin
                     update {{ audit_relation('migrations') }} as m
                     set state = 'backfilled', cursor_id = null
                     where m.migration_id = step.migration.migration_id and m.table_name = step.migration.table_name;
-                elsif current_setting('cms_id.filled_when_pass_began', true) = step.migration.migration_id || ' ' || step.migration.table_name || ' ' || step.migration.rows_filled then
+                elsif current_setting('cms_id.filled_when_pass_began', true) = concat_ws(' ', step.migration.migration_id, step.migration.table_name, step.migration.rows_filled) then
                     raise exception 'rows of % keep the mark, however often they are filled', step.migration.table_name
                         using hint = 'Look for a rule or trigger that keeps cms_id as it is. Everything done so far is kept.';
                 else
                     -- a writer changed the id of a row to one that the cursor had passed
-                    perform set_config('cms_id.filled_when_pass_began', step.migration.migration_id || ' ' || step.migration.table_name || ' ' || step.migration.rows_filled, false);
+                    perform set_config('cms_id.filled_when_pass_began', concat_ws(' ', step.migration.migration_id, step.migration.table_name, step.migration.rows_filled), false);
                     update {{ audit_relation('migrations') }} as m
                     set cursor_id = null
                     where m.migration_id = step.migration.migration_id and m.table_name = step.migration.table_name;

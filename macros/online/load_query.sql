@@ -16,7 +16,7 @@ select concat_ws(
         having max(lag.bytes) > pg_size_bytes({{ quote_text(var('max_replica_lag')) }})
     ),
     (
-        select count(distinct waiting.pid) || ' sessions wait'
+        select count(distinct waiting.pid)::text || ' sessions wait'
         from (
             select l.pid
             from pg_catalog.pg_locks as l

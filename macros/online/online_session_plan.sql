@@ -1,7 +1,7 @@
 {% macro online_session_plan() %}
     {#- What comes first: before the lock is held, nothing that is read can be relied on. -#}
     {%- do return([
-        {'kind': 'once', 'label': 'pin the session', 'sql': pin_session()},
+        {'kind': 'once', 'label': 'pin the session', 'sql': online_session_pins()},
         {'kind': 'once', 'label': 'one runner at a time', 'sql': take_runner_lock('session')},
     ]) -%}
 {% endmacro %}

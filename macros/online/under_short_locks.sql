@@ -31,14 +31,14 @@ begin
             if attempt <= 5 then
                 lock table {{ table.relation }} in access exclusive mode nowait;
             else
-                perform set_config('lock_timeout', greatest(1, extract(epoch from deadline - clock_timestamp()) * 1000)::integer || 'ms', true);
+                perform set_config('lock_timeout', format('%sms', greatest(1, extract(epoch from deadline - clock_timestamp()) * 1000)::integer), true);
                 lock table {{ table.relation }} in access exclusive mode;
             end if;
             {%- if loop.first %}
             locked_at := clock_timestamp();
             {%- endif %}
             {%- endfor %}
-            perform set_config('lock_timeout', greatest(1, extract(epoch from longest) * 1000)::integer || 'ms', true);
+            perform set_config('lock_timeout', format('%sms', greatest(1, extract(epoch from longest) * 1000)::integer), true);
             {{ body | trim | indent(12) }}
             return;
         exception when lock_not_available or deadlock_detected then

@@ -19,6 +19,7 @@
         {%- do wait_for_other_runners() -%}
         {%- set tables = unmigrated_tables('window') -%}
         {%- if tables -%}
+            {%- do refuse_pooler('add_cms_id') -%}
             {%- do refuse_open_migration(tables) -%}
             {%- if var('mode') == 'online' -%}
                 {%- do exceptions.raise_compiler_error(

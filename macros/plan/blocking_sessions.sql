@@ -7,7 +7,7 @@ from (
         concat(
             case
                 when a.pid is null then format('prepared transaction %s of %s', p.gid, p.owner)
-                when a.usesysid is null then 'autovacuum worker ' || a.pid || coalesce(' (' || nullif(a.query, '<insufficient privilege>') || ')', '')
+                when a.usesysid is null then 'autovacuum worker ' || a.pid::text || coalesce(' (' || nullif(a.query, '<insufficient privilege>') || ')', '')
                 else format('session %s of %s (%s)', a.pid, a.usename, concat_ws(
                     ', ', coalesce(nullif(a.application_name, ''), 'no application name'), a.state,
                     'since ' || to_char(a.xact_start, 'HH24:MI:SS TZ')

@@ -4,7 +4,7 @@
         so that nobody can be in a deadlock with it. An autovacuum against wraparound is never ended: waited for once. -#}
 if vacuumed is not null then
     in_vain := true;
-    perform set_config('lock_timeout', 2 * setting::integer || 'ms', true) from pg_catalog.pg_settings where name = 'deadlock_timeout';
+    perform set_config('lock_timeout', format('%sms', 2 * setting::integer), true) from pg_catalog.pg_settings where name = 'deadlock_timeout';
     execute 'lock table ' || vacuumed || ' in share update exclusive mode';
     in_vain := false;
     perform set_config('lock_timeout', '0', true); -- whoever locks next sets a limit of its own

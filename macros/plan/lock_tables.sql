@@ -19,7 +19,7 @@ begin
             deadline := clock_timestamp() + longest;
             {%- for table in tables %}
             if longest > interval '0' then
-                perform set_config('lock_timeout', greatest(1, extract(epoch from deadline - clock_timestamp()) * 1000)::integer || 'ms', true);
+                perform set_config('lock_timeout', format('%sms', greatest(1, extract(epoch from deadline - clock_timestamp()) * 1000)::integer), true);
             end if;
             lock table {{ table.relation }} in {{ lock_mode }} mode;
             {%- endfor %}

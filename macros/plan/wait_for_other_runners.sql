@@ -1,18 +1,12 @@
 {% macro wait_for_other_runners(shared=false) %}
     {#- dbt builds several origin views at once; whoever comes second waits until the first has committed. Online mode is
-        not waited for: it may take hours, and its index builds would in turn wait for the transaction that waits here.
-        What ends long transactions is lifted first, for the wait and for what follows. -#}
-    {%- for step in lift_time_limits() -%}{%- do run_query(step.sql) -%}{%- endfor -%}
+        not waited for: it may take hours, and its index builds would in turn wait for the transaction that waits here. -#}
     {%- set wait -%}
 do $cms_id$
 declare
     online boolean;
 begin
     while not {{ 'pg_try_advisory_xact_lock_shared' if shared else 'pg_try_advisory_xact_lock' }}(hashtextextended('cms_id_tracking: runner', 0)) loop
-        if current_setting('transaction_isolation') <> 'read committed' then
-            raise exception 'a migration or a baseline is under way, and this session (%) would not see what comes of it', current_setting('transaction_isolation')
-                using hint = 'Nothing was changed. Wait until it has ended, then run the same command again.';
-        end if;
         if to_regclass({{ quote_text(audit_relation('migrations')) }}) is not null then
             execute {{ quote_text("select exists (select 1 from " ~ audit_relation('migrations') ~ " where mode = 'online' and state in ('" ~ open_states() | join("', '") ~ "'))") }} into online;
             if online then

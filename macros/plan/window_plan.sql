@@ -2,11 +2,8 @@
     {#- The whole migration in window mode: a list of {label, sql}, to be run in one transaction. Each check is a statement
         that raises, so that the printed plan, run by any client, proves itself before it commits. -#}
     {%- set plan = [] -%}
-    {%- do plan.append({'label': 'see what others commit', 'sql': "set local transaction_isolation = 'read committed'"}) -%}
+    {%- do plan.append({'label': 'pin the settings', 'sql': session_pins(names='application')}) -%}
     {%- do plan.append({'label': 'limit waiting', 'sql': "set local lock_timeout = '" ~ var('lock_timeout') ~ "'"}) -%}
-    {%- do plan.extend(lift_time_limits()) -%}
-    {%- do plan.append({'label': 'indexes where the database has them', 'sql': "set local default_tablespace = ''"}) -%}
-    {%- do plan.append({'label': 'quote names where they need it', 'sql': 'set local quote_all_identifiers = off'}) -%}
     {%- do plan.append({'label': 'one runner at a time', 'sql': take_runner_lock()}) -%}
     {%- do plan.append({'label': 'lock ' ~ tables | length ~ ' tables', 'sql': lock_tables(tables)}) -%}
     {%- do plan.append({'label': 'gate: nobody reads by an older snapshot', 'sql': gate_no_old_snapshot()}) -%}

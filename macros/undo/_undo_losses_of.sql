@@ -6,8 +6,8 @@ select
     'cms_id = id in every row'::text as expected,
     concat_ws(
         ', ',
-        'rows created locally (cms_id NULL): ' || nullif(count(*) filter (where cms_id is null), 0),
-        'rows with a CMS id of their own: ' || nullif(count(*) filter (where cms_id is not null), 0),
+        'rows created locally (cms_id NULL): ' || nullif(count(*) filter (where cms_id is null), 0)::text,
+        'rows with a CMS id of their own: ' || nullif(count(*) filter (where cms_id is not null), 0)::text,
         {{ quote_text(table.id_column) }} || format(' %s to %s', min({{ table.id }}), max({{ table.id }}))
     ) as actual
 from only {{ table.relation }}

@@ -1,7 +1,7 @@
 {% macro undo_obstacles(tables) %}
     {#- Objects of others that stand on a cms_id: an undo would take them along, so it refuses. One row per object. -#}
 select
-    case count(*) when 1 then min(table_name) else count(*) || ' tables' end as table_name,
+    case count(*) when 1 then min(table_name) else count(*)::text || ' tables' end as table_name,
     object as key,
     'cms_id'::text as column_name,
     'nothing but ours that stands on it'::text as expected,

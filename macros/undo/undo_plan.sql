@@ -13,10 +13,8 @@
         {%- set view = quote_name(row['view_schema']) ~ '.' ~ quote_name(row['view_name']) -%}
         {%- if view not in views -%}{%- do views.append(view) -%}{%- endif -%}
     {%- endfor -%}
-    {%- do plan.append({'label': 'see what others commit', 'sql': "set local transaction_isolation = 'read committed'"}) -%}
+    {%- do plan.append({'label': 'pin the settings', 'sql': session_pins(names='application')}) -%}
     {%- do plan.append({'label': 'limit waiting', 'sql': "set local lock_timeout = '" ~ var('lock_timeout') ~ "'"}) -%}
-    {%- do plan.extend(lift_time_limits()) -%}
-    {%- do plan.append({'label': 'quote names where they need it', 'sql': 'set local quote_all_identifiers = off'}) -%}
     {%- do plan.append({'label': 'one runner at a time', 'sql': take_runner_lock()}) -%}
     {%- do plan.append({'label': 'lock ' ~ tables | length ~ ' tables', 'sql': lock_tables(tables)}) -%}
     {%- do plan.append({'label': 'gate: the columns are a migration\'s', 'sql': gate_check('cms_id columns', undo_foreign_columns(tables))}) -%}

@@ -18,6 +18,7 @@ import psycopg
 
 from driver import packages
 from driver.backup import files, hindrances, pg_tools, prepared, store
+from driver.backup.session import application_names, pinned
 from driver.dbt_project import nodes_at_a_time
 from driver.errors import Problem, why
 from driver.estimate import Estimate, estimate, size
@@ -160,9 +161,11 @@ def examine(connection: Connection, project: DbtProject, *, test_restore: bool =
         Problem: the database cannot be reached, or the project cannot be parsed.
     """
     diagnosis = Diagnosis(mode=str(project.var("mode")))
-    with connection.connect(autocommit=True) as session, _read_only(session):
+    with pinned(connection) as session:
         diagnosis.found["dbt packages"] = f"from {packages.install()}"
-        _Examination(connection, project, session, diagnosis).run(test_restore=test_restore)
+        project.core_tables()  # dbt parses before the transaction begins, which then is a short one
+        with _read_only(session):
+            _Examination(connection, project, session, diagnosis).run(test_restore=test_restore)
     return diagnosis
 
 
@@ -170,11 +173,8 @@ def examine(connection: Connection, project: DbtProject, *, test_restore: bool =
 def _read_only(session: psycopg.Connection[Any]) -> Iterator[None]:
     """One transaction in which PostgreSQL itself refuses every change; rolled back at the end."""
     session.execute("begin transaction isolation level read committed read only")
-    session.execute(
-        "select set_config(name, case name when 'lock_timeout' then %s else '0' end, true) from pg_catalog.pg_settings"
-        " where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout')",
-        [LONGEST_WAIT],
-    )
+    application_names(session)
+    session.execute("select pg_catalog.set_config('lock_timeout', %s, true)", [LONGEST_WAIT])
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from driver.backup.files import make_private_folder, open_private, sync_folder, write_private
-from driver.backup.session import PINS, begin_with_locks, join_snapshot, pinned
+from driver.backup.session import begin_with_locks, join_snapshot, pinned, settings
 from driver.errors import Problem, why
 from driver.export_files import MANIFEST, ExportedFile, ExportFile, ExportManifest, export_files
 from driver.facts import tables_with_cms_id
@@ -56,6 +56,7 @@ def export(
             ).fetchone()
             if row is None:
                 raise AssertionError("a query without FROM has one row")
+            pinned_settings = settings(session)
             written = _write_all(connection, row[0], files, folder, progress)
             # The session that exported the snapshot is the last to leave it.
             session.execute("commit")
@@ -65,7 +66,7 @@ def export(
             snapshot=row[0],
             database=connection.describe(),
             server_version=row[2],
-            session=dict(PINS),
+            session=pinned_settings,
             files=sorted(written, key=lambda file: file.name),
         )
         _put_in_place(folder, manifest)

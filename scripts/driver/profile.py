@@ -6,6 +6,7 @@ dbt's own loader is not used because importing it takes a second, and most comma
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -39,9 +40,7 @@ class Connection:
     sslcert: str = ""
     sslkey: str = ""
     role: str = ""
-    search_path: str = ""
-    statement_timeout: str = ""
-    """As PostgreSQL writes it; empty leaves it to the server, the database and the role."""
+    """The name of the role to act as; the profile has it as SQL would."""
     connect_timeout: int = 10
     """In seconds."""
     keepalives_idle: int = 0
@@ -54,7 +53,7 @@ class Connection:
     profiles_dir: Path = ROOT
 
     def connect(self, **options: Any) -> psycopg.Connection[Any]:
-        """A connection to the database.
+        """A session in autocommit mode, which no statement_timeout ends, not even in its first statement.
 
         Args:
             options: passed to psycopg.connect; libpq's own parameters among them override the profile's.
@@ -64,8 +63,16 @@ class Connection:
         """
         import psycopg
 
+        # A parameter hides what libpq would take otherwise, so that comes first.
+        settings = _libpq().get("options", "") + " -c statement_timeout=0"
+        parameters = {**self._parameters(), "autocommit": True, "client_encoding": "UTF8", **options}
         try:
-            return psycopg.connect(**{**self._parameters(), **options})
+            try:
+                return psycopg.connect(**parameters, options=settings)
+            except psycopg.OperationalError as error:
+                if "unsupported startup parameter" not in str(error):
+                    raise
+                return psycopg.connect(**parameters)  # a pooler that knows no options
         except psycopg.OperationalError as error:
             raise connection_problem(error, self.describe()) from error
 
@@ -75,14 +82,19 @@ class Connection:
 
         The password is in a file that only this user can read and that is gone afterwards; it is in no command line.
         """
+        from psycopg import pq
+
         variables = dict(os.environ)
-        # Each of these would lead a tool elsewhere than dbt goes.
-        for name in ("PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE"):
+        settings = _libpq().get("options", "") + " -c statement_timeout=0 -c idle_session_timeout=0"
+        if self.role:
+            settings += " -c role=" + self.role.replace("\\", "\\\\").replace(" ", "\\ ")
+        # A service would hide the variables of the same meaning.
+        given = {**_of_service(), **self._parameters(), "options": settings.strip()}
+        for option in pq.Conninfo.get_defaults():
+            if option.envvar and (name := option.keyword.decode()) in given:
+                variables[option.envvar.decode()] = str(given[name])
+        for name in ("PGSERVICE", "PGSERVICEFILE", "PGPASSWORD", "PGCLIENTENCODING"):
             variables.pop(name, None)
-        for name, value in self._parameters().items():
-            variable = VARIABLES.get(name)
-            if variable:
-                variables[variable] = str(value)
         if not self.password:
             yield variables
             return
@@ -92,7 +104,6 @@ class Connection:
                 where=self.describe(),
                 do="give the role another password",
             )
-        variables.pop("PGPASSWORD", None)
         with tempfile.TemporaryDirectory(prefix="cmsid-") as folder:
             file = Path(folder, "pgpass")
             escaped = self.password.replace("\\", "\\\\").replace(":", "\\:")
@@ -109,45 +120,16 @@ class Connection:
         """The same server and role, another database."""
         return replace(self, dbname=name)
 
-    def unlimited(self) -> Connection:
-        """The same, for sessions that no statement_timeout ends, not even in the first statement of pg_dump."""
-        return replace(self, statement_timeout="0")
-
     def _parameters(self) -> dict[str, str | int]:
-        """libpq's parameters; what the profile leaves empty is left to libpq (its variables, ~/.pgpass)."""
+        """libpq's parameters as dbt gives them; what it does not give is left to libpq (its variables, its service)."""
         given: dict[str, str | int] = {
-            name: getattr(self, name)
-            for name in ("host", "user", "dbname", "password", "sslmode", "sslrootcert", "sslcert", "sslkey")
+            name: value
+            for name in ("sslmode", "sslrootcert", "sslcert", "sslkey", "keepalives_idle")
+            if (value := getattr(self, name))
         }
-        given |= {"port": self.port, "connect_timeout": self.connect_timeout, "keepalives_idle": self.keepalives_idle}
-        given |= {"application_name": APPLICATION, "options": self._options()}
-        return {name: value for name, value in given.items() if value not in ("", 0)}
-
-    def _options(self) -> str:
-        """Settings of the session: the user's PGOPTIONS, which a parameter would hide, then the profile's."""
-        settings = [os.environ.get("PGOPTIONS", "")]
-        for name in ("role", "search_path", "statement_timeout"):
-            value = getattr(self, name)
-            if value:
-                escaped = value.replace("\\", "\\\\").replace(" ", "\\ ")
-                settings.append(f"-c {name}={escaped}")
-        return " ".join(filter(None, settings))
-
-
-# `keepalives_idle` has no variable, and the password must not be in one.
-VARIABLES = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-    "connect_timeout": "PGCONNECT_TIMEOUT",
-    "application_name": "PGAPPNAME",
-    "options": "PGOPTIONS",
-}
+        given |= {name: getattr(self, name) for name in ("host", "port", "user", "dbname", "connect_timeout")}
+        # Given even if it is empty, as dbt does: libpq then looks into ~/.pgpass, and not into PGPASSWORD.
+        return given | {"password": self.password, "application_name": APPLICATION}
 
 
 def load(target: str | None = None, profiles_dir: Path | None = None) -> Connection:
@@ -177,7 +159,9 @@ def load(target: str | None = None, profiles_dir: Path | None = None) -> Connect
         raise Problem(
             f"The target {chosen} is of type {values.get('type')}", where=str(path), do="use one of type postgres"
         )
-    return _connection(values, str(chosen), path)
+    connection = _connection(values, str(chosen), path)
+    _refuse_variables(connection, values)
+    return connection
 
 
 ALIASES = {"pass": "password", "database": "dbname"}
@@ -254,7 +238,7 @@ def _connection(values: Mapping[str, Any], target: str, path: Path) -> Connectio
     for name in ("host", "user", "dbname", "schema"):
         if values.get(name) in (None, ""):
             raise Problem(f"The target {target} has no {name}", where=str(path), do="add it")
-    texts = ("sslmode", "sslrootcert", "sslcert", "sslkey", "role", "search_path", "password")
+    texts = ("sslmode", "sslrootcert", "sslcert", "sslkey", "password")
     return Connection(
         host=str(values["host"]),
         user=str(values["user"]),
@@ -265,10 +249,70 @@ def _connection(values: Mapping[str, Any], target: str, path: Path) -> Connectio
         keepalives_idle=_number(values, "keepalives_idle", 0, path),
         threads=_number(values, "threads", 1, path),
         autocommit=str(values.get("autocommit", False)).strip().lower() in ("true", "1", "yes", "on"),
+        role=_role(str(values.get("role") or "").strip(), path),
         target=target,
         profiles_dir=path.parent,
         **{name: str(values.get(name) or "") for name in texts},
     )
+
+
+def _role(text: str, path: Path) -> str:
+    """The name of the role that dbt means: it sends `set role` and this text."""
+    if re.fullmatch(r'"([^"]|"")+"', text):
+        return text[1:-1].replace('""', '"')
+    if re.fullmatch(r"([^\W\d][\w$]*)?", text):
+        return text.lower()
+    raise Problem(
+        f"The dbt profile's role is {text}, and PostgreSQL cannot read `set role {text}`, which dbt sends",
+        where=str(path),
+        do="put the name into double quotes of its own: role: '\"...\"'",
+    )
+
+
+def _refuse_variables(connection: Connection, values: Mapping[str, Any]) -> None:
+    """Refuse what libpq's variables say and dbt does not follow, because its profile says otherwise."""
+    refused = "dbt takes what its profile has instead"
+    if os.environ.get("PGSERVICE"):
+        given = connection._parameters()  # noqa: SLF001
+        others = sorted(
+            name
+            for name, value in _of_service().items()
+            if name in given and name not in ("application_name", "connect_timeout") and str(given[name]) != value
+        )
+        if others:
+            raise Problem(
+                f"The service {os.environ['PGSERVICE']} of PGSERVICE has another {', '.join(others)}, and {refused}",
+                where=connection.describe(),
+                do="set PGHOST, PGPORT, PGUSER, PGDATABASE and PGSSLMODE in place of PGSERVICE",
+            )
+    if os.environ.get("PGOPTIONS") and values.get("search_path"):
+        raise Problem(f"PGOPTIONS is set, and {refused}, its search_path", do="remove search_path from the profile")
+    if os.environ.get("PGLOADBALANCEHOSTS", "disable") != "disable":
+        raise Problem(
+            "PGLOADBALANCEHOSTS may lead each session to another server",
+            do="unset it, and name one server in PGHOST",
+        )
+
+
+def _of_service() -> dict[str, str]:
+    """What the service named by PGSERVICE says, by libpq's parameters."""
+    name = os.environ.get("PGSERVICE")
+    if not name:
+        return {}
+    found = _libpq()
+    try:
+        del os.environ["PGSERVICE"]
+        others = _libpq()
+    finally:
+        os.environ["PGSERVICE"] = name
+    return {parameter: value for parameter, value in found.items() if others.get(parameter) != value}
+
+
+def _libpq() -> dict[str, str]:
+    """What libpq takes where a parameter is not given: from the service, its variables, or its own defaults."""
+    from psycopg import pq
+
+    return {option.keyword.decode(): option.val.decode() for option in pq.Conninfo.get_defaults() if option.val}
 
 
 def _number(values: Mapping[str, Any], name: str, default: int, path: Path) -> int:
@@ -306,6 +350,7 @@ def connection_problem(error: psycopg.Error, where: str = "") -> Problem:
 REMEDIES = {
     "Connection refused": "start the server, or correct host and port in the dbt profile",
     "No such file or directory": "start the server, or correct host and port in the dbt profile",
+    "definition of service": "correct PGSERVICE or your pg_service.conf, or unset PGSERVICE",
     "could not translate host name": "correct the host in the dbt profile",
     "failed to resolve host": "correct the host in the dbt profile",
     "timeout expired": "check that the host is right and that no firewall stands between",

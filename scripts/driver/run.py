@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 
 from driver import __version__, comparisons, conclusion
+from driver.backup.session import pinned
 from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
 from driver.dbt_project import DbtProject, nodes_at_a_time
 from driver.dbt_step import DbtStep
@@ -215,7 +216,7 @@ class Run:
 
     def _prepare(self) -> str:
         """Look at the database, then have dbt parse the project, once for all stages."""
-        with self.connection.connect(autocommit=True) as session:
+        with pinned(self.connection) as session:
             row = session.execute("show server_version").fetchone()
             self.result.database.server_version = str(row[0]) if row else ""
             log = migration_log(session, self.connection.audit_schema)
@@ -231,7 +232,7 @@ class Run:
         self.result.validation = validation
         self.result.mode = str(self._project.var("mode"))
         self.result.versions = _versions()
-        with self.connection.connect(autocommit=True) as session:
+        with pinned(self.connection) as session:
             self._state = read_state(session, self.connection.audit_schema, self._tables)
         # dbt's, and that of the migration log, which is our own
         tests = sum(str(node.resource_type) == "test" for node in self._project.manifest.nodes.values()) + 1
@@ -290,7 +291,7 @@ class Run:
             step.run(self._project, "run-operation", "add_cms_id")
         finally:
             self._plan_seconds = step.plan_seconds
-        with self.connection.connect(autocommit=True) as session:
+        with pinned(self.connection) as session:
             self._state = read_state(session, self.connection.audit_schema, self._tables)
         if self._state.kind != "done":
             raise Problem(f"the migration ended, but is not complete: {self._state.sentence}")
@@ -303,7 +304,7 @@ class Run:
     def _validate(self, progress: StageProgress) -> str:
         # known even if the tests break off: it says of which migration the report is
         self.result.cut_over_at = self._state.cut_over_at if self._state else ""
-        with self.connection.connect(autocommit=True) as session:
+        with pinned(self.connection) as session:
             fitting = not self.options.validation and self.result.validation == "cutover"
             if fitting and self.result.mode == "online" and self._in_use_already(session, self._tables):
                 # What must hold for ever is another set of tests, so the project is parsed once more.
@@ -417,7 +418,7 @@ class Run:
         if not self._tables:
             return None
         try:
-            with self.connection.connect(autocommit=True) as session:
+            with pinned(self.connection) as session:
                 self.result.backup = newest_backup(session, self.connection.audit_schema)
                 return read_state(session, self.connection.audit_schema, self._tables)
         except (Problem, psycopg.Error):

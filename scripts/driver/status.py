@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 
 from driver.backup import situation, store
+from driver.backup.session import pinned
 from driver.conclusion import step_from_here
 from driver.errors import Problem
 from driver.facts import newest_backup
@@ -46,7 +47,7 @@ def status(connection: Connection, reports: Path = REPORTS) -> Status:
     state, backup, problem = None, None, None
     progress: list[str] = []
     try:
-        with connection.connect(autocommit=True) as session:
+        with pinned(connection) as session:
             state, progress = _migration(session, connection.audit_schema)
             backup = newest_backup(session, connection.audit_schema)
     except Problem as caught:

@@ -72,6 +72,7 @@ def dump(
     target: Path,
     *,
     snapshot: str,
+    encoding: str,
     jobs: int,
     tables: Mapping[str, Extent],
     progress: Progress | None = None,
@@ -84,6 +85,7 @@ def dump(
         tools: the programs of its server's version.
         target: the folder to be written; must not exist.
         snapshot: the exported snapshot to read.
+        encoding: the database's own, in which every text can be written, whatever the role or PGCLIENTENCODING has.
         jobs: parallel workers.
         tables: the extent of each table, by `schema.name`, for the progress.
         progress: called with "dump (bytes)", done, total.
@@ -93,9 +95,15 @@ def dump(
         ToolError: pg_dump failed.
     """
     arguments = [tools.pg_dump, "--format=directory", f"--jobs={jobs}", f"--compress={COMPRESSION}", "--verbose"]
-    arguments += ["--no-password", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT}", f"--file={target}"]
+    arguments += [
+        "--no-password",
+        f"--snapshot={snapshot}",
+        f"--encoding={encoding}",
+        f"--lock-wait-timeout={LOCK_WAIT}",
+        f"--file={target}",
+    ]
     watch = _Watch("dump (bytes)", connection, tables, progress)
-    with connection.unlimited().environment() as environment, watch:
+    with connection.environment() as environment, watch:
         _run(arguments, _in_english(environment), watch.read, stop)
 
 
@@ -139,7 +147,7 @@ def restore(
     tables = {table.label: Extent(table.bytes, table.rows) for table in manifest.tables}
     total = sum(bool(re.match(r"\d+; \d+ \d+ (INDEX|CONSTRAINT|FK CONSTRAINT|TRIGGER) ", line)) for line in kept)
     watch = _Watch(step, connection, tables, progress, objects=total)
-    with connection.unlimited().environment() as environment, watch:
+    with connection.environment() as environment, watch:
         environment["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} {RESTORE_SETTINGS}".strip()
         _run(arguments, _in_english(environment), watch.read)
 

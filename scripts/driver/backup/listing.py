@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from driver.backup.session import application_names, pin
 from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED
 
@@ -21,7 +22,10 @@ def record(session: psycopg.Connection[Any], audit_schema: str, backup: Backup) 
     """List a backup with its tables, or bring its row up to date."""
     manifest, verification = backup.manifest, backup.verification
     with session.transaction():
+        # The application's event triggers may fire, so names are looked up in pg_catalog and then where the application has them.
+        application_names(session)
         session.execute(render_macro("audit_tables_ddl", audit_schema=audit_schema).encode())
+        pin(session)
         session.execute(
             _in_schema(
                 audit_schema,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -9,43 +10,21 @@ from psycopg import sql
 
 from driver.errors import Problem
 from driver.macro_sql import render_macro
+from driver.profile import connection_problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from driver.profile import Connection
 
-# What a value looks like as text, and so its hash, where its type has none of its own.
-PINS = {
-    "client_encoding": "UTF8",
-    "search_path": "",
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "extra_float_digits": "3",
-    "bytea_output": "hex",
-    "lc_monetary": "C",
-    "quote_all_identifiers": "off",
-    "xmloption": "content",
-}
-# A backup may take hours in which a session only waits; a database may forbid writing by default. Only for a lock that
-# somebody else holds nobody should wait for ever.
-LIMITS = {
-    "statement_timeout": "0",
-    "lock_timeout": "60s",
-    "idle_in_transaction_session_timeout": "0",
-    "idle_session_timeout": "0",
-    "default_transaction_read_only": "off",
-    "default_transaction_isolation": "read committed",
-    "row_security": "off",
-    "synchronous_commit": "on",
-}
-TOO_NEW_FOR_SOME = {"transaction_timeout": "0"}
+SESSION_POOLER = "CMSID_SESSION_POOLER"
+POOLER_ROUNDS = 5
+_in_session_mode: set[tuple[str, int]] = set()
 MAINTENANCE_DATABASES = ("postgres", "template1")
 
 
 def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
-    """A session in autocommit mode with every setting above.
+    """A session in autocommit mode with the settings that all our sessions have.
 
     Args:
         connection: where to.
@@ -54,25 +33,67 @@ def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
     Raises:
         Problem: it cannot be reached.
     """
-    session = connection.unlimited().connect(**{"autocommit": True, **options})
-    pin(session)
+    session = connection.connect(**options)
+    try:
+        _refuse_transaction_pooler(session, connection)
+        if connection.role:
+            session.execute(sql.SQL("set role {}").format(sql.Identifier(connection.role)))
+        pin(session)
+    except BaseException as error:
+        session.close()
+        if isinstance(error, psycopg.Error):
+            raise connection_problem(error, connection.describe()) from error
+        raise
     return session
 
 
+def _refuse_transaction_pooler(session: psycopg.Connection[Any], connection: Connection) -> None:
+    """A pooler tells libpq a process that is not the one that answers. In session mode, a connection keeps the one it has.
+
+    Raises:
+        Problem: transactions of one connection meet different server sessions, or two connections the same one.
+    """
+    pid = _server_session(session)
+    place = (session.info.host, session.info.port)
+    if pid == session.info.backend_pid or place in _in_session_mode:
+        return
+    for _ in range(POOLER_ROUNDS):
+        with connection.connect() as other:
+            # Twice, since poolers give what was given back last, or take turns.
+            if not _server_session(session) == _server_session(session) == pid != _server_session(other):
+                raise Problem(
+                    "A connection pooler in transaction mode is between here and the server: no lock or setting would stay",
+                    where=connection.describe(),
+                    do="connect to the server itself, by PGHOST and PGPORT",
+                )
+    _in_session_mode.add(place)
+    os.environ[SESSION_POOLER] = "true"  # for dbt, which runs in this process and has one connection to look at
+
+
+def _server_session(session: psycopg.Connection[Any]) -> int:
+    row = session.execute("select pg_catalog.pg_backend_pid()", prepare=False).fetchone()
+    return int(row[0]) if row else 0
+
+
 def pin(session: psycopg.Connection[Any]) -> None:
-    """Give a session every setting above, also after a dump has set its own."""
-    settings = {**PINS, **LIMITS, **TOO_NEW_FOR_SOME}
-    # A setting that this server does not know is left out; row_security=off makes a filtered read an error.
-    session.execute(
-        sql.SQL(
-            "select set_config(name, value, false) from (values {}) as wanted (name, value)"
-            " where current_setting(name, true) is not null"
-        ).format(
-            sql.SQL(", ").join(
-                sql.SQL("({}, {})").format(sql.Literal(name), sql.Literal(value)) for name, value in settings.items()
-            )
-        )
-    )
+    """Give a session the settings that all our sessions have, also after what it ran has set others."""
+    session.execute(render_macro("session_pins", local=False).encode())
+    # Texts of SQL_ASCII may be in any encoding: a character for each byte, which comes back as the same byte.
+    encoding = "LATIN1" if session.info.parameter_status("server_encoding") == "SQL_ASCII" else "UTF8"
+    if session.info.parameter_status("client_encoding") != encoding:
+        session.execute(f"set client_encoding = {encoding}".encode())
+
+
+def application_names(session: psycopg.Connection[Any]) -> None:
+    """Have a pinned session in a transaction look names up in pg_catalog, and then where the application has them."""
+    session.execute("set local search_path = default")
+    session.execute(render_macro("session_pins", local=False, names="application").encode())
+
+
+def settings(session: psycopg.Connection[Any]) -> dict[str, str]:
+    """The settings of a pinned session, as a record of how its values were written."""
+    rows = session.execute(render_macro("session_settings").encode()).fetchall()
+    return {**dict(rows), "client_encoding": str(session.info.parameter_status("client_encoding"))}
 
 
 def one_row(session: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
@@ -176,7 +197,7 @@ def begin_with_locks(
         query = render_macro("blocking_sessions", tables=relations, modes=["AccessExclusiveLock"])
         (holders,) = one_row(session, query)
         raise Problem(
-            f"A table stayed locked for more than {LIMITS['lock_timeout']}"
+            f"A table stayed locked for more than {one_row(session, 'show lock_timeout')[0]}"
             f" ({holders or 'the session in the way has gone'})",
             where=connection.describe(),
             do="nothing was changed; end that session or wait for it, then run this again",

@@ -26,7 +26,7 @@ from driver.backup import (
     store,
 )
 from driver.backup.manifest import DUMP, File, Manifest, Table
-from driver.backup.session import LIMITS, PINS, begin_with_locks, major_of, one_row, pinned, system_identifier
+from driver.backup.session import begin_with_locks, major_of, one_row, pinned, settings, system_identifier
 from driver.errors import Problem, why
 
 if TYPE_CHECKING:
@@ -195,6 +195,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
                 tools,
                 partial / DUMP,
                 snapshot=snapshot,
+                encoding=one_row(session, "select current_setting('server_encoding')")[0],
                 jobs=order.jobs,
                 tables=extents,
                 progress=progress,
@@ -215,7 +216,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
         tools=tools.describe(),
         tool_version=__version__,
         snapshot=snapshot,
-        session={**PINS, **LIMITS},
+        session=settings(session),
         state={**database_state.read(session, connection.dbname), "extensions": database_state.extensions(session)},
         sequences=positions,
         large_objects=fingerprints.of_large_objects(session),

@@ -29,10 +29,11 @@ def undo(*, dry_run: bool, force: bool, yes: bool) -> None:
     """
     from driver import profile
     from driver import undo as work
+    from driver.backup.session import pinned
     from driver.dbt_project import DbtProject
 
     connection = profile.load()
-    connection.connect().close()  # a server that cannot be used is told of in the words that every command has for it
+    pinned(connection).close()  # a server that cannot be used is told of in the words that every command has for it
     # Named, because dbt would look for a profile in the folder that the user happens to be in, and then in ~/.dbt.
     project = DbtProject(profiles_dir=connection.profiles_dir, target=connection.target or None)
     if dry_run:

@@ -12,6 +12,7 @@ import psycopg
 from rich.console import Console
 
 from driver.backup.files import hindrance
+from driver.backup.session import pinned
 from driver.conclusion import step_from_here
 from driver.errors import Problem
 from driver.migration_state import read_logged_state
@@ -74,7 +75,7 @@ def _as_of_now(connection: Connection, result: Result, *, told_apart: bool) -> t
         told_apart: whether to say on standard error what a reader of the report alone might not see.
     """
     try:
-        with connection.connect(autocommit=True) as session:
+        with pinned(connection) as session:
             state = read_logged_state(session, connection.audit_schema)
     except (Problem, psycopg.Error) as error:
         click.echo(f"Whether this report still holds could not be asked. {first_line(error)}", err=True)

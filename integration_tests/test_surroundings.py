@@ -1,0 +1,201 @@
+"""Whatever server, database and role are set to, and whatever users have named, the job is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from driver import sample_registry
+from driver.backup.session import pinned, settings
+from driver.macro_sql import render_macro
+from support.backups import cmsid, connection_of
+from support.registry import NO_BACKUP, OWNER, SUPERUSER, Registry
+from support.runs import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOSTILE = {
+    "array_nulls": "off",
+    "bytea_output": "escape",
+    "check_function_bodies": "off",
+    "client_encoding": "LATIN1",
+    "DateStyle": "SQL, DMY",
+    "default_tablespace": "nowhere",
+    "default_transaction_deferrable": "on",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_read_only": "on",
+    "extra_float_digits": "-15",
+    "idle_in_transaction_session_timeout": "5s",
+    "idle_session_timeout": "5s",
+    "IntervalStyle": "sql_standard",
+    "lock_timeout": "1s",
+    "quote_all_identifiers": "on",
+    "row_security": "on",
+    "search_path": "evil, pg_catalog, public",
+    "session_replication_role": "replica",
+    "standard_conforming_strings": "off",
+    "statement_timeout": "1s",
+    "synchronous_commit": "off",
+    "temp_tablespaces": "nowhere",
+    "TimeZone": "Asia/Kathmandu",
+    "transaction_timeout": "1s",
+    "transform_null_equals": "on",
+    "xmlbinary": "hex",
+    "xmloption": "document",
+}
+NAMES = Path(__file__).parent / "support" / "hostile_names.sql"
+CASTS = "".join(
+    f"create cast ({source} as {target}) with inout as implicit;"
+    for source, target in (
+        ("integer", "text"),
+        ("bigint", "text"),
+        ("text", "integer"),
+        ("varchar", "integer"),
+        ("text", "jsonb"),
+        ("text", "timestamp"),
+    )
+)
+
+
+def hostile(registry: Registry) -> dict[str, str]:
+    """What this server knows of it."""
+    known = {name.lower() for (name,) in registry.rows("select name from pg_settings")}
+    return {name: value for name, value in HOSTILE.items() if name.lower() in known}
+
+
+def set_for(place: str, name: str, value: str | None) -> str:
+    """The statement that sets it there, or takes it back."""
+    listed = value if name == "search_path" else f"'{value}'"
+    return f"alter {place} " + (f"reset {name}" if value is None else f"set {name} = {listed}")
+
+
+PLACES = [
+    f"role {OWNER} in database registry",
+    pytest.param(f"role {OWNER}", marks=pytest.mark.thorough),
+    pytest.param("database registry", marks=pytest.mark.thorough),
+    pytest.param("system", marks=pytest.mark.thorough),
+]
+
+
+@pytest.mark.parametrize("place", PLACES[:3])
+def test_each_setting_is_pinned_in_every_session(registry: Registry, place: str) -> None:
+    connection = connection_of(registry.server)
+    with pinned(connection) as session:
+        expected = settings(session)
+        wanted = "select string_agg(name || '=' || current_setting(name, true), ';' order by name) from unnest(%s::text[]) as name"
+        usual = session.execute(wanted, [list(expected)]).fetchone()
+    for name, value in hostile(registry).items():
+        registry.execute(set_for(place, name, value), user=SUPERUSER)
+        try:
+            with pinned(connection) as session:
+                assert session.execute(wanted, [list(expected)]).fetchone() == usual, name
+            # as dbt has it, whose sessions begin each transaction with it
+            with registry.connect(autocommit=False) as session:
+                session.execute(render_macro("session_pins").encode())
+                assert session.execute("show transaction_isolation").fetchone() == ("read committed",), name
+                session.execute("set client_encoding = UTF8")
+                assert session.execute(wanted, [list(expected)]).fetchone() == usual, name
+                session.rollback()
+                assert session.execute("show cms_id.pinned").fetchone() == ("",), name
+        finally:
+            registry.execute(set_for(place, name, None), user=SUPERUSER)
+
+
+def test_pins_come_before_any_name_that_a_user_has_taken(registry: Registry) -> None:
+    registry.execute(NAMES.read_text())
+    registry.execute(CASTS, user=SUPERUSER)
+    registry.execute(f"alter role {OWNER} in database registry set search_path = evil, pg_catalog, public")
+    with pytest.raises(psycopg.errors.RaiseException, match="operator of a user"):
+        registry.rows("select 1 = 2")
+    with pinned(connection_of(registry.server)) as session:
+        assert session.execute("select 1 = 2, lower('A')").fetchone() == (False, "a")
+    for names, path in (("pg_catalog", "pg_catalog, pg_temp"), ("application", "evil, public")):
+        with registry.connect(autocommit=False) as session:
+            session.execute(render_macro("session_pins", names=names).encode())
+            assert session.execute("show search_path").fetchone() == (path,)
+            assert session.execute("select 1 = 2").fetchone() == (False,)
+
+
+def test_a_hash_that_a_user_has_made_proves_nothing(registry: Registry) -> None:
+    """A default class for a type that has none: every value has the same hash by it."""
+    registry.execute(
+        """
+        create function same(json, json) returns boolean immutable language sql as 'select true';
+        create function hash(json) returns integer immutable language sql as 'select 1';
+        create operator === (function = same, leftarg = json, rightarg = json);
+        create operator class everything default for type json using hash as operator 1 ===, function 1 hash(json);
+        """,
+        user=SUPERUSER,
+    )
+    registry.execute("create table kept (value json); insert into kept values ('[1]')")
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
+    registry.execute("update kept set value = '[2]'")
+    changed = registry.dbt("test", "--select", "other_tables_unchanged", variables=NO_BACKUP)
+    assert changed.failed_names == {"other_tables_unchanged"}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("place", PLACES)
+def test_the_whole_job_under_hostile_settings(
+    registry: Registry, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.execute(NAMES.read_text())
+    monkeypatch.setenv("CMSID_BACKUPS", str(tmp_path / "backups"))
+    chosen = hostile(registry)
+    for name, value in chosen.items():
+        registry.execute(set_for(place, name, value), user=SUPERUSER)
+    registry.execute("select pg_reload_conf()", user=SUPERUSER)
+    try:
+        for mode in ("window", "online"):
+            done = Runner(registry, tmp_path / mode, monkeypatch).go(mode=mode)
+            assert done.code == 0, done.text
+            assert done.result
+            assert (done.result.verdict, done.result.lines_passed) == ("passed", 13)
+            undone = registry.dbt("run-operation", "drop_cms_id")
+            assert undone.success, undone.output
+    finally:
+        for name in chosen:
+            registry.execute(set_for(place, name, None), user=SUPERUSER)
+        registry.execute("select pg_reload_conf()", user=SUPERUSER)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", pytest.param("LATIN1", marks=pytest.mark.thorough)])
+def test_texts_of_any_encoding_through_every_command(registry: Registry, encoding: str, tmp_path: Path) -> None:
+    registry.server.drop_database(registry.dbname)
+    with registry.server.connect() as session:
+        session.execute(
+            f"create database registry template template0 owner {OWNER} encoding '{encoding}' lc_collate 'C' lc_ctype 'C'"
+        )
+    with registry.connect(client_encoding="SQL_ASCII") as session:  # each byte as it is
+        sample_registry.load(session, 0.003)
+    # legacy texts: neither ASCII nor UTF8
+    with registry.connect(client_encoding="LATIN1") as session:
+        session.execute(
+            "comment on table students is 'caf\u00e9'; update students set name = 'Ren\u00e9' where std_no % 2 = 0"
+        )
+    environment: Mapping[str, str] = {
+        **registry.environment,
+        "CMSID_BACKUPS": str(tmp_path),
+        "DBT_PROFILES_DIR": str(registry.profiles_dir),
+        "DBT_TARGET_PATH": str(registry.runner.folder / "target-of-encodings"),
+    }
+    for command in (
+        "doctor",
+        "run",
+        "status",
+        f"export --phase post --directory {tmp_path / 'files'}",
+        "undo --yes",
+        "restore --in-place --yes",
+        "restore --yes",
+    ):
+        done = cmsid(*command.split(), environment=environment)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    with registry.connect(client_encoding="LATIN1") as session:
+        told = session.execute("select obj_description('students'::regclass)").fetchone()
+    assert told == ("caf\u00e9",)
