@@ -685,6 +685,7 @@ def test_a_run_stops_at_the_doctor(registry: Registry) -> None:
 
     class Result:
         mode = "window"
+        warnings: ClassVar[list[str]] = []
 
     run.result = Result()  # type: ignore[assignment]
     assert "nothing stands in the way" in run._doctor(None)  # type: ignore[arg-type]
