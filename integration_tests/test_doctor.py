@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -683,11 +684,7 @@ def test_a_run_stops_at_the_doctor(registry: Registry) -> None:
     run.options = Options()
     run._project = SampleProject()
 
-    class Result:
-        mode = "window"
-        warnings: ClassVar[list[str]] = []
-
-    run.result = Result()  # type: ignore[assignment]
+    run.result = SimpleNamespace(mode="window", warnings=[])  # type: ignore[assignment]
     assert "nothing stands in the way" in run._doctor(None)  # type: ignore[arg-type]
     registry.execute("alter table schools add column cms_id text")
     with pytest.raises(Problem, match="schools has a column cms_id"):

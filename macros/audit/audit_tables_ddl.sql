@@ -50,13 +50,11 @@ create table if not exists {{ schema }}.batches (
     fingerprint_before numeric not null,
     fingerprint_after numeric not null,
     filled_at timestamptz not null default clock_timestamp(),
+    -- rows whose other columns the tables' triggers changed, and which columns
+    rows_rewritten bigint not null default 0,
+    columns_rewritten text [] not null default '{}',
     primary key (migration_id, table_name, batch_id)
 );
-
--- rows whose other columns the tables' triggers changed, and which columns; an audit schema of an earlier version has neither
-alter table {{ schema }}.batches
-add column if not exists rows_rewritten bigint not null default 0,
-add column if not exists columns_rewritten text [] not null default '{}';
 
 create table if not exists {{ schema }}.baseline_tables (
     table_name text primary key,
