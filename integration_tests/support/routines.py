@@ -129,8 +129,40 @@ FIRST: dict[str, tuple[str, str]] = {
         "select count(*) from f()",
     ),
     "listed columns into a row variable": (
-        plpgsql("select id, code, name into r from schools limit 1; return r.id", "r schools%rowtype;"),
+        plpgsql("select id, code, name into r from schools order by id limit 1; return r.id", "r schools%rowtype;"),
         "select f()",
+    ),
+    "whether a row was found": (
+        plpgsql(
+            "select * into r from schools order by id limit 1; return case when r is not null then r.id else 0 end",
+            "r schools;",
+        ),
+        "select f()",
+    ),
+    "whether a row or an array of rows was not found": (
+        plpgsql(
+            "select * into r from schools where id = -1;\n"
+            "  return (r is null and a is not null and array(select s from schools as s) is not null)::integer",
+            "r schools; a schools[] := '{}';",
+        ),
+        "select f()",
+    ),
+    "a table made with listed columns": (
+        plpgsql(
+            "create temporary table kept (id integer primary key, code text, name text, active boolean, at timestamp);\n"
+            "  insert into kept select * from schools; return (select count(*) from kept)"
+        ),
+        "select f()",
+    ),
+    "a branch of CASE, with an option in front": (
+        body(
+            "-- which way\n#variable_conflict use_column\nbegin\n  case n\n"
+            "    when 1, 2 then insert into old_schools select * from schools;\n    else null;\n  end case;\n"
+            "  if n = any (array[1, 2]) then return n; end if;\n"
+            "  foreach n in array array[3, 4] loop return n; end loop;\nend",
+            arguments="n integer",
+        ),
+        "select f(1)",
     ),
 }
 SECOND: dict[str, tuple[str, str]] = {
@@ -548,5 +580,89 @@ THIRD: dict[str, tuple[str, str]] = {
         "create domain school as schools check ((value).id > 0);"
         + body("select s from schools as s", "setof school", "sql"),
         "select count(*) from f()",
+    ),
+}
+FOURTH: dict[str, tuple[str, str]] = {
+    "whether a joined row was found": (
+        counted("select 1 from programs as p left join schools as s on p.school_id = s.id where s is not null"),
+        "select f()",
+    ),
+    "whether a row of a subquery was found": (
+        plpgsql("return ((select s from schools as s order by id limit 1) is not null)::integer"),
+        "select f()",
+    ),
+    "whether an array was given": (
+        body("select ($1 is not null)::integer", "integer", "sql", "schools[]"),
+        "select f(array(select s from schools as s))",
+    ),
+    "whether there are rows here as there": (
+        plpgsql("return (exists (select * from schools) = exists (select * from old_schools))::integer"),
+        "select f()",
+    ),
+    "another name for new": (
+        trigger("insert into old_schools values (n.*)", declare="n alias for new;"),
+        INSERT,
+    ),
+    "another name for a parameter": (
+        plpgsql("insert into old_schools select s.*; return 1", "s alias for $1;", arguments="schools"),
+        "select max(f(s)) from schools as s",
+    ),
+    "a loop over a cursor, returned": (
+        plpgsql(
+            "for r in c loop return next r; end loop",
+            "c cursor for select * from schools;",
+            returns="setof old_schools",
+        ),
+        "select count(*) from f()",
+    ),
+    "rows of an array that is given": (
+        plpgsql("insert into old_schools select * from unnest(a); return 1", arguments="a schools[]"),
+        "select f(array(select s from schools as s))",
+    ),
+    "rows of an array that is declared": (
+        plpgsql(
+            "insert into old_schools select (a[1]).*; insert into old_schools select * from unnest(a); return 1",
+            "a schools[] := array(select s from schools as s);",
+        ),
+        "select f()",
+    ),
+    "a row of a subquery into a record": (
+        plpgsql("r := (select s from schools as s order by id limit 1); return r", "r record;", returns="old_schools"),
+        "select (f()).code",
+    ),
+    "one of two functions of the same name": (
+        body("select s from schools as s", "setof schools", "sql")
+        + body("select s from schools as s where id = a", "setof schools", "sql", "a integer")
+        + "create function g() returns void language sql as 'insert into old_schools select * from f(1)';",
+        "select g()",
+    ),
+    "two functions of the same name, which return something else": (
+        body("select s from schools as s limit 1", "schools", "sql", "integer")
+        + body("select s from old_schools as s limit 1", "old_schools", "sql", "text")
+        + "create function g() returns void language sql as $$ insert into old_schools select * from f('x') $$;",
+        "select g()",
+    ),
+    "a table made like it, with one more column": (
+        plpgsql(
+            "create temporary table kept (like schools, note text);\n"
+            f"  insert into kept select {LISTED}, 'x' from schools; return 1"
+        ),
+        "select f()",
+    ),
+    "the same, with that in front": (
+        plpgsql(
+            "create temporary table kept (note text, like schools);\n"
+            f"  insert into kept select 'x', s.* from schools as s; insert into kept select 'x', {LISTED} from schools;\n"
+            "  return 1"
+        ),
+        "select f()",
+    ),
+    "a constant text, what it is given, and where its answer goes": (
+        plpgsql(
+            "execute 'insert into old_schools select ($2).* where $1 returning id' using (1 > 0), s into n; return n",
+            "n bigint;",
+            arguments="s schools",
+        ),
+        "select max(f(s)) from schools as s",
     ),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from driver.row_uses.plpgsql import Piece, Token, pieces
-from driver.row_uses.shapes import ADDED, Added, Catalogue, Columns, Reader
+from driver.row_uses.shapes import ADDED, Added, Catalogue, Columns, Elements, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -171,8 +171,10 @@ def _catalogues(
 ) -> tuple[Catalogue, Catalogue, dict[int, Name]]:
     """What names mean before and after the migration, and the relation of each type that is made of a row type."""
     relations: dict[Name, Columns] = {(row[0], row[1]): row[2] for row in session.execute(RELATIONS)}
-    parts, row_types = {}, {}
-    for oid, part, _, schema, name in session.execute(TYPES):
+    parts, row_types, arrays = {}, {}, set()
+    for oid, part, is_array, schema, name in session.execute(TYPES):
+        if is_array:
+            arrays.add(oid)
         if name:
             row_types[oid] = (schema, name)
         else:
@@ -187,16 +189,16 @@ def _catalogues(
     taken: dict[str, Any] = {}
     for routine in routines:
         name = routine["routine_name"]
-        outs = _outs(routine)
-        once = name not in given
-        given[name] = (row_types.get(routine["returned"]) or outs or None) if once else None
-        taken[name] = [row_types.get(oid) for _, oid in _inputs(routine)] if once else ()
+        gives = None if routine["returned"] in arrays else row_types.get(routine["returned"]) or _outs(routine) or None
+        takes = [row_types.get(oid) for _, oid in _inputs(routine)]
+        given[name] = gives if given.get(name, gives) == gives else None  # those of the same name may differ
+        taken[name] = takes if taken.get(name, takes) == takes else ()
     core = {(table.schema, table.identifier) for table in tables}
     grown = {
         name: [*columns, Added(ADDED)] if name in core and ADDED not in columns else columns
         for name, columns in relations.items()
     }
-    return Catalogue(relations, given, taken), Catalogue(grown, given, taken), row_types
+    return Catalogue(relations, given, taken, arrays), Catalogue(grown, given, taken, arrays), row_types
 
 
 def _outs(routine: Mapping[str, Any]) -> Columns:
@@ -234,7 +236,11 @@ class _Routine:
         self.dynamic: list[int] = []
         self._records: set[str] = set()
         self._cursors: dict[str, Columns | None] = {}
-        inputs = [(name, world.relations.get(row_types.get(oid, ("", "")))) for name, oid in _inputs(routine)]
+        inputs = [
+            (name, Elements(row) if row and oid in world.arrays else row)
+            for name, oid in _inputs(routine)
+            for row in [world.relations.get(row_types.get(oid, ("", "")))]
+        ]
         self.reader.names = {*_outs(routine), *(name for name, _ in inputs)}
         self.reader.parameters = [columns for _, columns in inputs]
         self.reader.rows = {name: columns for name, columns in inputs if columns}
@@ -292,9 +298,9 @@ class _Routine:
         elif words[0] == "execute":
             self._execute(tokens[1:])
         elif words[0] in _EXPRESSIONS:
-            start = {"exit": "when", "continue": "when", "foreach": "in"}.get(words[0], words[0])
+            start = {"exit": "when", "continue": "when", "case": "when", "foreach": "array"}.get(words[0], words[0])
             start_at = words.index(start) + 1 if start in words else len(words)
-            self._query([token for token in tokens[start_at:] if token.text.lower() != "array"], "select ")
+            self._query(tokens[start_at:], "select ")
         elif words[1:2] and words[1] in (":=", "=", ".", "["):
             place = piece.index(":=", "=")
             value = self._value(tokens[place + 1 :])
@@ -325,9 +331,13 @@ class _Routine:
         kind = [token.name for token in kept[: end if end >= 0 else None]]
         if kind == ["record"]:
             self._records.add(name)
-        elif kind[0] != "alias" and not {"[", "array", "type"}.intersection(kind):
-            names = [part for part in kind if part not in (".", "%", "rowtype")]
-            self.reader.rows[name] = self.reader.catalogue.relation(names, self.reader.path)
+        elif kind[0] == "alias":
+            self.reader.rows[name] = self._value(kept[2:])
+        elif "type" not in kind:
+            array = next((place for place, part in enumerate(kind) if part in ("[", "array")), None)
+            names = [part for part in kind[:array] if part not in (".", "%", "rowtype")]
+            row = self.reader.catalogue.relation(names, self.reader.path)
+            self.reader.rows[name] = Elements(row) if row and array else row
         start = declared.index(":=", "=", "default")
         if start >= 0:
             self._assign(tokens[:1], self._value(kept[start + 1 :]))
@@ -351,6 +361,7 @@ class _Routine:
             given = self._execute(asked[1:])
         elif asked[0].name in self._cursors:
             given = self._cursors[asked[0].name]
+            self._records.add(tokens[1].name)
         else:
             given = self._query(asked)
         self._assign(tokens[1:place], given)
@@ -382,7 +393,7 @@ class _Routine:
         if statements is None:
             self.dynamic.append(tokens[0].start)
             return None
-        given = [self._value(part) for part in _parts(tokens[using + 1 :])] if using >= 0 else []
+        given = self._values(tokens[using + 1 : into if into > using else None]) if using >= 0 else []
         reader = Reader(self.reader.catalogue, self.reader.path, parameters=given)
         columns: Columns | None = None
         for statement in statements:
@@ -425,27 +436,16 @@ class _Routine:
         self.reader.problems[known:] = moved
         return columns
 
-    def _value(self, tokens: Sequence[Token]) -> Columns | None:
-        """The columns of an expression that is a row; None if it is none."""
+    def _values(self, tokens: Sequence[Token]) -> list[Columns | None]:
+        """The columns of each expression of a list; None for what is no row."""
         self._query(tokens, "select ")
+        known, found = len(self.reader.problems), []
         for statement in self._parsed(tokens, "select "):
-            targets = statement["select_stmt"].get("target_list", ())
-            if len(targets) == 1 and "from_clause" not in statement["select_stmt"]:
-                known = len(self.reader.problems)
-                columns = self.reader.row_of(targets[0]["res_target"]["val"])
-                del self.reader.problems[known:]  # told already
-                return columns
-        return None
+            if "from_clause" not in statement["select_stmt"]:
+                targets = statement["select_stmt"].get("target_list", ())
+                found = [self.reader.row_of(target["res_target"]["val"]) for target in targets]
+        del self.reader.problems[known:]  # told already
+        return found
 
-
-def _parts(tokens: Sequence[Token]) -> list[Sequence[Token]]:
-    """Expressions between commas outside of brackets."""
-    found: list[list[Token]] = [[]]
-    depth = 0
-    for token in tokens:
-        depth += (token.text in "([") - (token.text in ")]")
-        if token.text == "," and depth == 0:
-            found.append([])
-        else:
-            found[-1].append(token)
-    return [part for part in found if part]
+    def _value(self, tokens: Sequence[Token]) -> Columns | None:
+        return next(iter(self._values(tokens)), None)

@@ -70,11 +70,14 @@ def tokens_of(text: str) -> list[Token]:
 def pieces(text: str) -> Iterator[Piece]:
     """The statements of a body, in the order of the text."""
     current: list[Token] = []
-    depth = cases = 0
+    depth = cases = option = 0
     declares = label = False
     for token in tokens_of(text):
         word = token.text.lower()
         if not current:
+            option = 3 if word == "#" else option - 1  # such as #variable_conflict use_column
+            if option > 0:
+                continue
             label = word == "<<" or (label and word != ">>")
             if label or word in (">>", ";"):
                 continue

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 Columns = list[str]
 Node = dict[str, Any]
@@ -29,6 +29,10 @@ class Whole(str):
     row: Columns | None
 
 
+class Elements(list[str]):
+    """The columns of the rows that an array holds."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """Something that does not fit: its kind, how far it is into the text (in bytes), and in words."""
@@ -40,11 +44,12 @@ class Problem:
 
 @dataclass
 class Catalogue:
-    """What names mean: relations by schema and name, and for functions what they give and take."""
+    """What names mean: relations by schema and name, for functions what they give and take; and which types are arrays."""
 
     relations: Mapping[tuple[str, str], Columns]
     given: Mapping[str, Columns | tuple[str, str]]
     taken: Mapping[str, Sequence[tuple[str, str] | None]]
+    arrays: Collection[int] = ()
 
     def relation(self, names: Sequence[str], path: Sequence[str]) -> Columns | None:
         """The columns of a relation or of its row type."""
@@ -110,10 +115,12 @@ class Reader:
         self._at = place
 
     def lands(self, given: Columns | None, wanted: Columns | None, what: str) -> None:
-        """The added column must not get into another one, by its position."""
+        """The added column must not get into another one by its position, nor another one into it."""
         for column, into in zip(given or (), wanted or (), strict=False):  # what is beyond is left out
             if isinstance(column, Added) and into != ADDED:
                 self.problem("lands", f"{what} {into} would get the value of {ADDED}")
+            elif isinstance(into, Added) and column != ADDED:
+                self.problem("lands", f"{what} {ADDED} would get a value that is meant for another column")
 
     # ---- statements
 
@@ -128,7 +135,7 @@ class Reader:
         if kind == "create_table_as_stmt":
             self.made[content["into"]["rel"]["relname"]] = self.statement(content["query"])
         elif kind == "create_stmt":
-            self.made[content["relation"]["relname"]] = None
+            self.made[content["relation"]["relname"]] = self._listed(content, scope)
         elif kind == "copy_stmt" and content.get("is_from") and not content.get("attlist") and "relation" in content:
             if any(isinstance(column, Added) for column in self._range_var(content["relation"], scope) or ()):
                 self.problem("copy", f"COPY {content['relation']['relname']} would expect {ADDED} in what it reads")
@@ -201,6 +208,17 @@ class Reader:
         else:
             self.lands(given, wanted, f"INSERT INTO {relation['relname']}:")
 
+    def _listed(self, node: Node, scope: Scope) -> Columns | None:
+        """The columns of a CREATE TABLE."""
+        found: Columns | None = None if {"inh_relations", "of_typename"} & node.keys() else []
+        for element in node.get("table_elts", ()):
+            kind, content = next(iter(element.items()))
+            more: Columns | None = [content["colname"]] if kind == "column_def" else []
+            if kind == "table_like_clause":
+                more = self._range_var(content["relation"], scope)
+            found = None if found is None or more is None else [*found, *more]
+        return found
+
     def _with(self, node: Node, scope: Scope) -> None:
         for one in node.get("with_clause", {}).get("ctes", ()):
             cte = one["common_table_expr"]
@@ -266,6 +284,8 @@ class Reader:
         name, arguments = names_of(call["funcname"])[-1], call.get("args")
         if arguments and name.startswith(("json_populate_record", "jsonb_populate_record")):
             return self._row(arguments[0], scope)
+        if arguments and name == "unnest" and isinstance(columns := self._row(arguments[0], scope), Elements):
+            return list(columns)
         given = self.catalogue.given.get(name)
         return self.catalogue.relations.get(given) if isinstance(given, tuple) else given
 
@@ -335,8 +355,9 @@ class Reader:
     def _width(self, node: Node, scope: Scope) -> Columns | None:
         if "row_expr" in node:
             return self._targets(node["row_expr"].get("args", ()), scope, None)
-        if "sub_link" in node:
-            return self.statement(node["sub_link"]["subselect"], scope)
+        if node.get("sub_link", {}).get("sub_link_type") == "EXPR_SUBLINK":
+            columns = self.statement(node["sub_link"]["subselect"], scope)
+            return columns[0].row if columns and len(columns) == 1 and isinstance(columns[0], Whole) else columns
         return self._row(node, scope)
 
     def walk(self, node: Any, scope: Scope) -> None:
@@ -351,6 +372,7 @@ class Reader:
             "sub_link": self._membership,
             "type_cast": self._type_cast,
             "func_call": self._call,
+            "null_test": self._null_test,
             "column_ref": self._reference,
         }
         for kind, content in node.items():
@@ -368,6 +390,12 @@ class Reader:
     def _membership(self, node: Node, scope: Scope) -> None:
         if node["sub_link_type"] == "ANY_SUBLINK" and "row_expr" in node["testexpr"]:
             self._compared(self._width(node["testexpr"], scope), self.statement(node["subselect"], scope), node)
+
+    def _null_test(self, node: Node, scope: Scope) -> None:
+        row = self._width(node["arg"], scope) if node["nulltesttype"] == "IS_NOT_NULL" else None
+        if not isinstance(row, Elements) and any(isinstance(column, Added) for column in row or ()):
+            self._at = node.get("location", self._at)
+            self.problem("null", f"IS NOT NULL is false of a row whose {ADDED} is null")
 
     def _type_cast(self, node: Node, scope: Scope) -> None:
         names = names_of(node["type_name"]["names"])
