@@ -665,4 +665,51 @@ FOURTH: dict[str, tuple[str, str]] = {
         ),
         "select max(f(s)) from schools as s",
     ),
+    "a sample": (
+        plpgsql("insert into old_schools select * from schools tablesample system (100); return 1"),
+        "select f()",
+    ),
+    "rows that are chosen from several": (
+        plpgsql(
+            "insert into old_schools select (coalesce(s, case when true then s end)).* from schools as s; return 1"
+        ),
+        "select f()",
+    ),
+    "a row that comes before": (
+        plpgsql(
+            "insert into old_schools select (x.before).* from (select lag(s) over (order by id) as before from schools as s) as x; return 1"
+        ),
+        "select f()",
+    ),
+    "a subquery's row, expanded": (
+        plpgsql("insert into old_schools select ((select s from schools as s order by id limit 1)).*; return 1"),
+        "select f()",
+    ),
+    "rows that are gathered": (
+        plpgsql(
+            "insert into old_schools select (x.a[1]).* from (select array_agg(s) as a from schools as s) as x; return 1"
+        ),
+        "select f()",
+    ),
+    "subqueries of one value": (
+        plpgsql(
+            "insert into old_schools select (select max(id) from schools), coalesce((select max(code) from schools), 'x'); return 1"
+        ),
+        "select f()",
+    ),
+    "whether arrays of rows, or columns, are there": (
+        counted(
+            "select 1 from (select array_agg(s) as a, array(select s from schools as s) as b, max(name) as name from schools as s)"
+            " as x where a is not null and x.b is not null and x.b[1:1] is not null and x.name is not null"
+        ),
+        "select f()",
+    ),
+    "a parameter that is called as a column is": (
+        plpgsql("return (select count(*) from schools as s where s.name is not null)", arguments="name schools"),
+        "select max(f(s)) from schools as s",
+    ),
+    "a procedure that is given a row": (
+        "create procedure p(s schools) language sql as 'select 1';" + plpgsql(f"call p(row({A_ROW})); return 1"),
+        "select f()",
+    ),
 }

@@ -33,6 +33,10 @@ class Elements(list[str]):
     """The columns of the rows that an array holds."""
 
 
+_ONE_OF_THEM = ("unnest", "lag", "lead", "first_value", "last_value", "nth_value", "any_value")
+_OF_ITS_ARGUMENT: Mapping[str, type[Columns]] = {**dict.fromkeys(_ONE_OF_THEM, list), "array_agg": Elements}
+
+
 @dataclass(frozen=True)
 class Problem:
     """Something that does not fit: its kind, how far it is into the text (in bytes), and in words."""
@@ -140,7 +144,7 @@ class Reader:
             if any(isinstance(column, Added) for column in self._range_var(content["relation"], scope) or ()):
                 self.problem("copy", f"COPY {content['relation']['relname']} would expect {ADDED} in what it reads")
         else:
-            self.walk(content, scope)
+            self.walk({"func_call": content["funccall"]} if kind == "call_stmt" else content, scope)
         return []
 
     def select(self, node: Node, scope: Scope) -> Columns | None:
@@ -194,6 +198,7 @@ class Reader:
                 self.walk(target["res_target"]["val"], scope)
         excluded = Scope([("excluded", columns)], outer=scope)
         self.walk([node.get("on_conflict_clause"), node.get("where_clause")], excluded)
+        scope.items += [(name, columns) for name in ("old", "new") if name not in self.rows]
         returning = node.get("returning_clause", {}).get("exprs", node.get("returning_list", ()))
         return self._targets(returning, scope, columns)
 
@@ -239,6 +244,8 @@ class Reader:
         kind, content = next(iter(node.items()))
         if kind == "join_expr":
             return self._join(content, scope)
+        if kind == "range_table_sample":
+            return self._item(content["relation"], scope)
         name = content.get("alias", {}).get("aliasname", content.get("relname", ""))
         columns: Columns | None = None
         if kind == "range_var":
@@ -284,8 +291,9 @@ class Reader:
         name, arguments = names_of(call["funcname"])[-1], call.get("args")
         if arguments and name.startswith(("json_populate_record", "jsonb_populate_record")):
             return self._row(arguments[0], scope)
-        if arguments and name == "unnest" and isinstance(columns := self._row(arguments[0], scope), Elements):
-            return list(columns)
+        if arguments and name in _OF_ITS_ARGUMENT:
+            columns = self._row(arguments[0], scope)
+            return _OF_ITS_ARGUMENT[name](columns) if columns else None
         given = self.catalogue.given.get(name)
         return self.catalogue.relations.get(given) if isinstance(given, tuple) else given
 
@@ -334,11 +342,14 @@ class Reader:
         return self.rows.get(name)
 
     def _row(self, node: Node, scope: Scope) -> Columns | None:
-        """The columns of an expression that is a whole row; None if it is none, or not known."""
+        """The columns of an expression that is a whole row, or Elements; None if it is neither, or not known."""
         kind, content = next(iter(node.items()))
         if kind == "column_ref":
             fields = [name for name in names_of(content["fields"]) if name != "*"]
-            return self._named(fields[-1], scope) if len(fields) == 1 else None
+            if len(fields) == 1:
+                return self._named(fields[0], scope)
+            columns = self._named(fields[-2], scope) or ()
+            return next((one.row for one in columns if isinstance(one, Whole) and one == fields[-1]), None)
         if kind == "param_ref":
             number = content.get("number", 0)
             return self.parameters[number - 1] if 0 < number <= len(self.parameters) else None
@@ -346,6 +357,23 @@ class Reader:
             return self._given_by(content, scope)
         if kind == "type_cast" and "array_bounds" not in content["type_name"]:
             return self.catalogue.relation(names_of(content["type_name"]["names"]), self.path)
+        return self._chosen(kind, content, scope)
+
+    def _chosen(self, kind: str, content: Node, scope: Scope) -> Columns | None:
+        """The columns of the row of a subquery, or of one of several."""
+        if kind == "sub_link" and content["sub_link_type"] in ("EXPR_SUBLINK", "ARRAY_SUBLINK"):
+            columns = self.statement(content["subselect"], scope) or []
+            row = columns[0].row if len(columns) == 1 and isinstance(columns[0], Whole) else columns or None
+            return Elements(row) if row and content["sub_link_type"] == "ARRAY_SUBLINK" else row
+        if kind == "a_indirection" and "is_slice" not in content["indirection"][-1].get(
+            "a_indices", {"is_slice": True}
+        ):
+            row = self._row(content["arg"], scope)
+            return list(row) if isinstance(row, Elements) else None
+        if kind == "coalesce_expr":
+            return self._row(content["args"][0], scope)
+        if kind == "case_expr":
+            return self._row(content["args"][0]["case_when"]["result"], scope)
         return None
 
     def row_of(self, node: Node) -> Columns | None:
@@ -355,9 +383,6 @@ class Reader:
     def _width(self, node: Node, scope: Scope) -> Columns | None:
         if "row_expr" in node:
             return self._targets(node["row_expr"].get("args", ()), scope, None)
-        if node.get("sub_link", {}).get("sub_link_type") == "EXPR_SUBLINK":
-            columns = self.statement(node["sub_link"]["subselect"], scope)
-            return columns[0].row if columns and len(columns) == 1 and isinstance(columns[0], Whole) else columns
         return self._row(node, scope)
 
     def walk(self, node: Any, scope: Scope) -> None:
