@@ -51,11 +51,19 @@ class OneTable(SampleProject):
 
 @dataclass(frozen=True)
 class Cell:
-    """What is in a database, made by the superuser or by its owner, and what the doctor is to find in it."""
+    """What is in a database, made by the superuser or by its owner, and what the doctor is to find in it.
+
+    Attributes:
+        superuser: what the superuser makes.
+        owner: what the database's owner makes.
+        found: the codes that the owner is told.
+        member: one that a member of the other team is told.
+    """
 
     superuser: str = ""
     owner: str = ""
     found: str = ""
+    member: str = ""
 
 
 FUNCTION = "create function {} language {} as {};"
@@ -108,7 +116,15 @@ CELLS = {
     "a team's table in the owner's schema": Cell(
         f"grant create on schema public to {OTHER}; {OF_OTHER} create table notes (id integer);"
         " grant select on notes to public",
-        found="owned_by_another owner_without_create",
+        found="owned_by_another",
+        member="owner_without_create",
+    ),
+    "a team's table in another's schema": Cell(
+        f"create schema theirs; grant usage, create on schema theirs to {OTHER}; {OF_OTHER}"
+        " create table theirs.notes (id integer); grant select on theirs.notes to public; reset role;"
+        " grant usage on schema theirs to public",
+        found="owned_by_another",
+        member="owner_without_create",
     ),
     "function of another": Cell(
         "create function one() returns integer language sql as 'select 1'", found="owned_by_another"
@@ -340,6 +356,8 @@ def test_what_the_doctor_says_is_what_happens(
     if role == "owner":
         assert set(cell.found.split()) <= {h.code for h in found}
         assert bool(found) == bool(cell.found)
+    if role == "member" and cell.member:
+        assert cell.member in {h.code for h in found}
     hindered = frozenset().union(*(h.hinders for h in found))
     monkeypatch.setattr(hindrances, "require", lambda *_, **__: None)
     happened = outcomes(connection, tmp_path, role)

@@ -21,7 +21,9 @@ owners as (
         pg_has_role(o.owner, me.becoming) and pg_has_role(o.owner, 'USAGE') as is_mine,
         n.nspname,
         case when n.nspowner::regrole::text = 'pg_database_owner' then me.oid else n.nspowner end as schema_owner,
-        n.nspname = 'public' and me.version < 150000 as is_open
+        n.nspname = 'public' and me.version < 150000 as is_open,
+        -- a schema of another stays in place, with its privileges
+        not pg_has_role(n.nspowner, 'USAGE') and has_schema_privilege(o.owner, n.oid, 'create') as is_kept_open
     from owned as o
     cross join me
     left join pg_catalog.pg_namespace as n on o.schema_oid = n.oid
@@ -220,7 +222,7 @@ objects (finding, hinders, saying, object, remedy) as (
 
     select
         'owner_without_create',
-        '{trial,beside}',
+        '{trial,beside}'::text[] || case when w.is_kept_open or y.objid is not null then '{}' else '{in place}' end::text[],
         format('%s may not create in schema %I before its privileges are restored, and owns {}', pg_get_userbyid(o.owner), w.nspname),
         format('%s %s', i.type, i.identity),
         format('make %I, or a role that %I is a member of, the owner of the schema or %I that of what is in it', pg_get_userbyid(o.owner), pg_get_userbyid(o.owner), me.rolname)
@@ -228,6 +230,7 @@ objects (finding, hinders, saying, object, remedy) as (
     inner join owners as w on o.owner = w.owner and o.schema_oid = w.schema_oid
     cross join me
     cross join lateral pg_identify_object(o.classid, o.objid, 0) as i
+    left join staying as y on o.classid = y.classid and o.objid = y.objid
     where not me.rolsuper and w.is_mine and not w.is_open and o.owner <> me.oid and not pg_has_role(o.owner, w.schema_owner, 'USAGE')
 
     union all
