@@ -207,7 +207,7 @@ def test_what_is_to_be_removed_is_shown_and_asked(on_loaded: Type, registry: Reg
     assert "Removed: 1." in on_loaded("prune", "--keep", 1, "--yes", *folder).stdout
     assert "the first" not in on_loaded("backups", *folder).stdout
 
-    assert "no database that a restore replaced" in on_loaded("prune", "--replaced", *folder).stdout
+    assert "no database that a restore of this one replaced" in on_loaded("prune", "--replaced", *folder).stdout
     assert on_loaded("restore", *folder, answer="n\n").exit_code != 0
     assert on_loaded("restore", *folder, answer="y\n").exit_code == 0
     (replaced,) = databases(registry.server, "registry__replaced")

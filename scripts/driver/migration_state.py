@@ -116,8 +116,8 @@ def read_logged_state(connection: psycopg.Connection[Any], audit_schema: str) ->
     rows = connection.execute(
         "select c.relname from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
         " join pg_catalog.pg_attribute as a on a.attrelid = c.oid"
-        " where c.relkind = 'r' and a.attname = 'cms_id' and not a.attisdropped and n.nspname not in ('pg_catalog', %s)"
-        " order by 1",
+        " where c.relkind = 'r' and a.attname = 'cms_id' and not a.attisdropped and n.nspname <> 'pg_catalog'"
+        " and not (n.nspname = %s and pg_catalog.starts_with(c.relname, 'failures_of_')) order by 1",
         [audit_schema],
     ).fetchall()
     return MigrationState("unlogged" if rows else "not begun", len(rows), tuple(row[0] for row in rows))
