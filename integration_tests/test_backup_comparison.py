@@ -14,7 +14,7 @@ from driver.backup.session import major_of, pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.backups import connection_of, databases, drop_all
-from support.extensions import own_extensions
+from support.extensions import own_extensions, skip_without
 from support.registry import OWNER
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def test_what_no_restore_brings_back_is_told_and_is_no_difference(server: Embedd
     server.drop_database("extended")
     server.create_database("extended", OWNER)
     with own_extensions(server):
+        skip_without(server, "create extension words; create extension words_too")
         with server.connect("extended", OWNER) as session:
             session.execute(CONTENT.encode())
         with server.connect("extended") as session:

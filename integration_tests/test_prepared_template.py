@@ -14,7 +14,7 @@ from driver.backup.take import take_backup
 from driver.doctor import examine
 from driver.errors import Problem
 from support.backups import connection_of, drop_all
-from support.extensions import own_extensions
+from support.extensions import own_extensions, skip_without
 from support.picture import differences, picture_of
 from support.registry import AUDIT_SCHEMA, OWNER, SUPERUSER, Registry
 from support.sample_project import SampleProject
@@ -74,6 +74,7 @@ def _prepare(registry: Registry, connection: Connection, left_out: str = "-") ->
 def test_an_ordinary_role_proves_and_restores_what_a_superuser_made(
     name: str, empty_registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
+    skip_without(empty_registry.server, SUPERUSERS[name])
     empty_registry.execute(SUPERUSERS[name], user=SUPERUSER)
     empty_registry.execute(OWNERS)
     before = picture_of(empty_registry, AUDIT_SCHEMA)
@@ -92,6 +93,7 @@ def test_rows_of_an_extension_are_left_out_and_said_to_be_unproven(
     empty_registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
     with own_extensions(empty_registry.server):
+        skip_without(empty_registry.server, "create extension configured")
         empty_registry.execute("create extension configured", user=SUPERUSER)
         empty_registry.execute("grant select on configured_rows to public", user=SUPERUSER)
         empty_registry.execute(OWNERS)
@@ -114,6 +116,7 @@ def test_the_doctor_blocks_prints_the_statements_and_is_ready_once_they_were_run
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CMSID_BACKUPS", str(tmp_path))
+    skip_without(registry.server, "create extension vector")
     registry.execute("create extension vector", user=SUPERUSER)
     connection, project = connection_of(registry.server), SampleProject()
     blocked = examine(connection, project)
@@ -149,6 +152,7 @@ def test_a_template_that_does_not_fit_is_not_used_and_said_to_be_unfit(
     name: str, empty_registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
     statement, told = PROBLEMS[name]
+    skip_without(empty_registry.server, "create extension vector")
     empty_registry.execute("create extension vector", user=SUPERUSER)
     _prepare(empty_registry, connection)
     template = prepared.template_name(connection.dbname)

@@ -16,6 +16,7 @@ from driver.backup.take import take_backup
 from driver.errors import Problem
 from driver.macro_sql import render_macro
 from support.backups import connection_of
+from support.extensions import skip_without
 from support.picture import differences, picture_of
 from support.registry import AUDIT_SCHEMA, OWNER, SUPERUSER, Registry
 
@@ -115,6 +116,7 @@ QUICK = {
 
 
 def _fill(registry: Registry, case: Case) -> Connection:
+    skip_without(registry.server, case.superuser)
     registry.execute(case.superuser or "select 1", user=SUPERUSER)
     registry.execute(case.owner or "select 1")
     return connection_of(registry.server, user=case.user)

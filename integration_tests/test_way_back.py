@@ -22,7 +22,7 @@ from driver.doctor import CHECKS, examine
 from driver.embedded_server import EmbeddedServer
 from driver.errors import Problem
 from support.backups import databases, drop_all
-from support.extensions import own_extensions
+from support.extensions import own_extensions, skip_without
 from support.sample_project import SampleProject
 
 if TYPE_CHECKING:
@@ -345,6 +345,7 @@ def test_what_the_doctor_says_is_what_happens(
     database: EmbeddedServer, role: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cell = CELLS[name]
+    skip_without(database, cell.superuser)
     fill(database, role, cell)
     connection = connection_of(database, role)
     diagnosis = examine(connection, OneTable())

@@ -1,9 +1,12 @@
-"""Extensions of the tests' own, in SQL alone: every server can have them, whatever its package brings."""
+"""Extensions of the tests' own, in SQL alone: PostgreSQL 18 and later can have them, whatever its package brings."""
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +34,10 @@ select pg_catalog.pg_extension_config_dump('@extschema@.configured_rows', '');
 
 @contextmanager
 def own_extensions(server: EmbeddedServer) -> Iterator[None]:
-    """Let a server, of PostgreSQL 18 or later, find them."""
+    """Let a server find them; before PostgreSQL 18 none looks anywhere else than in its own folder."""
+    if server.major < 18:
+        yield
+        return
     folder = server.home / "own"
     (folder / "extension").mkdir(parents=True, exist_ok=True)
     for name, lines in OWN.items():
@@ -51,3 +57,12 @@ def own_extensions(server: EmbeddedServer) -> Iterator[None]:
         finally:
             session.execute("alter system reset extension_control_path")
             session.execute("select pg_reload_conf()")
+
+
+def skip_without(server: EmbeddedServer, *statements: str) -> None:
+    """Skip a test whose statements create an extension that this server cannot have."""
+    wanted = set(re.findall(r"create extension (\w+)", ";".join(statements)))
+    with server.connect() as session:
+        there = {name for (name,) in session.execute("select name from pg_catalog.pg_available_extensions")}
+    if wanted - there:
+        pytest.skip(f"this server comes without {', '.join(sorted(wanted - there))}")
