@@ -73,6 +73,12 @@ def set_for(place: str, name: str, value: str | None) -> str:
     return f"alter {place} " + (f"reset {name}" if value is None else f"set {name} = {listed}")
 
 
+def set_by_administrator(registry: Registry, place: str, name: str, value: str | None) -> None:
+    """Set it, or take it back, in a session that may write whatever is set."""
+    with registry.connect(SUPERUSER, options="-c default_transaction_read_only=off -c statement_timeout=0") as session:
+        session.execute(set_for(place, name, value).encode())
+
+
 PLACES = [
     f"role {OWNER} in database registry",
     pytest.param(f"role {OWNER}", marks=pytest.mark.thorough),
@@ -89,7 +95,7 @@ def test_each_setting_is_pinned_in_every_session(registry: Registry, place: str)
         wanted = "select string_agg(name || '=' || current_setting(name, true), ';' order by name) from unnest(%s::text[]) as name"
         usual = session.execute(wanted, [list(expected)]).fetchone()
     for name, value in hostile(registry).items():
-        registry.execute(set_for(place, name, value), user=SUPERUSER)
+        set_by_administrator(registry, place, name, value)
         try:
             with pinned(connection) as session:
                 assert session.execute(wanted, [list(expected)]).fetchone() == usual, name
@@ -102,7 +108,7 @@ def test_each_setting_is_pinned_in_every_session(registry: Registry, place: str)
                 session.rollback()
                 assert session.execute("show cms_id.pinned").fetchone() == ("",), name
         finally:
-            registry.execute(set_for(place, name, None), user=SUPERUSER)
+            set_by_administrator(registry, place, name, None)
 
 
 def test_pins_come_before_any_name_that_a_user_has_taken(registry: Registry) -> None:
@@ -148,7 +154,7 @@ def test_the_whole_job_under_hostile_settings(
     monkeypatch.setenv("CMSID_BACKUPS", str(tmp_path / "backups"))
     chosen = hostile(registry)
     for name, value in chosen.items():
-        registry.execute(set_for(place, name, value), user=SUPERUSER)
+        set_by_administrator(registry, place, name, value)
     registry.execute("select pg_reload_conf()", user=SUPERUSER)
     try:
         for mode in ("window", "online"):
@@ -160,7 +166,7 @@ def test_the_whole_job_under_hostile_settings(
             assert undone.success, undone.output
     finally:
         for name in chosen:
-            registry.execute(set_for(place, name, None), user=SUPERUSER)
+            set_by_administrator(registry, place, name, None)
         registry.execute("select pg_reload_conf()", user=SUPERUSER)
 
 
