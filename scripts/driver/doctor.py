@@ -231,11 +231,14 @@ class _Examination:
     def _way_back(self, todo: Sequence[CoreTable], *, test_restore: bool) -> None:
         """What this role cannot dump or restore; of the tables that are to be migrated, row security is told elsewhere."""
         self._found("backup and way back", "all can be read; restore beside the live database, swapped by rename")
-        hindering = hindrances.find(self.session, self.connection, tables=todo, test_restore=test_restore)
+        # as a backup and a restore ask: an operator of the application's on regclass would be taken before one on oid
+        with self.session.transaction(force_rollback=True):
+            self.session.execute(render_macro("pinned_names").encode())
+            hindering = hindrances.find(self.session, self.connection, tables=todo, test_restore=test_restore)
+            if any(found.code in PREPARED and hindrances.TRIAL in found.hinders for found in hindering):
+                self.diagnosis.template = prepared.statements(self.session, self.connection.dbname)
         for found in hindering:
             self._add(found.code, "both" if found.blocks else "none", found.detail, found.remedy)
-        if any(found.code in PREPARED and hindrances.TRIAL in found.hinders for found in hindering):
-            self.diagnosis.template = prepared.statements(self.session, self.connection.dbname)
 
     def _backup_disk(self) -> None:
         """Whether a backup fits: the dump is smaller than the tables, and so is its test restore, which the server stores."""
