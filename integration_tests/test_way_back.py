@@ -16,6 +16,7 @@ import pytest
 from driver import profile
 from driver.backup import hindrances, restore, verify
 from driver.backup.hindrances import BESIDE, DUMP, IN_PLACE, TRIAL
+from driver.backup.session import pinned
 from driver.backup.take import take_backup
 from driver.dbt_project import CoreTable
 from driver.doctor import CHECKS, examine
@@ -350,7 +351,7 @@ def test_what_the_doctor_says_is_what_happens(
     connection = connection_of(database, role)
     diagnosis = examine(connection, OneTable())
     said = diagnosis.of_check("backup and way back")
-    with connection.connect() as session:
+    with pinned(connection) as session:
         found = hindrances.find(session, connection)
     assert {f.detail for f in said} == {h.detail for h in found}
     assert {h.code for h in found} <= set(CHECKS["backup and way back"])
