@@ -327,12 +327,6 @@ FAULTS: list[Fault] = [
         says=r"could not be locked in 3 attempts.*session \d+",
     ),
     Fault("a table of another owner", ADD, around=(f.owned_by_another("modules"),), says="modules belongs to postgres"),
-    Fault(
-        "transactions read-only by default",
-        ADD,
-        around=(f.setting("default_transaction_read_only", "on"),),
-        says="default_transaction_read_only is on",
-    ),
     Fault("audit schema dropped", ADD, around=(f.audit_schema_away,), says="no baseline"),
     Fault("list of backups dropped", ADD, around=(f.audit_table_away("backups"),), says="no backup is listed"),
     Fault("fingerprints of backups dropped", ADD, around=(f.audit_table_away("backup_tables"),), says="backup"),
@@ -428,13 +422,6 @@ FAULTS: list[Fault] = [
     *hits("run --mode online", f.BATCH, "Ctrl-C", truth=("half",), way_on=("undo --yes",)),
     # ---- doctor
     Fault("server not there", "doctor", "loaded", around=(f.refused,), says="start the server", meanwhile="unknown"),
-    Fault(
-        "transactions read-only by default",
-        "doctor",
-        "loaded",
-        around=(f.setting("default_transaction_read_only", "on"),),
-        says="default_transaction_read_only is on",
-    ),
     Fault("dbt packages gone", "doctor", "loaded", around=(f.moved("dbt_packages"),), code=(0,)),
     Fault(
         "a table of another owner",

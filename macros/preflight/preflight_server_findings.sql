@@ -81,16 +81,6 @@ findings (finding, table_name, blocks, detail, remedy) as (
     union all
 
     select
-        'read_only',
-        null,
-        'both',
-        'default_transaction_read_only is on, for the server, the database or this role',
-        'connect as a role for which it is off'
-    where current_setting('default_transaction_read_only')::boolean
-
-    union all
-
-    select
         'autocommit',
         null,
         'both',

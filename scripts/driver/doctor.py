@@ -39,7 +39,7 @@ LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 LONGEST_WAIT = "3s"
 # What is looked at, in the order of the table, and by which findings it may fail.
 CHECKS: dict[str, tuple[str, ...]] = {
-    "server": ("server_version", "server_version_new", "citus", "standby", "read_only"),
+    "server": ("server_version", "server_version_new", "citus", "standby"),
     "client programs": ("no_tools",),
     "dbt profile": (
         "autocommit",
