@@ -62,8 +62,12 @@ def run(session: psycopg.Connection[Any], command: Sequence[str], copied: Callab
 def _define(session: psycopg.Connection[Any], lines: Iterator[bytes], _: Callable[[bytes], None]) -> None:
     """Run a part without rows in one piece: only the server knows where the body of a function ends."""
     text = b"".join(line for line in lines if not line.startswith(FOR_OTHERS[:2]))
+    # The server reads the whole text before it runs any of it, so it has to know the encoding before.
+    encoding = re.search(rb"^SET client_encoding = '\w+';$", text, re.MULTILINE)
     try:
         with session.transaction():
+            if encoding:
+                session.execute(encoding[0])
             session.execute(text)
     except psycopg.Error:
         # Again, entry by entry, to learn which it was.
