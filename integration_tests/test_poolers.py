@@ -100,7 +100,7 @@ def test_commands_and_plain_dbt_refuse_transaction_mode_and_leave_nothing(
             assert pooled_sessions(registry) == set()
 
 
-@pytest.mark.parametrize("extra", [NO_OPTIONS, pytest.param("", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("extra", [NO_OPTIONS])
 def test_all_commands_work_through_session_mode(registry: Registry, folder: Path, tmp_path: Path, extra: str) -> None:
     with pooler(registry.server, "session", folder, extra) as port:
         environment = {

@@ -4,14 +4,14 @@
         this server does not know is left out.
         Names are looked up in pg_catalog alone; or (names='application') there first and then where the session has them, for
         statements that may run triggers and functions of the application's.
-        Where policies hide rows from this role, reading them is an error, or (row_security='on') gives the others. -#}
+        Where policies hide rows from this role, reading them is an error, or (row_security='kept') what the session has it be. -#}
     {%- if local -%}
 set local transaction_isolation = 'read committed';
     {%- endif %}
 select
     pg_catalog.set_config('cms_id.pinned', 'yes', {{ local | lower }}),
     pg_catalog.count(pg_catalog.set_config(s.name, case
-        when pg_catalog.texteq(s.name, 'row_security') then '{{ row_security }}'
+        when pg_catalog.texteq(s.name, 'row_security') then {{ "'off'" if row_security == 'off' else "pg_catalog.current_setting('row_security')" }}
         {%- if names == 'application' %}
         when pg_catalog.texteq(s.name, 'search_path') then pg_catalog.array_to_string(array(
             select pg_catalog.quote_ident(n.name)

@@ -6,7 +6,7 @@
         {%- set is_test = flags.WHICH == 'test' or (model is defined and model.resource_type == 'test') -%}
         {#- a test also runs on a standby -#}
         {%- set writable = '' if is_test else 'set local transaction_read_only = off;\n' -%}
-        {%- do adapter.add_query(writable ~ session_pins(names='pg_catalog' if is_test else 'application', row_security='on'), auto_begin=auto_begin) -%}
+        {%- do adapter.add_query(writable ~ session_pins(names='pg_catalog' if is_test else 'application', row_security='kept'), auto_begin=auto_begin) -%}
     {%- endif -%}
     {%- set sent = caller() -%}
     {%- call dbt.statement(name, fetch_result, auto_begin, language) -%}
