@@ -206,7 +206,7 @@ def test_what_is_really_another_is_named(
 @pytest.mark.parametrize("mode", ["beside", "in place"])
 def test_after_a_restore_the_baseline_says_how_the_same_is_written_now(mode: str, servers: Any, tmp_path: Path) -> None:
     server = servers.server(majors()[-1])
-    connection, _ = _written_otherwise(server, tmp_path / "before")
+    connection, _ = _written_otherwise(server, tmp_path)
     with pinned(connection) as session:
         session.execute(
             f"create table {AUDIT_SCHEMA}.catalogue_baseline (object_kind text, object_name text, definition text)".encode()

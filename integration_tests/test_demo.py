@@ -17,7 +17,7 @@ from support.backups import SCRIPTS, cmsid
 from support.runs import interrupted
 
 SCALE = "0.003"
-PORT = re.compile(r"registry_owner@127\.0\.0\.1:(\d+)/registry")
+PORT = re.compile(r"PostgreSQL \d+ on port (\d+)")
 
 
 @pytest.fixture(autouse=True)

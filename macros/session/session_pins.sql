@@ -9,7 +9,7 @@
 set local transaction_isolation = 'read committed';
     {%- endif %}
 select
-    pg_catalog.set_config('cms_id.pinned', 'yes', {{ local | lower }}),
+    pg_catalog.set_config('cms_id.pinned', 'yes', {{ local | lower }}) as is_pinned,
     pg_catalog.count(pg_catalog.set_config(s.name, case
         when pg_catalog.texteq(s.name, 'row_security') then {{ "'off'" if row_security == 'off' else "pg_catalog.current_setting('row_security')" }}
         {%- if names == 'application' %}
@@ -20,7 +20,7 @@ select
         ), ', ')
         {%- endif %}
         else s.value
-    end, {{ local | lower }}))
+    end, {{ local | lower }})) as pins
 from ({{ session_settings() }}) as s (name, value)
 where
     pg_catalog.current_setting(s.name, true) is not null

@@ -59,8 +59,10 @@ def demonstrate(options: DemoOptions) -> int:
     console.print(Text("A PostgreSQL server of our own, with the sample registry:", "bold"), highlight=False)
     packages.install()
     server = EmbeddedServer(major=options.major, keep=options.keep)
-    with _shown(stages, "server", f"PostgreSQL {options.major}"):
+    began = clock()
+    with stages.running("server"):
         server.start()
+    stages.finished("server", "done", clock() - began, f"PostgreSQL {options.major} on port {server.port}")
     try:
         server.create_role(OWNER)
         server.create_database(DATABASE, OWNER)
@@ -80,14 +82,6 @@ def demonstrate(options: DemoOptions) -> int:
         server.stop()
         console.print("The server is stopped and its files are removed.")
     return code
-
-
-@contextmanager
-def _shown(stages: Stages, name: str, detail: str) -> Iterator[None]:
-    began = clock()
-    with stages.running(name):
-        yield
-    stages.finished(name, "done", clock() - began, detail)
 
 
 def _load(server: EmbeddedServer, scale: float, stages: Stages) -> None:
