@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -421,7 +422,7 @@ def _wrapped_tools(
     """A PATH on which pg_dump, or some programs, are a script; $REAL is the program itself."""
     real = registry.server.programs
     folder.mkdir()
-    for program in ("pg_dump", "pg_restore", "psql"):
+    for program in ("pg_dump", "pg_restore"):
         if program in wrapped:
             (folder / program).write_text(
                 f'#!/bin/sh\nREAL={real}/{program}\n[ "$1" = --version ] && exec "$REAL" --version\n{script}\n'
@@ -500,6 +501,19 @@ def test_without_createdb_no_test_restore_but_a_backup(registry: Registry, tmp_p
     finally:
         with registry.server.connect() as session:
             session.execute(f"alter role {OWNER} createdb")
+
+
+def test_the_programs_act_as_the_role_of_the_profile(
+    registry: Registry, connection: Connection, tmp_path: Path
+) -> None:
+    with registry.server.connect() as session:
+        session.execute(f"create role member login noinherit password 'member'; grant {OWNER} to member")
+    try:
+        acting = replace(connection, user="member", password="member", role=OWNER)
+        assert take_backup(acting, directory=tmp_path, verify=True).verified_at
+    finally:
+        with registry.server.connect() as session:
+            session.execute("drop role member")
 
 
 def test_scratch_databases_of_a_crash_are_swept(

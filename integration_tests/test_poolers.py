@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from driver import profile
 from driver.backup import session
 from driver.backup.session import pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.backups import cmsid, connection_of
 from support.pooler import pooler
-from support.registry import NO_BACKUP
+from support.registry import NO_BACKUP, OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +35,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that the pooler's account reaches, and nothing known of any pooler."""
     monkeypatch.delenv(session.SESSION_POOLER, raising=False)
     monkeypatch.setattr(session, "_in_session_mode", set())
+    monkeypatch.setattr(profile, "_without_options", set())
     with tempfile.TemporaryDirectory(prefix="cmsid-pooler-") as name:
         yield Path(name)
 
@@ -100,7 +102,7 @@ def test_commands_and_plain_dbt_refuse_transaction_mode_and_leave_nothing(
             assert pooled_sessions(registry) == set()
 
 
-@pytest.mark.parametrize("extra", [NO_OPTIONS])
+@pytest.mark.parametrize("extra", ["", pytest.param(NO_OPTIONS, marks=pytest.mark.thorough)])
 def test_all_commands_work_through_session_mode(registry: Registry, folder: Path, tmp_path: Path, extra: str) -> None:
     with pooler(registry.server, "session", folder, extra) as port:
         environment = {
@@ -118,3 +120,30 @@ def test_all_commands_work_through_session_mode(registry: Registry, folder: Path
         ):
             done = cmsid(*command, environment=environment)
             assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize(("name", "value"), [("default_transaction_read_only", "on"), ("idle_session_timeout", "5s")])
+def test_session_mode_is_refused_where_a_restore_would_need_what_it_keeps_back(
+    registry: Registry, folder: Path, name: str, value: str
+) -> None:
+    with registry.server.connect() as session:
+        session.execute(f"alter role {OWNER} set {name} = '{value}'".encode())
+    try:
+        with pinned(connection_of(registry.server)):
+            pass
+        with pooler(registry.server, "session", folder) as port:
+            connection = replace(connection_of(registry.server), port=port)
+            with pytest.raises(Problem, match=rf"lets no settings pass, .*{name}.*: connect to the server itself"):
+                pinned(connection)
+    finally:
+        with registry.server.connect() as session:
+            session.execute(f"alter role {OWNER} reset {name}".encode())
+
+
+def test_settings_of_pgoptions_that_a_pooler_refuses(
+    registry: Registry, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c geqo=off")
+    refused = pytest.raises(Problem, match=r"unsupported startup parameter: options .*: unset PGOPTIONS")
+    with pooler(registry.server, "session", folder) as port, refused:
+        pinned(replace(connection_of(registry.server), port=port))

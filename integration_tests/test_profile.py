@@ -155,27 +155,22 @@ def test_profile_is_written_only_where_there_is_none(
         assert not first_use.write_profile()
 
 
-def test_environment_keeps_the_password_in_a_private_file() -> None:
-    connection = Connection("far", 6000, "me", "it", SECRET, sslmode="require", role="the owner")
-    with connection.environment() as variables:
-        assert SECRET not in variables.values()
-        assert "PGPASSWORD" not in variables
-        file = Path(variables["PGPASSFILE"])
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-        named = {name: variables[name] for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGSSLMODE")}
-        assert list(named.values()) == ["far", "6000", "me", "it", "require"]
-    assert not file.exists()
+def test_environment_has_the_password_and_leaves_no_file() -> None:
+    connection = Connection("far", 6000, "me", "it", SECRET + "\n:", sslmode="require", role="the owner")
+    variables = connection.environment()
+    names = ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGSSLMODE", "PGPASSWORD")
+    assert [variables[name] for name in names] == ["far", "6000", "me", "it", "require", SECRET + "\n:"]
+    assert variables.get("PGPASSFILE") == os.environ.get("PGPASSFILE")
 
 
 def test_environment_without_a_password_leaves_it_to_the_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSFILE", "/my/own")
     monkeypatch.setenv("PGPASSWORD", "hidden by the empty one of the profile, as in dbt")
     monkeypatch.setenv("PGHOSTADDR", "10.0.0.1")
-    with Connection("far", 6000, "me", "it").environment() as variables:
-        assert variables["PGPASSFILE"] == "/my/own"
-        assert variables["PGHOSTADDR"] == "10.0.0.1"
-        assert "PGPASSWORD" not in variables
+    variables = Connection("far", 6000, "me", "it").environment()
+    assert variables["PGPASSFILE"] == "/my/own"
+    assert variables["PGHOSTADDR"] == "10.0.0.1"
+    assert "PGPASSWORD" not in variables
 
 
 @pytest.mark.parametrize(("text", "name"), [("", ""), ("Owner_1", "owner_1"), ('"The ""Own-er"""', 'The "Own-er"')])
@@ -189,10 +184,10 @@ def test_variables_that_dbt_does_not_follow(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PGSERVICE", "it")
     folder = write(tmp_path, sslmode="prefer")
     services.write_text("[it]\nhost=h\nuser=u\nsslmode=prefer\nrequire_auth=none\noptions=-c geqo=off\n")
-    with profile.load(profiles_dir=folder).environment() as variables:
-        assert {"PGSERVICE", "PGSERVICEFILE"}.isdisjoint(variables)
-        assert (variables["PGREQUIREAUTH"], variables["PGHOST"], variables["PGDATABASE"]) == ("none", "h", "d")
-        assert variables["PGOPTIONS"].startswith("-c geqo=off ")
+    variables = profile.load(profiles_dir=folder).environment()
+    assert {"PGSERVICE", "PGSERVICEFILE"}.isdisjoint(variables)
+    assert (variables["PGREQUIREAUTH"], variables["PGHOST"], variables["PGDATABASE"]) == ("none", "h", "d")
+    assert variables["PGOPTIONS"].startswith("-c geqo=off ")
     services.write_text("[it]\nhost=other\nuser=u\nsslmode=verify-full\n")
     with pytest.raises(Problem, match=r"service it of PGSERVICE has another host, sslmode, .* in place of PGSERVICE"):
         profile.load(profiles_dir=folder)
@@ -213,11 +208,6 @@ def test_example_refuses_a_service_of_which_dbt_reads_no_host(tmp_path: Path, mo
         profile.load(profiles_dir=example(tmp_path))
     monkeypatch.setenv("PGHOST", "far")
     assert profile.load(profiles_dir=tmp_path).host == "far"
-
-
-def test_password_that_the_tools_cannot_read() -> None:
-    with pytest.raises(Problem, match="holds a line break"), Connection("h", 1, "u", "d", "a\nb").environment():
-        pass
 
 
 def test_server_that_is_not_there() -> None:
@@ -257,15 +247,9 @@ def test_connecting(
         assert session.autocommit
         assert session.info.dbname == "template1"
 
-    # The same by way of PostgreSQL's own tools.
-    dump = server.programs / "pg_dump"
-    with acting.environment() as variables:
-        shown = subprocess.run([dump, "--schema-only"], env=variables, capture_output=True, text=True, check=False)
-    assert shown.returncode == 0, shown.stderr
-
-    with acting.environment() as variables:
-        told = subprocess.check_output([server.programs / "psql", "-XAtF,", "-c", query], env=variables, text=True)
-    assert told == "the owner,0,off\n"
+    # The same by way of PostgreSQL's own programs, which take the role as an option.
+    shown = [str(server.programs / "psql"), "-XAtF,", "-c", query]
+    assert subprocess.check_output(shown, env=acting.environment(), text=True) == "reader,0,off\n"
 
     for wrong, sentence in (
         (replace(connection, password="no"), "password authentication failed.*: correct PGPASSWORD"),

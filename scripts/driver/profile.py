@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +15,17 @@ from driver.bootstrap import ROOT
 from driver.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import psycopg
 
 NAME = os.environ.get("DBT_PROFILE") or "cms_id_tracking"
 FILE = "profiles.yml"
 APPLICATION = "cmsid"
+# What must hold before a session's first statement, or before PostgreSQL's programs set what they need themselves.
+SETTINGS = "-c statement_timeout=0 -c idle_session_timeout=0 -c default_transaction_read_only=off"
+_without_options: set[tuple[str, int]] = set()
+"""Where a pooler refuses them."""
 
 
 @dataclass(frozen=True)
@@ -63,54 +65,38 @@ class Connection:
         """
         import psycopg
 
-        # A parameter hides what libpq would take otherwise, so that comes first.
-        settings = _libpq().get("options", "") + " -c statement_timeout=0"
         parameters = {**self._parameters(), "autocommit": True, "client_encoding": "UTF8", **options}
         try:
             try:
-                return psycopg.connect(**parameters, options=settings)
+                return psycopg.connect(**parameters, **self._options(SETTINGS))
             except psycopg.OperationalError as error:
                 if "unsupported startup parameter" not in str(error):
                     raise
-                return psycopg.connect(**parameters)  # a pooler that knows no options
+                _without_options.add((self.host, self.port))
+                return psycopg.connect(**parameters)
         except psycopg.OperationalError as error:
             raise connection_problem(error, self.describe()) from error
 
-    @contextmanager
-    def environment(self) -> Iterator[dict[str, str]]:
-        """The environment in which PostgreSQL's own tools reach this database without any option.
+    def environment(self, settings: str = "") -> dict[str, str]:
+        """The environment in which PostgreSQL's own programs reach this database without any option.
 
-        The password is in a file that only this user can read and that is gone afterwards; it is in no command line.
+        Only the same user can read it, and nothing of it is left however the program or we end. The role to act as is
+        not in it.
+
+        Args:
+            settings: further ones for the session, as PGOPTIONS has them; a pooler may not let them pass.
         """
         from psycopg import pq
 
         variables = dict(os.environ)
-        settings = _libpq().get("options", "") + " -c statement_timeout=0 -c idle_session_timeout=0"
-        if self.role:
-            settings += " -c role=" + self.role.replace("\\", "\\\\").replace(" ", "\\ ")
         # A service would hide the variables of the same meaning.
-        given = {**_of_service(), **self._parameters(), "options": settings.strip()}
+        given = {**_of_service(), **self._parameters(), **self._options(f"{SETTINGS} {settings}".strip())}
         for option in pq.Conninfo.get_defaults():
             if option.envvar and (name := option.keyword.decode()) in given:
                 variables[option.envvar.decode()] = str(given[name])
-        for name in ("PGSERVICE", "PGSERVICEFILE", "PGPASSWORD", "PGCLIENTENCODING"):
+        for name in ("PGSERVICE", "PGSERVICEFILE", "PGCLIENTENCODING", *(() if self.password else ("PGPASSWORD",))):
             variables.pop(name, None)
-        if not self.password:
-            yield variables
-            return
-        if "\n" in self.password:
-            raise Problem(
-                "The password holds a line break, which PostgreSQL's tools cannot read",
-                where=self.describe(),
-                do="give the role another password",
-            )
-        with tempfile.TemporaryDirectory(prefix="cmsid-") as folder:
-            file = Path(folder, "pgpass")
-            escaped = self.password.replace("\\", "\\\\").replace(":", "\\:")
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:
-                opened.write(f"*:*:*:*:{escaped}\n")
-            variables["PGPASSFILE"] = str(file)
-            yield variables
+        return variables
 
     def describe(self) -> str:
         """Where this leads, without any secret, such as `dev@localhost:5432/registry`."""
@@ -119,6 +105,11 @@ class Connection:
     def to_database(self, name: str) -> Connection:
         """The same server and role, another database."""
         return replace(self, dbname=name)
+
+    def _options(self, settings: str) -> dict[str, Any]:
+        """libpq's parameter of that name, after what it would take otherwise, which it hides."""
+        refused = (self.host, self.port) in _without_options
+        return {} if refused else {"options": f"{_libpq().get('options', '')} {settings}".strip()}
 
     def _parameters(self) -> dict[str, str | int]:
         """libpq's parameters as dbt gives them; what it does not give is left to libpq (its variables, its service)."""
@@ -361,6 +352,7 @@ REMEDIES = {
     "root certificate file": "correct sslrootcert or sslmode in the dbt profile",
     "no pg_hba.conf entry": "allow this user and machine in the server's pg_hba.conf",
     "does not exist": "correct database and user in the dbt profile, or create them",
+    "unsupported startup parameter": "unset PGOPTIONS, or connect to the server itself, not to a pooler",
     "too many clients": "close some connections, then run this again",
     "remaining connection slots": "close some connections, then run this again",
     "permission denied": "connect as the role that owns the tables",

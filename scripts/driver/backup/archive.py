@@ -36,7 +36,7 @@ SIGNS = ("ERROR: ", "FATAL: ", "fatal: ", "error: ")
 # its number, its catalogue's and its own; then its kind, name and owner
 TOC_ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+?)(?: \S+)?$")
 # A restore need not wait for the disk at each commit: one synchronous commit before the swap covers them all.
-RESTORE_SETTINGS = "-c synchronous_commit=off -c maintenance_work_mem=128MB -c default_transaction_read_only=off"
+RESTORE_SETTINGS = "-c synchronous_commit=off -c maintenance_work_mem=128MB"
 LIVE_COPIES = """
 select n.nspname || '.' || c.relname, p.tuples_processed
 from pg_catalog.pg_stat_progress_copy as p
@@ -102,9 +102,8 @@ def dump(
         f"--lock-wait-timeout={LOCK_WAIT}",
         f"--file={target}",
     ]
-    watch = _Watch("dump (bytes)", connection, tables, progress)
-    with connection.environment() as environment, watch:
-        _run(arguments, _in_english(environment), watch.read, stop)
+    with _Watch("dump (bytes)", connection, tables, progress) as watch:
+        _run(arguments, connection, watch.read, stop)
 
 
 def restore(
@@ -146,10 +145,8 @@ def restore(
     arguments.append(str(source))
     tables = {table.label: Extent(table.bytes, table.rows) for table in manifest.tables}
     total = sum(bool(re.match(r"\d+; \d+ \d+ (INDEX|CONSTRAINT|FK CONSTRAINT|TRIGGER) ", line)) for line in kept)
-    watch = _Watch(step, connection, tables, progress, objects=total)
-    with connection.environment() as environment, watch:
-        environment["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} {RESTORE_SETTINGS}".strip()
-        _run(arguments, _in_english(environment), watch.read)
+    with _Watch(step, connection, tables, progress, objects=total) as watch:
+        _run(arguments, connection, watch.read, settings=RESTORE_SETTINGS)
 
 
 def selection(tools: Tools, source: Path, leave_out: Sequence[str], scratch: Path) -> list[str]:
@@ -271,16 +268,20 @@ class _Watch:
 
 def _run(
     arguments: list[str],
-    environment: Mapping[str, str],
+    connection: Connection,
     read: Callable[[str], None],
     stop: threading.Event | None = None,
+    settings: str = "",
 ) -> None:
     """Run a program to its end, in a process group of its own, which is ended with us."""
     program = Path(arguments[0]).name.removesuffix(".exe")
+    if connection.role:
+        arguments = [arguments[0], f"--role={connection.role}", *arguments[1:]]
     kept: deque[str] = deque(maxlen=KEPT_LINES)
     child = subprocess.Popen(
         arguments,
-        env=dict(environment),
+        # Its messages are read here, so they must be in the language they are read in.
+        env={**connection.environment(settings), "LC_MESSAGES": "C", "LANGUAGE": "C", "PG_COLOR": "never"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -367,8 +368,3 @@ def _conninfo(connection: Connection) -> str:
     from psycopg.conninfo import make_conninfo
 
     return make_conninfo(dbname=connection.dbname)
-
-
-def _in_english(environment: Mapping[str, str]) -> dict[str, str]:
-    """The programs' messages are read here, so they must be in the language they are read in."""
-    return {**environment, "LC_MESSAGES": "C", "LANGUAGE": "C", "PG_COLOR": "never"}

@@ -29,7 +29,7 @@ PACKAGED = (
     "/Applications/Postgres.app/Contents/Versions/{major}/bin",
     "C:/Program Files/PostgreSQL/{major}/bin",
 )
-PROGRAMS = ("pg_dump", "pg_restore", "psql")
+PROGRAMS = ("pg_dump", "pg_restore")
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,6 @@ class Tools:
     def pg_restore(self) -> str:
         """The path of pg_restore."""
         return self._path("pg_restore")
-
-    @property
-    def psql(self) -> str:
-        """The path of psql."""
-        return self._path("psql")
 
     def describe(self) -> str:
         """Which programs these are, in words."""

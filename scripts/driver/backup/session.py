@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SESSION_POOLER = "CMSID_SESSION_POOLER"
 POOLER_ROUNDS = 5
+# As they are in a session that has set nothing; pg_restore sets all others itself. No operator, since nothing is pinned yet.
+LOST_SETTINGS = "select pg_catalog.current_setting('default_transaction_read_only'), pg_catalog.current_setting('idle_session_timeout')"
 _in_session_mode: set[tuple[str, int]] = set()
 MAINTENANCE_DATABASES = ("postgres", "template1")
 
@@ -66,6 +68,13 @@ def _refuse_transaction_pooler(session: psycopg.Connection[Any], connection: Con
                     where=connection.describe(),
                     do="connect to the server itself, by PGHOST and PGPORT",
                 )
+    if one_row(session, LOST_SETTINGS) != ("off", "0"):
+        raise Problem(
+            "A connection pooler is between here and the server and lets no settings pass, and this role, database or server"
+            " has a default_transaction_read_only or idle_session_timeout that ends a restore",
+            where=connection.describe(),
+            do="connect to the server itself, by PGHOST and PGPORT",
+        )
     _in_session_mode.add(place)
     os.environ[SESSION_POOLER] = "true"  # for dbt, which runs in this process and has one connection to look at
 
