@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from driver.dbt_project import CoreTable
-from driver.drizzle.diff import unified
-from driver.drizzle.files import Change, write_all
-from driver.drizzle.migration_content import Form, content, statements
+from driver.drizzle.files import Change, unified, write_all
+from driver.drizzle.migration_sql import Form
+from driver.drizzle.migrations import content, statements
 from driver.drizzle.plan import Plan, make_plan
-from driver.drizzle.typescript import parse, source_files, string_value
+from driver.drizzle.typescript import TypeScript, source_files, string_value
 from driver.errors import Problem
 from support.local_rows import CORE_TABLES
 
@@ -249,7 +249,7 @@ def test_every_variant_of_the_sample_application_gets_its_column() -> None:
         crlf = change.path.name == "modules.ts"
         assert (change.after.count(b"\r\n") == change.after.count(b"\n")) is crlf
         assert change.after.startswith(b"\xef\xbb\xbf") is crlf
-        assert parse(change.path, change.after).syntax_error is None
+        assert TypeScript(change.path, change.after).syntax_error is None
 
 
 def test_the_diff_is_one_that_git_applies(tmp_path: Path) -> None:
@@ -766,7 +766,7 @@ def test_sql_is_taken_apart_as_sql() -> None:
     ],
 )
 def test_a_literal_is_read_as_typescript_reads_it(literal: str, value: str | None) -> None:
-    file = parse(Path("a.ts"), f"const read = {literal};".encode())
+    file = TypeScript(Path("a.ts"), f"const read = {literal};".encode())
     assert string_value(file.values["read"]) == value
 
 

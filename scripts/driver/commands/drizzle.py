@@ -59,7 +59,7 @@ def drizzle(
     """
     from driver.dbt_project import DbtProject
     from driver.drizzle.files import write_all
-    from driver.drizzle.migration_content import Form
+    from driver.drizzle.migration_sql import Form
     from driver.drizzle.plan import make_plan
     from driver.profile import find_profiles_dir
 
@@ -94,7 +94,7 @@ def drizzle(
 
 
 def _show(plan: Plan) -> None:
-    from driver.drizzle.diff import unified
+    from driver.drizzle.files import unified
 
     colours = {"+": "green", "-": "red", "@": "cyan"}
     for line in unified(plan.changes, plan.folder):

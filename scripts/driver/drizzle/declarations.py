@@ -6,15 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from driver.drizzle.casing import Casing
+from driver.drizzle.kit import Casing
 from driver.drizzle.typescript import (
-    Call,
-    Specifier,
+    PG_CORE,
     TypeScript,
     arguments_of,
-    call_of,
-    is_pg_core,
-    parse,
+    calls_of,
+    part,
     string_value,
     text_of,
     unwrap,
@@ -27,8 +25,9 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
+    from driver.drizzle.typescript import Import
+
 _DRIZZLE = re.compile(rb"pgTable|pgSchema|\.\s*table\s*\(")
-_CASED = {"snakeCase": Casing.SNAKE, "camelCase": Casing.CAMEL}
 
 
 @dataclass(frozen=True)
@@ -52,24 +51,12 @@ class Column:
 
     node: Node
     key: str
-    quote: str
-    """The quote its key stands in; empty for none."""
-    call: Call | None
-    name: str | None
+    quote: str = ""
+    """The quote around its key; empty for none."""
+    calls: tuple[Node, ...] = ()
+    """The calls that make it, `integer('cms_id')` and `.unique()` say."""
+    name: str | None = None
     """The column name it gives itself."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """A declaration's columns, where they are written out in it."""
-
-    node: Node
-    columns: tuple[Column, ...]
-    parameter: str | None = None
-    """Name of the callback's parameter."""
-    pattern: Node | None = None
-    """The callback's parameter where it is taken apart in braces."""
-    specifiers: tuple[Specifier, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,12 +67,16 @@ class Declaration:
     node: Node
     table: str
     factory: Factory
-    columns: Columns | None
+    braces: Node | None
+    """Where its columns are written out; None where they are not."""
+    columns: tuple[Column, ...]
+    parameter: Node | None
+    """The parameter of the callback that gives the columns."""
 
     @property
-    def line(self) -> int:
-        """Line it begins on, from 1."""
-        return self.node.start_point.row + 1
+    def place(self) -> str:
+        """File and line."""
+        return f"{self.file.path}:{self.node.start_point.row + 1}"
 
 
 @dataclass(frozen=True)
@@ -94,158 +85,138 @@ class Reading:
 
     files: tuple[TypeScript, ...]
     declarations: tuple[Declaration, ...]
-    unnamed: tuple[tuple[Path, int], ...]
+    unnamed: tuple[str, ...]
     """Where tables are declared under a name only known at run time: file and line."""
 
 
-def read(contents: Mapping[Path, bytes]) -> Reading:
-    """Finds every table declaration in the files.
+_TABLES = {
+    "pgTable": Factory(),
+    "snakeCase.table": Factory(casing=Casing.SNAKE),
+    "camelCase.table": Factory(casing=Casing.CAMEL),
+}
+_SCHEMAS = {"pgSchema": None, "snakeCase.schema": Casing.SNAKE, "camelCase.schema": Casing.CAMEL}
+_CREATOR = "pgTableCreator"
+_UNREADABLE = Factory(name_known=False)
+_SOMEWHERE = Factory(schema_known=False)
 
-    Args:
-        contents: TypeScript files and what they hold.
-    """
-    parsed = {path: parse(path, content) for path, content in contents.items() if _DRIZZLE.search(content)}
-    factories, schemas = _exports(parsed.values())
-    if factories or schemas:
+
+def read(contents: Mapping[Path, bytes]) -> Reading:
+    """Finds every table declaration in files, which are given with what they hold."""
+    parsed = {path: TypeScript(path, content) for path, content in contents.items() if _DRIZZLE.search(content)}
+    exported = _exported(parsed.values())
+    if exported:
         # Their users need not mention Drizzle at all.
-        named = re.compile(rb"\b(?:" + b"|".join(re.escape(n.encode()) for n in [*factories, *schemas]) + rb")\b")
-        parsed |= {p: parse(p, c) for p, c in contents.items() if p not in parsed and named.search(c)}
+        alternatives = b"|".join(re.escape(name.partition(".")[0].encode()) for name in exported)
+        named = re.compile(rb"\b(?:" + alternatives + rb")\b")
+        parsed |= {p: TypeScript(p, c) for p, c in contents.items() if p not in parsed and named.search(c)}
     files = tuple(parsed[path] for path in contents if path in parsed)
     declarations: list[Declaration] = []
-    unnamed: list[tuple[Path, int]] = []
+    unnamed: list[str] = []
     for file in files:
-        resolver = _Resolver(file, factories, schemas)
+        names = _Names(file, exported)
         for node in walk(file.root):
-            callee = node.child_by_field_name("function") if node.type == "call_expression" else None
-            factory = resolver.factory(callee) if callee is not None else None
+            factory = names.factory(part(node, "function")) if node.type == "call_expression" else None
             if factory is None:
                 continue
-            arguments = arguments_of(node)
-            name = resolver.string(arguments[0]) if arguments else None
-            columns = _columns(resolver, arguments[1]) if len(arguments) > 1 else None
-            if columns is None and not factory.schema_known:
-                # Something else with a method called table.
-                continue
-            if name is None or not factory.name_known:
-                unnamed.append((file.path, node.start_point.row + 1))
-                continue
-            table = factory.prefix + name + factory.suffix
-            declarations.append(Declaration(file, node, table, factory, columns))
+            first, second, *_ = [*arguments_of(node), None, None]
+            table = file.string(first)
+            found = _declaration(file, node, factory, table or "", second)
+            if found.braces is None and not factory.schema_known:
+                continue  # Something else with a method called table.
+            if table is None or not factory.name_known:
+                unnamed.append(found.place)
+            else:
+                declarations.append(found)
     return Reading(files, tuple(declarations), tuple(unnamed))
 
 
-class _Resolver:
-    """Says what the names in a file stand for."""
+class _Names:
+    """What the names in a file declare when called, each as it is written there: `pgTable`, `pg.pgTable`, `uni.table`."""
 
-    def __init__(self, file: TypeScript, factories: dict[str, Factory], schemas: dict[str, Factory]) -> None:
+    def __init__(self, file: TypeScript, exported: Mapping[str, Factory]) -> None:
         self.file = file
-        self.factories = factories
-        self.schemas = schemas
-        self.imported = {s.local: s.imported for i in file.imports for s in i.specifiers}
-        self.modules = {s.local: i.module for i in file.imports for s in i.specifiers}
-        self.namespaces = {i.namespace for i in file.imports if i.namespace}
-        self.open: set[str] = set()
+        self.makers: dict[str, str] = {}
+        """Drizzle's functions that make a schema or a factory, and what Drizzle calls them."""
+        self.tables: dict[str, Factory] = {}
+        for one in file.imports:
+            known = _TABLES | ({} if one.module == PG_CORE else dict(exported))
+            self.makers |= {local: name for name in (*_SCHEMAS, _CREATOR) for local in _as_written(one, name)}
+            self.tables |= {local: factory for name, factory in known.items() for local in _as_written(one, name)}
+        self.made: dict[str, Factory] = {}
+        """Those that the file makes itself: a constant can only go by those before it."""
+        for name, value in file.values.items():
+            found = self._made(value)
+            self.made |= {name + method: factory for method, factory in found.items() if factory}
+            self.tables |= self.made
 
-    def string(self, node: Node) -> str | None:
-        """The value of a string literal, or of a constant set to one."""
-        node = unwrap(node)
-        return self.file.strings.get(text_of(node)) if node.type == "identifier" else string_value(node)
-
-    def factory(self, node: Node) -> Factory | None:
-        """What this expression makes when called; None where that is no table."""
-        node = unwrap(node)
-        if node.type == "identifier":
-            return self._named_factory(text_of(node))
-        owner = node.child_by_field_name("object")
-        if node.type != "member_expression" or owner is None:
-            return None
-        name = text_of(node.child_by_field_name("property"))
-        if name == "table":
-            return self.schema(owner)
-        if name == "withRLS":
+    def factory(self, node: Node | None) -> Factory | None:
+        """What this expression makes when called; None where that is not a table."""
+        text, owner = _text(node), part(node, "object")
+        if text in self.tables:
+            return self.tables[text]
+        if text.endswith(".withRLS"):
             return self.factory(owner)
-        if text_of(owner) in self.namespaces:
-            return Factory() if name == "pgTable" else self.factories.get(name)
-        return None
-
-    def schema(self, node: Node) -> Factory | None:
-        """What `.table` of this expression makes; None where the expression is no schema."""
-        node = unwrap(node)
-        if node.type == "identifier":
-            name = text_of(node)
-            if name in self.file.values:
-                value = unwrap(self.file.values[name])
-                return self._made_schema(value) if value.type == "call_expression" else None
-            return self._exported_schema(self.imported[name]) if name in self.imported else None
-        if node.type == "call_expression":
-            return self._made_schema(node)
-        exported = self._function(node)
-        return self._exported_schema(exported) if exported else None
-
-    def made(self, name: str) -> Factory | None:
-        """The factory a top-level constant is set to."""
-        if name in self.open:
+        if not text.endswith(".table") or owner is None:
             return None
-        self.open.add(name)
-        try:
-            node = unwrap(self.file.values[name])
-            if node.type != "call_expression":
-                return self.factory(node)
-            if self._function(node.child_by_field_name("function")) != "pgTableCreator":
-                return None
-            arguments = arguments_of(node)
-            return _creator(arguments[0]) if arguments else None
-        finally:
-            self.open.discard(name)
+        if owner.type == "call_expression":
+            return self._schema(owner)
+        head, _, name = _text(owner).rpartition(".")
+        locals_ = {specifier.local for one in self.file.imports for specifier in one.specifiers}
+        is_imported = head in {one.namespace for one in self.file.imports} if head else name in locals_
+        return _SOMEWHERE if is_imported else None
 
-    def _named_factory(self, name: str) -> Factory | None:
-        if name in self.file.values:
-            return self.made(name)
-        imported = self.imported.get(name)
-        if imported in self.factories and not is_pg_core(self.modules[name]):
-            return self.factories[imported]
-        return Factory() if imported == "pgTable" else None
+    def _made(self, value: Node) -> dict[str, Factory | None]:
+        """What a constant that is set to this declares: by itself, or by its method."""
+        if value.type != "call_expression":
+            return {"": self.factory(value), ".table": self.tables.get(_text(value) + ".table")}
+        arguments = arguments_of(value)
+        if self.makers.get(_text(part(value, "function"))) == _CREATOR and arguments:
+            return {"": _creator(arguments[0])}
+        return {".table": self._schema(value)}
 
-    def _exported_schema(self, name: str) -> Factory:
-        if name in _CASED:
-            return Factory(casing=_CASED[name])
-        return self.schemas.get(name, Factory(schema_known=False))
-
-    def _made_schema(self, call: Node) -> Factory | None:
-        callee = call.child_by_field_name("function")
-        casing = None
-        if self._function(callee) != "pgSchema":
-            owner = callee.child_by_field_name("object") if callee is not None else None
-            casing = _CASED.get(self._function(owner) or "")
-            if casing is None or text_of(callee).rpartition(".")[2] != "schema":
-                return None
-        arguments = arguments_of(call)
-        name = self.string(arguments[0]) if arguments else None
+    def _schema(self, call: Node) -> Factory | None:
+        """What `.table` of a call's result makes; None where the call does not make a schema."""
+        maker = self.makers.get(_text(part(call, "function")))
+        if maker not in _SCHEMAS:
+            return None
+        name = self.file.string(next(iter(arguments_of(call)), None))
         # The schema a connection uses by itself needs no name in SQL.
-        return Factory(schema=None if name == "public" else name, schema_known=name is not None, casing=casing)
+        schema = None if name == "public" else name
+        return Factory(schema=schema, schema_known=name is not None, casing=_SCHEMAS[maker])
 
-    def _function(self, node: Node | None) -> str | None:
-        """The name that an imported function or object has in the module it is from."""
-        if node is None or node.type == "identifier":
-            return self.imported.get(text_of(node))
-        owner = node.child_by_field_name("object")
-        if node.type == "member_expression" and text_of(owner) in self.namespaces:
-            return text_of(node.child_by_field_name("property"))
-        return None
+
+def _as_written(one: Import, name: str) -> list[str]:
+    """How a file writes a name of a module that it imports."""
+    first, dot, rest = name.partition(".")
+    written = [specifier.local for specifier in one.specifiers if specifier.imported == first]
+    return [local + dot + rest for local in [*written, *([f"{one.namespace}.{first}"] if one.namespace else [])]]
+
+
+def _text(node: Node | None) -> str:
+    return re.sub(r"\s", "", text_of(node))
+
+
+def _exported(files: Iterable[TypeScript]) -> dict[str, Factory]:
+    """What files make, by name; what two files make differently counts as not known."""
+    exported: dict[str, Factory] = {}
+    for file in files:
+        for name, factory in _Names(file, {}).made.items():
+            if exported.setdefault(name, factory) != factory:
+                exported[name] = _SOMEWHERE if name.endswith(".table") else _UNREADABLE
+    return exported
 
 
 def _creator(function: Node) -> Factory:
     """What a pgTableCreator puts around a table's name."""
-    parameter, body = _parameter(function), function.child_by_field_name("body")
+    parameter, body = _parameter(function), part(function, "body")
     if parameter is None or body is None:
-        return Factory(name_known=False)
-    body = unwrap(body)
+        return _UNREADABLE
     pieces = [body]
     if body.type == "template_string":
         pieces = body.children[1:-1]
-    elif body.type == "binary_expression" and text_of(body.child_by_field_name("operator")) == "+":
+    elif body.type == "binary_expression" and text_of(part(body, "operator")) == "+":
         pieces = body.named_children
-    around: list[str] = [""]
+    around = [""]
     for piece in pieces:
         inner = piece.named_children[0] if piece.type == "template_substitution" else piece
         literal = text_of(inner) if inner.type == "string_fragment" else string_value(inner)
@@ -254,92 +225,46 @@ def _creator(function: Node) -> Factory:
         elif text_of(inner) == text_of(parameter):
             around.append("")
         else:
-            return Factory(name_known=False)
+            return _UNREADABLE
     prefix, *suffixes = around
-    return Factory(prefix=prefix, suffix=suffixes[0]) if len(suffixes) == 1 else Factory(name_known=False)
+    return Factory(prefix=prefix, suffix=suffixes[0]) if len(suffixes) == 1 else _UNREADABLE
 
 
-def _exports(files: Iterable[TypeScript]) -> tuple[dict[str, Factory], dict[str, Factory]]:
-    """The factories and pgSchemas that files make, by name; what two files make differently counts as not known."""
-    factories: dict[str, Factory] = {}
-    schemas: dict[str, Factory] = {}
-    for file in files:
-        resolver = _Resolver(file, {}, {})
-        for name, value in file.values.items():
-            schema = resolver.schema(value) if unwrap(value).type == "call_expression" else None
-            if schema is not None:
-                known = schemas.setdefault(name, schema)
-                if known != schema:
-                    schemas[name] = Factory(schema_known=False)
-                continue
-            factory = resolver.made(name)
-            if factory is not None and factories.setdefault(name, factory) != factory:
-                factories[name] = Factory(name_known=False)
-    return factories, schemas
+def _declaration(file: TypeScript, node: Node, factory: Factory, name: str, columns: Node | None) -> Declaration:
+    """A declaration, with its columns from an object, or from a function that returns one in one place."""
+    body = unwrap(columns) if columns is not None else None
+    parameter = None
+    if body is not None and body.type in ("arrow_function", "function_expression"):
+        parameter, body = _parameter(body), part(body, "body")
+        if body is not None and body.type == "statement_block":
+            returns = [child for child in body.named_children if child.type == "return_statement"]
+            values = [child for one in returns for child in one.named_children if child.type != "comment"]
+            body = unwrap(values[0]) if len(values) == 1 else None
+    if body is not None and body.type != "object":
+        body = None
+    table = factory.prefix + name + factory.suffix
+    return Declaration(file, node, table, factory, body, _columns(file, body) if body else (), parameter)
 
 
-def _columns(resolver: _Resolver, node: Node) -> Columns | None:
-    """The columns in a declaration's second argument: an object, or a function that returns one."""
-    node = unwrap(node)
-    is_function = node.type in ("arrow_function", "function_expression")
-    body = _returned(node) if is_function else node
-    if body is None or body.type != "object":
-        return None
-    properties = _properties(resolver, body)
-    parameter = _parameter(node) if is_function else None
-    if parameter is None:
-        return Columns(body, properties)
-    if parameter.type == "object_pattern":
-        return Columns(body, properties, pattern=parameter, specifiers=_pattern(parameter))
-    return Columns(body, properties, parameter=text_of(parameter))
-
-
-def _returned(function: Node) -> Node | None:
-    """What a function returns, where it does so in one place."""
-    body = function.child_by_field_name("body")
-    if body is None or unwrap(body).type != "statement_block":
-        return None if body is None else unwrap(body)
-    returns = [child for child in body.named_children if child.type == "return_statement"]
-    values = [child for statement in returns for child in statement.named_children if child.type != "comment"]
-    return unwrap(values[0]) if len(values) == 1 else None
-
-
-def _properties(resolver: _Resolver, node: Node) -> tuple[Column, ...]:
+def _columns(file: TypeScript, braces: Node) -> tuple[Column, ...]:
     columns = []
-    for child in node.named_children:
+    for child in braces.named_children:
+        key, value = part(child, "key"), part(child, "value")
         if child.type == "shorthand_property_identifier":
-            columns.append(Column(child, text_of(child), "", None, None))
-            continue
-        key, value = child.child_by_field_name("key"), child.child_by_field_name("value")
-        if child.type != "pair" or key is None or value is None:
-            continue
-        name = string_value(key) if key.type == "string" else text_of(key)
-        if name is None or key.type == "computed_property_name":
-            continue
-        call = call_of(value)
-        given = resolver.string(call.arguments[0]) if call is not None and call.arguments else None
-        columns.append(Column(child, name, text_of(key)[0] if key.type == "string" else "", call, given))
+            columns.append(Column(child, text_of(child)))
+        elif child.type == "pair" and key is not None and key.type != "computed_property_name":
+            is_quoted = key.type == "string"
+            text = (string_value(key) or "") if is_quoted else text_of(key)
+            calls = calls_of(value)
+            name = file.string(next(iter(arguments_of(calls[0])), None)) if calls else None
+            columns.append(Column(child, text, text_of(key)[0] if is_quoted else "", tuple(calls), name))
     return tuple(columns)
 
 
 def _parameter(function: Node) -> Node | None:
     """The pattern of a function's first parameter."""
-    single = function.child_by_field_name("parameter")
-    if single is not None:
-        return single
-    parameters = function.child_by_field_name("parameters")
-    if parameters is None:
-        return None
-    first = next((child for child in parameters.named_children if child.type == "required_parameter"), None)
-    return first.child_by_field_name("pattern") if first is not None else None
-
-
-def _pattern(node: Node) -> tuple[Specifier, ...]:
-    found = []
-    for child in node.named_children:
-        if child.type == "shorthand_property_identifier_pattern":
-            found.append(Specifier(child, text_of(child), text_of(child)))
-        elif child.type == "pair_pattern":
-            key, value = child.child_by_field_name("key"), child.child_by_field_name("value")
-            found.append(Specifier(child, text_of(key), text_of(value)))
-    return tuple(found)
+    parameters = part(function, "parameters")
+    required = (
+        [child for child in parameters.named_children if child.type == "required_parameter"] if parameters else []
+    )
+    return part(function, "parameter") or (part(required[0], "pattern") if required else None)

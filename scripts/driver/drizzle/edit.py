@@ -1,187 +1,216 @@
-"""Adds the cms_id column to table declarations, in the style of the file they stand in."""
+"""The cms_id column of a table declaration: found, or added in the style of the file it is in."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from driver.drizzle.casing import Casing
-from driver.drizzle.style import COLUMN, KEY, Style, casing_of
-from driver.drizzle.text_edit import Edit, insert_behind, insert_name, newline
-from driver.drizzle.typescript import is_pg_core, string_value, text_of
+from driver.drizzle.kit import Casing, is_multi_word
+from driver.drizzle.text_edit import Edit, insert_after, insert_name, newline
+from driver.drizzle.typescript import PG_CORE, arguments_of, names_in, part, string_value, text_of, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from tree_sitter import Node
-
-    from driver.drizzle.declarations import Column, Columns, Declaration
+    from driver.drizzle.declarations import Column, Declaration
     from driver.drizzle.kit import Kit
-    from driver.drizzle.typescript import Import, Method, Specifier, TypeScript
+    from driver.drizzle.typescript import Import, Specifier, TypeScript
+
+COLUMN = "cms_id"
+KEY = "cmsId"
 
 
 class CannotEditError(Exception):
     """A declaration that has to be left to a person; the message completes "<table> ..."."""
 
 
-def existing(declaration: Declaration, kit: Kit) -> Column | None:
-    """The declaration's cms_id column, where it has the one it is meant to have.
+class Editor:
+    """Works out what to change in declarations, in the style of the nearest example."""
 
-    Raises:
-        CannotEditError: it has another one.
-    """
-    columns = declaration.columns.columns if declaration.columns else ()
-    found = [c for c in columns if COLUMN in (c.name, c.key, Casing.SNAKE.column_name(c.key))]
-    if not found:
-        return None
-    line = found[0].node.start_point.row + 1
-    if len(found) > 1:
-        raise CannotEditError(f"has {len(found)} columns for {COLUMN} (the first on line {line}): keep one of them")
-    column = found[0]
-    if not _is_unique_integer(declaration, column):
-        raise CannotEditError(
-            f"already has another {column.key} (line {line}): "
-            "make it integer().unique(), or take it out, and run this again"
-        )
-    name = column.name or casing_of(declaration, kit).column_name(column.key)
-    if name not in (COLUMN, None):
-        raise CannotEditError(
-            f"already has a {column.key} (line {line}), but without a casing its column is called {name}: "
-            f"write integer('{COLUMN}').unique(), and run this again"
-        )
-    return column
+    def __init__(self, declarations: Sequence[Declaration], kit: Kit) -> None:
+        """Take in those of all core tables (what one does not show is taken from the others), and drizzle-kit's set-up."""
+        self.declarations = declarations
+        self.kit = kit
 
+    def existing(self, declaration: Declaration) -> Column | None:
+        """The declaration's cms_id column, where it has the one it is meant to have.
 
-def constraint_of(declaration: Declaration, column: Column, kit: Kit) -> str:
-    """The name Drizzle expects of the unique constraint on this cms_id column."""
-    return given_name(column) or kit.constraint_name(declaration.table, column.key, column.name)
+        Raises:
+            CannotEditError: it has another one.
+        """
+        found = [c for c in declaration.columns if COLUMN in (c.name, c.key, Casing.SNAKE.column_name(c.key))]
+        if not found:
+            return None
+        column = found[0]
+        line = column.node.start_point.row + 1
+        if len(found) > 1:
+            raise CannotEditError(f"has {len(found)} columns for {COLUMN} (the first on line {line}): keep one of them")
+        if not _is_unique_integer(declaration, column):
+            raise CannotEditError(
+                f"already has another {column.key} (line {line}): "
+                "make it integer().unique(), or take it out, and run this again"
+            )
+        name = column.name or self._casing(declaration).column_name(column.key)
+        if name not in (COLUMN, None):
+            raise CannotEditError(
+                f"already has a {column.key} (line {line}), but without a casing its column is called {name}: "
+                f"write integer('{COLUMN}').unique(), and run this again"
+            )
+        return column
+
+    def constraint_name(self, declaration: Declaration, column: Column | None) -> str:
+        """The name Drizzle gives the unique constraint of this cms_id column, or of the one to be added."""
+        if column is not None:
+            return given_name(column) or self.kit.constraint_name(declaration.table, column.key, column.name)
+        key = self._key(declaration)
+        name = COLUMN if self._is_named(declaration, key) else None
+        return self.kit.constraint_name(declaration.table, key, name)
+
+    def name_constraint(self, declaration: Declaration, column: Column, constraint: str) -> Edit:
+        """How to give the unique constraint of a cms_id column a name."""
+        arguments = column.calls[-1].child_by_field_name("arguments")
+        assert arguments is not None  # noqa: S101 - a call has them
+        quote = self._quote(declaration.file)
+        return Edit(arguments.start_byte, arguments.end_byte, f"({quote}{constraint}{quote})".encode())
+
+    def add_column(self, declaration: Declaration, id_column: str, constraint: str | None) -> list[Edit]:
+        """How to add the column to a declaration that lacks it.
+
+        Args:
+            declaration: the declaration.
+            id_column: the name of the column to put it after.
+            constraint: the name to give the constraint; None leaves it to Drizzle.
+
+        Raises:
+            CannotEditError: the column has to be added by hand.
+        """
+        if declaration.braces is None:
+            raise CannotEditError(
+                f"does not have its columns written out in the declaration: add {KEY} to them by hand"
+            )
+        casing = self._casing(declaration)
+        for beside in declaration.columns:
+            if id_column == (beside.name or casing.column_name(beside.key) or Casing.SNAKE.column_name(beside.key)):
+                break
+        else:
+            raise CannotEditError(f"has no column {id_column} written out in its declaration: add {KEY} by hand")
+        function, edits = _integer(declaration, beside)
+        key, quote = self._key(declaration), self._quote(declaration.file)
+        name = f"{quote}{COLUMN}{quote}" if self._is_named(declaration, key) else ""
+        unique = f"{quote}{constraint}{quote}" if constraint else ""
+        text = f"{beside.quote}{key}{beside.quote}: {function}({name}).unique({unique})"
+        return [*edits, *insert_after(declaration.file.body, declaration.braces, beside.node, text.encode())]
+
+    def _casing(self, declaration: Declaration) -> Casing:
+        """How the keys of this declaration become column names."""
+        return declaration.factory.casing or (Casing.NONE if self.kit.names_by_table else self.kit.casing)
+
+    def _key(self, declaration: Declaration) -> str:
+        """The key of the new column."""
+        for columns in self._levels(declaration):
+            snake = [c for c in columns if "_" in c.key.strip("_")]
+            camel = [c for c in columns if is_multi_word(c.key) and "_" not in c.key]
+            if snake or camel:
+                return COLUMN if len(snake) > len(camel) else KEY
+        return KEY
+
+    def _is_named(self, declaration: Declaration, key: str) -> bool:
+        """Whether the new column has to be given its name in so many words."""
+        name = self._casing(declaration).column_name(key)
+        if name not in (COLUMN, None):
+            return True
+        levels = self._levels(declaration)
+        # A column of one word shows the style only where no other does.
+        shown = [[c for c in columns if is_multi_word(c.key)] for columns in levels]
+        nearest = next(filter(None, shown + (levels if name else [])), None)
+        if nearest is None:
+            return name is None
+        return sum(column.name is not None for column in nearest) * 2 > len(nearest)
+
+    def _levels(self, declaration: Declaration) -> list[list[Column]]:
+        """The columns of the declaration, of its file, of all: the nearest that shows something decides."""
+        file = [d for d in self.declarations if d.file is declaration.file]
+        return [
+            [c for d in group for c in d.columns if c.calls and KEY != c.key != COLUMN]
+            for group in ([declaration], file, self.declarations)
+        ]
+
+    def _quote(self, file: TypeScript) -> str:
+        """The quote that most strings of a file are in."""
+        quotes = [text_of(node)[:1] for node in walk(file.root) if node.type == "string"]
+        return '"' if quotes.count('"') > quotes.count("'") else "'"
 
 
 def given_name(column: Column) -> str | None:
     """The name that a cms_id column gives its unique constraint in the schema file."""
-    unique = _unique(column)
-    return string_value(unique.arguments[0]) if unique.arguments else None
-
-
-def name_constraint(declaration: Declaration, column: Column, constraint: str, style: Style) -> Edit:
-    """Works out how to give the unique constraint of a cms_id column a name."""
-    arguments = _unique(column).node.child_by_field_name("arguments")
-    assert arguments is not None  # noqa: S101 - a call has them
-    quote = style.quote(declaration.file)
-    return Edit(arguments.start_byte, arguments.end_byte, f"({quote}{constraint}{quote})".encode())
-
-
-def _unique(column: Column) -> Method:
-    """The call of unique() in a column that is as it is meant to be."""
-    methods = column.call.methods if column.call else ()
-    return next(method for method in methods if method.name == "unique")
-
-
-def add_column(declaration: Declaration, id_column: str, constraint: str | None, style: Style) -> list[Edit]:
-    """Works out how to add the column to a declaration that lacks it.
-
-    Args:
-        declaration: the declaration.
-        id_column: the name of the column to put it behind.
-        constraint: the name to give the constraint; None leaves it to Drizzle.
-        style: how columns are written around there.
-
-    Raises:
-        CannotEditError: the column has to be added by hand.
-    """
-    columns, beside = _column_beside(declaration, id_column, style.kit)
-    function, missing = _integer(declaration, columns, beside)
-    text = style.column(declaration, beside, function, constraint)
-    edits = missing.edits(declaration.file) if missing else []
-    return [*edits, *insert_behind(declaration.file.body, columns.node, beside.node, text.encode())]
-
-
-def _column_beside(declaration: Declaration, id_column: str, kit: Kit) -> tuple[Columns, Column]:
-    """The declaration's columns, and the one to put cms_id behind.
-
-    Raises:
-        CannotEditError: they are not written out in the declaration.
-    """
-    columns = declaration.columns
-    if columns is None:
-        raise CannotEditError(f"does not have its columns written out in the declaration: add {KEY} to them by hand")
-    casing = casing_of(declaration, kit)
-    for column in columns.columns:
-        if id_column == (column.name or casing.column_name(column.key) or Casing.SNAKE.column_name(column.key)):
-            return columns, column
-    raise CannotEditError(f"has no column {id_column} written out in its declaration: add {KEY} by hand")
+    return string_value(next(iter(arguments_of(column.calls[-1])), None))
 
 
 def _is_unique_integer(declaration: Declaration, column: Column) -> bool:
-    call = column.call
-    if call is None or [method.name for method in call.methods] != ["unique"]:
+    if len(column.calls) != 2 or _method(column) != "unique":  # noqa: PLR2004 - integer() and unique()
         return False
-    if call.arguments and (len(call.arguments) > 1 or column.name != COLUMN):
+    of_column, of_unique = map(arguments_of, column.calls)
+    if of_column and (len(of_column) > 1 or column.name != COLUMN):
         return False
-    unique = call.methods[0].arguments
-    if unique and (len(unique) > 1 or string_value(unique[0]) is None):
+    if of_unique and (len(of_unique) > 1 or given_name(column) is None):
         return False
-    callee = call.callee
-    if callee.type == "member_expression":
-        return text_of(callee.child_by_field_name("property")) == "integer"
-    specifiers = [*(declaration.columns.specifiers if declaration.columns else ())]
-    specifiers += [s for i in declaration.file.imports for s in i.specifiers]
+    callee = part(column.calls[0], "function")
+    if part(callee, "object") is not None:
+        return text_of(part(callee, "property")) == "integer"
+    specifiers = [*_taken_apart(declaration), *_specifiers(declaration.file.imports)]
     return "integer" in [s.imported for s in specifiers if s.local == text_of(callee)]
 
 
-@dataclass(frozen=True)
-class _Missing:
-    """A name that has to be added to braces, or, where there are none, imported behind the anchor."""
-
-    anchor: Node
-    text: str
-    specifiers: tuple[Specifier, ...] | None
-
-    def edits(self, file: TypeScript) -> list[Edit]:
-        if self.specifiers is not None:
-            return insert_name(file.body, self.anchor, self.specifiers, self.text)
-        quote = "'" if b"'" in (self.anchor.text or b"") else '"'
-        end = ";" if (self.anchor.text or b"").endswith(b";") else ""
-        line = f"import {{ {self.text} }} from {quote}drizzle-orm/pg-core{quote}{end}".encode()
-        return [Edit(self.anchor.end_byte, self.anchor.end_byte, newline(file.body, self.anchor.start_byte) + line)]
+def _method(column: Column) -> str:
+    return text_of(part(part(column.calls[-1], "function"), "property"))
 
 
-def _integer(declaration: Declaration, columns: Columns, beside: Column) -> tuple[str, _Missing | None]:
+def _integer(declaration: Declaration, beside: Column) -> tuple[str, list[Edit]]:
     """How `integer` is called there, and what has to be added for it."""
-    callee = beside.call.callee if beside.call else None
-    imports = declaration.file.imports
-    namespaces = [i.namespace for i in imports if i.namespace and is_pg_core(i.module)]
-    owner = callee.child_by_field_name("object") if callee is not None else None
-    if owner is not None and text_of(owner) in [columns.parameter, *namespaces]:
-        return f"{text_of(owner)}.integer", None
-    if columns.pattern is not None and text_of(callee) not in {s.local for i in imports for s in i.specifiers}:
-        taken_out = _called(columns.specifiers)
-        return taken_out or "integer", None if taken_out else _Missing(columns.pattern, "integer", columns.specifiers)
-    core = [i for i in imports if is_pg_core(i.module)]
-    factory = text_of(declaration.node.child_by_field_name("function"))
+    callee = part(beside.calls[0], "function") if beside.calls else None
+    file, parameter = declaration.file, declaration.parameter
+    core = [one for one in file.imports if one.module == PG_CORE]
+    owners = [one.namespace for one in core if one.namespace]
+    is_pattern = parameter is not None and parameter.type == "object_pattern"
+    if parameter is not None and not is_pattern:
+        owners.append(text_of(parameter))
+    if text_of(part(callee, "object")) in owners:
+        return f"{text_of(part(callee, 'object'))}.integer", []
+    if parameter is not None and is_pattern and text_of(callee) not in {s.local for s in _specifiers(file.imports)}:
+        taken = _called(_taken_apart(declaration))
+        return taken or "integer", [] if taken else insert_name(file.body, parameter, "integer")
+    factory = text_of(part(declaration.node, "function"))
     # Else the application hands Drizzle's functions on, and imports this one where it imports pgTable.
-    known = [*core, *(i for i in imports if factory in {s.local for s in i.specifiers})]
-    called = _called([s for i in known for s in i.specifiers])
-    if called:
-        return called, None
-    owners = [*namespaces, *([columns.parameter] if columns.parameter else [])]
-    if owners:
-        return f"{owners[0]}.integer", None
-    return _import_integer(declaration.file, core)
+    handed_on = [one for one in file.imports if factory in [s.local for s in one.specifiers]]
+    called = _called(_specifiers([*core, *handed_on]))
+    if called or owners:
+        return called or f"{owners[0]}.integer", []
+    return _import_integer(file, core)
 
 
-def _called(specifiers: Sequence[Specifier]) -> str | None:
+def _taken_apart(declaration: Declaration) -> Sequence[Specifier]:
+    """The names in the braces of the callback's parameter."""
+    return names_in(declaration.parameter)
+
+
+def _specifiers(imports: Iterable[Import]) -> list[Specifier]:
+    return [specifier for one in imports for specifier in one.specifiers]
+
+
+def _called(specifiers: Iterable[Specifier]) -> str | None:
     """What `integer` is called by these names."""
     return next((s.local for s in specifiers if s.imported == "integer"), None)
 
 
-def _import_integer(file: TypeScript, core: Sequence[Import]) -> tuple[str, _Missing]:
-    taken = file.names | {s.local for i in file.imports for s in i.specifiers}
-    local = next(name for name in ("integer", "pgInteger", "drizzleInteger") if name not in taken)
+def _import_integer(file: TypeScript, core: Sequence[Import]) -> tuple[str, list[Edit]]:
+    local = next(name for name in ("integer", "pgInteger", "drizzleInteger") if name not in file.names)
     text = "integer" if local == "integer" else f"integer as {local}"
     for module in core:
         if module.braces is not None:
-            return local, _Missing(module.braces, text, module.specifiers)
+            return local, insert_name(file.body, module.braces, text)
     if not file.imports:
         raise CannotEditError(f"is declared in a file without imports: add {KEY} by hand")
-    return local, _Missing(file.imports[-1].node, text, None)
+    anchor = file.imports[-1].node
+    quote = "'" if "'" in text_of(anchor) else '"'
+    end = ";" if text_of(anchor).endswith(";") else ""
+    line = f"import {{ {text} }} from {quote}{PG_CORE}{quote}{end}".encode()
+    return local, [Edit(anchor.end_byte, anchor.end_byte, newline(file.body, anchor.start_byte) + line)]

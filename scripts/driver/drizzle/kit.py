@@ -1,14 +1,14 @@
-"""How an application has set up drizzle-kit: its configuration file and its version."""
+"""How an application has set up drizzle-kit: its configuration file, its version, and how it names columns."""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from driver.drizzle.casing import Casing
-from driver.drizzle.typescript import parse, string_value, text_of, walk
+from driver.drizzle.typescript import TypeScript, part, string_value, text_of, walk
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -16,9 +16,34 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-    from driver.drizzle.typescript import TypeScript
-
 _NAMES = [f"drizzle.config.{suffix}" for suffix in ("ts", "mts", "cts", "js", "mjs", "cjs", "json")]
+_WORD = re.compile(r"[a-z0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z0-9]+")
+
+
+class Casing(Enum):
+    """What happens to the key of a column that is given no name of its own."""
+
+    NONE = "none"
+    SNAKE = "snake_case"
+    CAMEL = "camelCase"
+    UNKNOWN = "unknown"
+
+    def column_name(self, key: str) -> str | None:
+        """The column's name for a key, `cmsId` say; None where the casing is not known and would make a difference."""
+        if self is Casing.NONE:
+            return key
+        words = _WORD.findall(key.replace("'", ""))
+        snake = "_".join(words).lower()
+        if self is Casing.SNAKE:
+            return snake
+        if self is Casing.CAMEL:
+            return "".join(words[:1]).lower() + "".join(word[:1].upper() + word[1:] for word in words[1:])
+        return key if key == snake else None
+
+
+def is_multi_word(key: str) -> bool:
+    """Whether a casing would make a difference to the key."""
+    return Casing.SNAKE.column_name(key) != key or "_" in key
 
 
 @dataclass(frozen=True)
@@ -27,7 +52,6 @@ class Kit:
 
     folder: Path
     """The application's own folder: where its configuration is, else the nearest package.json."""
-    config: Path | None
     casing: Casing
     out: Path
     """The migrations folder, there or not."""
@@ -68,26 +92,24 @@ def read_kit(source: Path, config: Path | None) -> Kit:
         Problem: the configuration file cannot be read.
     """
     start = source.resolve()
-    above = [start, *start.parents] if start.is_dir() else list(start.parents)
-    for i, folder in enumerate(above):
-        if (folder / ".git").exists():
-            above = above[: i + 1]
-            break
-    if config is None:
-        config = next((folder / name for folder in above for name in _NAMES if (folder / name).is_file()), None)
-    else:
-        config = config.resolve()
+    above = _up_to_the_repository(start if start.is_dir() else start.parent)
+    usual = (folder / name for folder in above for name in _NAMES)
+    config = config.resolve() if config else next(filter(lambda path: path.is_file(), usual), None)
     home = config.parent if config else next((f for f in above if (f / "package.json").is_file()), above[0])
     settings = _settings(config) if config else {}
-    # A configuration that says nothing of casing has none; without one, the schema files have to tell.
+    # A configuration that says nothing of casing has none; without one, the schema files have to show it.
     casing = settings.get("casing", Casing.NONE.value if config else Casing.UNKNOWN.value)
     return Kit(
         folder=home,
-        config=config,
         casing=Casing(casing) if casing in [c.value for c in Casing] else Casing.UNKNOWN,
         out=home / (settings.get("out") or "drizzle"),
         version=_version(home),
     )
+
+
+def _up_to_the_repository(folder: Path) -> list[Path]:
+    above = [folder, *folder.parents]
+    return above[: next((i + 1 for i, one in enumerate(above) if (one / ".git").exists()), None)]
 
 
 def _settings(config: Path) -> dict[str, str]:
@@ -101,7 +123,7 @@ def _settings(config: Path) -> dict[str, str]:
         if found is None:
             raise _problem(config, "is not valid JSON", "mend it first")
         return {key: value if isinstance(value, str) else "" for key, value in found.items()}
-    file = parse(config, content)
+    file = TypeScript(config, content)
     if file.syntax_error:
         line, column = file.syntax_error
         raise _problem(config, f"is not valid TypeScript at line {line}, column {column}", "mend it first")
@@ -115,11 +137,11 @@ def _settings(config: Path) -> dict[str, str]:
 def _properties(file: TypeScript, node: Node) -> dict[str, str]:
     found: dict[str, str] = {}
     for child in node.named_children:
-        key, value = child.child_by_field_name("key"), child.child_by_field_name("value")
-        if child.type == "pair" and key is not None and value is not None:
-            found[string_value(key) or text_of(key)] = string_value(value) or ""
+        key = part(child, "key")
+        if child.type == "pair":
+            found[string_value(key) or text_of(key)] = string_value(part(child, "value")) or ""
         elif child.type == "shorthand_property_identifier":
-            found[text_of(child)] = file.strings.get(text_of(child), "")
+            found[text_of(child)] = string_value(file.values.get(text_of(child))) or ""
         elif child.type == "spread_element":
             # What is spread out here may hold a casing, too.
             found.setdefault("casing", "")
@@ -131,25 +153,22 @@ def _problem(config: Path, what: str, do: str) -> Problem:
 
 
 def _version(folder: Path) -> str:
-    for above in [folder, *folder.parents]:
-        installed = _json_file(above / "node_modules" / "drizzle-kit" / "package.json")
-        if installed and isinstance(installed.get("version"), str):
-            return str(installed["version"])
-        package = _json_file(above / "package.json") or {}
-        for group in ("devDependencies", "dependencies"):
-            wanted = package.get(group)
-            if isinstance(wanted, dict) and isinstance(wanted.get("drizzle-kit"), str):
-                return str(wanted["drizzle-kit"])
-        if (above / ".git").exists():
-            break
+    for above in _up_to_the_repository(folder):
+        package = _json_file(above / "package.json")
+        wanted = [package.get("devDependencies"), package.get("dependencies")]
+        versions = [_json_file(above / "node_modules" / "drizzle-kit" / "package.json").get("version")]
+        versions += [group.get("drizzle-kit") for group in wanted if isinstance(group, dict)]
+        for version in versions:
+            if isinstance(version, str):
+                return version
     return ""
 
 
-def _json_file(path: Path) -> dict[str, Any] | None:
+def _json_file(path: Path) -> dict[str, Any]:
     try:
-        return _json(path.read_bytes())
+        return _json(path.read_bytes()) or {}
     except OSError:
-        return None
+        return {}
 
 
 def _json(content: bytes) -> dict[str, Any] | None:

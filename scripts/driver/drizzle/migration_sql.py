@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -20,6 +21,17 @@ _STATEMENTS = (
 )
 
 
+class Form(Enum):
+    """What a migration's SQL is."""
+
+    GENERATED = "generated"
+    """As drizzle-kit leaves it: columns and constraints, and no row filled."""
+    WHOLE = "whole"
+    MARKER = "marker"
+    CREATED = "created"
+    """The tables are made with the column in them, so there are no rows to fill."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A table as the application's migration names it."""
@@ -31,7 +43,7 @@ class Target:
     @property
     def identifier(self) -> sql.Identifier:
         """Its name, with the schema where the application gives one."""
-        return sql.Identifier(self.schema, self.table) if self.schema else sql.Identifier(self.table)
+        return sql.Identifier(*filter(None, [self.schema, self.table]))
 
     @property
     def relation(self) -> str:
@@ -51,15 +63,11 @@ def whole(targets: Sequence[Target], id_columns: Sequence[str], *, breakpoints: 
     lines: list[str] = []
     for target, id_column in zip(targets, id_columns, strict=True):
         lines += ["-- " + "=" * 44, f"-- {' '.join(target.table.upper().split())}", "-- " + "=" * 44]
-        names = {
-            "column": sql.Identifier(COLUMN),
-            "id_column": sql.Identifier(id_column),
-            "constraint": sql.Identifier(target.constraint),
-            "relation": target.identifier,
-        }
-        lines += [sql.SQL(statement).format(**names).as_string() + end for statement in _STATEMENTS]
+        names = {"column": COLUMN, "id_column": id_column, "constraint": target.constraint}
+        quoted = {name: sql.Identifier(value) for name, value in names.items()} | {"relation": target.identifier}
+        lines += [sql.SQL(statement).format(**quoted).as_string() + end for statement in _STATEMENTS]
         lines.append("")
-    # Nothing may stand behind the last breakpoint: Drizzle would run it as an empty statement.
+    # Nothing may come after the last breakpoint: Drizzle would run it as an empty statement.
     return "\n".join(lines).rstrip("\n").removesuffix(BREAKPOINT) + "\n"
 
 
@@ -68,25 +76,8 @@ def marker(targets: Sequence[Target]) -> str:
 
     It checks that this has been done, adds what is missing where there are no rows, and fails where anything is wrong.
     """
-    rows = ",\n".join(f"      ({_literal(target.relation)}, {_literal(target.constraint)})" for target in targets)
-    return _MARKER_SQL.replace("{rows}", rows)
-
-
-def around(text: str, before: Sequence[str], after: Sequence[str], *, breakpoints: bool) -> str:
-    """A migration's SQL with statements before and after it.
-
-    Args:
-        text: the SQL, as `whole` or `marker` gives it.
-        before: statements without their semicolon.
-        after: the same.
-        breakpoints: whether Drizzle is to run the statements one by one.
-    """
-    pieces = [*(f"{one};" for one in before), text.rstrip("\n"), *(f"{one};" for one in after)]
-    return (BREAKPOINT * breakpoints + "\n").join(pieces) + "\n"
-
-
-def _literal(text: str) -> str:
-    return sql.Literal(text).as_string()
+    pairs = ([sql.Literal(text).as_string() for text in (target.relation, target.constraint)] for target in targets)
+    return _MARKER_SQL.replace("{rows}", ",\n".join(f"      ({', '.join(pair)})" for pair in pairs))
 
 
 _MARKER_SQL = """\

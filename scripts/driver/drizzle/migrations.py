@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
-from driver.drizzle.files import Change
-from driver.drizzle.migration_content import Content, Form, HalfDoneError, content
-from driver.drizzle.migration_sql import BREAKPOINT, Target, around, marker, whole
+from driver.drizzle.files import Change, counted
+from driver.drizzle.migration_sql import BREAKPOINT, COLUMN, MARKER, Form, Target, marker, whole
 from driver.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from driver.dbt_project import CoreTable
+
+Relation = tuple[str | None, str]
+"""Schema, where one is given, and table."""
+
+_TOKEN = re.compile(
+    r"""(?P<blank>--[^\n]*|/\*.*?\*/|\s+)|"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w*)\$.*?\$\2\$|.""",
+    re.DOTALL,
+)
+_IDENTIFIER = r'(?:"(?:[^"]|"")+"|\w+)'
+_RELATION = rf"(?P<relation>{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})?)"
+_PATTERNS = {
+    kind: re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for kind, pattern in {
+        "added": rf'ALTER TABLE {_RELATION} ADD COLUMN "?{COLUMN}"? integer',
+        "filled": rf'UPDATE {_RELATION} SET "?{COLUMN}"? ?= ?{_IDENTIFIER}',  # noqa: S608 - to recognise, not to run
+        "named": rf'ALTER TABLE {_RELATION} ADD CONSTRAINT (?P<name>{_IDENTIFIER}) UNIQUE ?\( ?"?{COLUMN}"? ?\)',
+        "created": rf'CREATE TABLE (?:IF NOT EXISTS )?{_RELATION} ?\(.*(?<!\w)"?{COLUMN}"? integer.*',
+        "dropped": rf"DROP (?:MATERIALIZED )?VIEW (?:IF EXISTS )?{_RELATION}.*",
+        "made_again": rf"CREATE (?:MATERIALIZED )?VIEW (?:IF NOT EXISTS )?{_RELATION}.*",
+    }.items()
+}
+_MARKER = re.compile(rf"^\ufeff? *{MARKER}", re.MULTILINE)
+_MARKED = re.compile(r"^ *\('((?:[^']|'')+)', '((?:[^']|'')+)'\),?$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a migration holds of ours, and what else."""
+
+    form: Form
+    targets: tuple[Target, ...]
+    others: tuple[str, ...]
+    """Statements that are none of ours."""
+    dropped: tuple[str, ...]
+    """The DROP of each view that is made again: drizzle-kit does that with views that select all columns of a table."""
+    made_again: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -25,6 +63,67 @@ class Migration:
     before: bytes
     found: Content
     breakpoints: bool
+
+
+class HalfDoneError(Exception):
+    """A migration that holds only a part of what a table needs; the message completes "<file> ..."."""
+
+
+def content(text: str) -> Content | None:
+    """What the SQL of a migration does to cms_id columns; None where it does nothing to any.
+
+    Raises:
+        HalfDoneError: it does so only in part.
+    """
+    found: dict[str, dict[Relation, re.Match[str]]] = {kind: {} for kind in _PATTERNS}
+    others: list[str] = []
+    for statement in statements(text):
+        matches = ((kind, pattern.fullmatch(statement)) for kind, pattern in _PATTERNS.items())
+        kind, match = next(((kind, match) for kind, match in matches if match), ("", None))
+        if match:
+            found[kind][_split(match["relation"])] = match
+        if kind not in ("added", "filled", "named"):
+            others.append(statement)
+    drops, creates = found["dropped"], found["made_again"]
+    dropped = tuple(drops[relation][0] for relation in drops if relation in creates)
+    made_again = tuple(creates[relation][0] for relation in creates if relation in drops)
+    rest = tuple(statement for statement in others if statement not in dropped + made_again)
+    if _MARKER.search(text):
+        pairs = [[one.replace("''", "'") for one in pair] for pair in _MARKED.findall(text.replace("\r\n", "\n"))]
+        marked = tuple(Target(*_split(relation), constraint) for relation, constraint in pairs)
+        return Content(Form.MARKER, marked, (), dropped, made_again)
+    for relation in found["added"]:
+        if relation not in found["named"]:
+            raise HalfDoneError(f"adds {COLUMN} to {relation[1]}, but no unique constraint on it")
+        if found["filled"] and relation not in found["filled"]:
+            raise HalfDoneError(f"fills {COLUMN} of some tables, but not of {relation[1]}")
+    if found["added"]:
+        targets = tuple(Target(*relation, _name(found["named"][relation]["name"])) for relation in found["added"])
+        return Content(Form.WHOLE if found["filled"] else Form.GENERATED, targets, rest, dropped, made_again)
+    created = tuple(Target(*relation, "") for relation in found["created"])
+    return Content(Form.CREATED, created, rest, (), ()) if created else None
+
+
+def statements(text: str) -> list[str]:
+    """The statements of a migration, without comments, each on one line."""
+    found = [""]
+    for token in _TOKEN.finditer(text.removeprefix("\ufeff")):
+        if token["blank"]:
+            found[-1] = found[-1].rstrip(" ") + " "
+        elif token[0] == ";":
+            found.append("")
+        else:
+            found[-1] += token[0]
+    return [statement.strip() for statement in found if statement.strip()]
+
+
+def _split(relation: str) -> Relation:
+    *schema, table = map(_name, re.findall(_IDENTIFIER, relation))
+    return schema[0] if schema else None, table
+
+
+def _name(identifier: str) -> str:
+    return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier.lower()
 
 
 def read_migrations(folder: Path, tables: Sequence[str]) -> tuple[list[Migration], list[str]]:
@@ -49,12 +148,11 @@ def read_migrations(folder: Path, tables: Sequence[str]) -> tuple[list[Migration
             continue
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"the migration {path} cannot be read: {error}")
-            continue
         except HalfDoneError as error:
             problems.append(f"the migration {path} {error}: complete it by hand, or take it out and generate it again")
-            continue
-        if found is not None and any(target.table in tables for target in found.targets):
-            migrations.append(Migration(path, before, found, breakpoints))
+        else:
+            if found is not None and any(target.table in tables for target in found.targets):
+                migrations.append(Migration(path, before, found, breakpoints))
     return migrations, problems
 
 
@@ -77,33 +175,53 @@ def fill(
     filled = [m for m in migrations if m.found.form is not Form.CREATED]
     for migration in filled:
         found = migration.found
-        newest = migration is filled[-1]
-        if found.form is not Form.GENERATED and not (form and newest and found.form is not form):
+        is_changed = form and migration is filled[-1] and found.form is not form
+        if found.form is not Form.GENERATED and not is_changed:
             continue
-        foreign = [target.table for target in found.targets if target.table not in identifiers]
-        if found.others or foreign:
-            what = found.others[0] if found.others else f"a cms_id for {foreign[0]}, which is no core table"
+        foreign = [
+            f"a cms_id for {t.table}, which is no core table" for t in found.targets if t.table not in identifiers
+        ]
+        if what := [*found.others, *foreign]:
             problems.append(
-                f"the migration {migration.path} holds more than the cms_id of core tables ({_short(what)}): "
-                "generate that in a migration of its own"
+                f"the migration {migration.path} holds more than the cms_id of core tables "
+                f"({shorten(what[0], width=60, placeholder=' ...')}): generate that in a migration of its own"
             )
             continue
-        targets = _ordered(found.targets, identifiers)
-        if form is Form.MARKER:
-            text = marker(targets)
-        else:
-            columns = [identifiers[target.table] for target in targets]
-            text = whole(targets, columns, breakpoints=migration.breakpoints)
-        text = around(text, found.dropped, found.made_again, breakpoints=migration.breakpoints)
+        order = list(identifiers)
+        targets = sorted(found.targets, key=lambda target: order.index(target.table))
+        columns = [identifiers[target.table] for target in targets]
+        text = marker(targets) if form is Form.MARKER else whole(targets, columns, breakpoints=migration.breakpoints)
+        pieces = [*(f"{one};" for one in found.dropped), text.rstrip("\n"), *(f"{one};" for one in found.made_again)]
+        text = (BREAKPOINT * migration.breakpoints + "\n").join(pieces) + "\n"
         if b"\r\n" in migration.before:
             text = text.replace("\n", "\r\n")
         changes.append(Change(migration.path, migration.before, text.encode()))
     return changes, problems
 
 
-def _ordered(targets: Sequence[Target], identifiers: Mapping[str, str]) -> list[Target]:
-    order = list(identifiers)
-    return sorted(targets, key=lambda target: order.index(target.table))
+def notes(
+    migrations: Sequence[Migration], filled: Sequence[Change], folder: Path, tables: Sequence[CoreTable]
+) -> list[str]:
+    """Says which migrations hold cms_id, and what is still to be generated."""
+    found = []
+    for migration in migrations:
+        count = counted(len(migration.found.targets), "core table")
+        if migration.path in [change.path for change in filled]:
+            what = f"SQL to be filled in for {count}"
+        elif migration.found.form is Form.CREATED:
+            what = f"creates {count} with cms_id, nothing to fill in"
+        else:
+            what = f"filled in already ({migration.found.form.value}) for {count}"
+        found.append(f"migration {migration.path.relative_to(folder)}: {what}")
+    covered = {target.table for migration in migrations for target in migration.found.targets}
+    missing = [table.identifier for table in tables if table.identifier not in covered]
+    if missing:
+        which = "cms_id" if len(missing) == len(tables) else f"cms_id of {', '.join(missing)}"
+        found.append(
+            f"no migration in {folder} adds {which} yet: once the schema files are written, generate it "
+            "(drizzle-kit generate), then run this again to have it filled in"
+        )
+    return found
 
 
 def _listed(folder: Path) -> list[tuple[Path, bool]]:
@@ -121,7 +239,3 @@ def _listed(folder: Path) -> list[tuple[Path, bool]]:
             ) from error
     files = sorted(folder.glob("*/migration.sql"))
     return [(file, BREAKPOINT in file.read_text("utf-8", "replace")) for file in files]
-
-
-def _short(statement: str) -> str:
-    return shorten(statement, width=60, placeholder=" ...")

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from driver.drizzle.declarations import read
 from driver.drizzle.files import Change, nothing_written
 from driver.drizzle.kit import read_kit
-from driver.drizzle.migration_content import Form
-from driver.drizzle.migration_sql import Target, marker, whole
-from driver.drizzle.migrations import Migration, fill, read_migrations
-from driver.drizzle.notes import about_migrations, about_names
+from driver.drizzle.migration_sql import Form, Target, marker, whole
+from driver.drizzle.migrations import Migration, fill, notes, read_migrations
 from driver.drizzle.schema import Schema
 from driver.drizzle.typescript import source_files
 from driver.errors import Problem
@@ -21,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from driver.dbt_project import CoreTable
+    from driver.drizzle.kit import Kit
 
 
 @dataclass(frozen=True)
@@ -71,31 +69,22 @@ def make_plan(
             do="add the columns by hand",
         )
     kit = read_kit(sources[0], config)
-    reading = read(_contents(source_files(sources)))
-    schema = Schema(sources, reading, tables, kit, name_constraints=name_constraints)
+    schema = Schema(sources, _contents(source_files(sources)), tables, kit, name_constraints=name_constraints)
     folder = migrations if migrations is not None else kit.out
     found, unreadable = read_migrations(folder, [table.identifier for table in tables])
     filled, obstacles = fill(found, {table.identifier: table.id_column for table in tables}, form)
     problems = [*schema.problems, *unreadable, *obstacles]
     if problems:
         raise Problem(nothing_written(problems))
-    targets = []
-    for table in tables:
-        constraint = schema.constraints[table.identifier]
-        if table.identifier not in schema.named:
-            # What drizzle-kit has generated is surer than what it is thought to generate.
-            constraint = _in_migrations(table, found) or constraint
-        targets.append(Target(schema.declared[table.identifier].factory.schema, table.identifier, constraint))
+    # What drizzle-kit has generated is surer than what it is thought to generate.
+    names = schema.constraints | {t: name for t, name in _in_migrations(found).items() if t not in schema.named}
+    targets = [Target(schema.declared[t].factory.schema, t, names[t]) for t in (table.identifier for table in tables)]
     return Plan(
         folder=kit.folder,
         changes=(*schema.changes, *filled),
         targets=tuple(targets),
         id_columns=tuple(table.id_column for table in tables),
-        notes=(
-            schema.summary(),
-            about_names(tables, targets, kit),
-            *about_migrations(found, filled, folder, tables),
-        ),
+        notes=(schema.summary(), _about_names(tables, targets, kit), *notes(found, filled, folder, tables)),
     )
 
 
@@ -109,10 +98,27 @@ def _contents(paths: Sequence[Path]) -> dict[Path, bytes]:
     return contents
 
 
-def _in_migrations(table: CoreTable, migrations: Sequence[Migration]) -> str | None:
-    """The constraint's name in the newest migration that adds it."""
-    for migration in reversed(migrations):
-        for target in migration.found.targets:
-            if target.table == table.identifier and target.constraint:
-                return target.constraint
-    return None
+def _in_migrations(migrations: Sequence[Migration]) -> dict[str, str]:
+    """The name of each table's constraint in the newest migration that adds it."""
+    targets = (target for migration in migrations for target in migration.found.targets)
+    return {target.table: target.constraint for target in targets if target.constraint}
+
+
+def _about_names(tables: Sequence[CoreTable], targets: Sequence[Target], kit: Kit) -> str:
+    """Compares the constraint names that Drizzle expects with the project's, and says what to do where they differ."""
+    expected = {target.constraint.replace(target.table, "{table}", 1) for target in targets}
+    wanted = {table.constraint.replace(table.identifier, "{table}", 1) for table in tables}
+    other = [(t.constraint, p.constraint) for t, p in zip(targets, tables, strict=True) if t.constraint != p.constraint]
+    reason = f"drizzle-kit {kit.version}".rstrip() + ("" if kit.names_by_table else f", casing {kit.casing.value}")
+    project = " and ".join(sorted(wanted))
+    if not other:
+        return f"constraints: Drizzle and the project agree on {project} ({reason})"
+    by_file = "name the constraints in the schema files with --name-constraints"
+    if len(expected) == 1:
+        pattern = expected.pop()
+        return (
+            f"constraints: Drizzle expects {pattern} ({reason}), the project's var cms_id_constraint makes {project}: "
+            f'set cms_id_constraint: "{pattern}" in dbt_project.yml before add_cms_id runs, or {by_file}'
+        )
+    differing = ", ".join(f"{drizzle} for {ours}" for drizzle, ours in other)
+    return f"constraints: Drizzle expects other names than the project ({differing}): {by_file}"

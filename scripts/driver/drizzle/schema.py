@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driver.drizzle import edit
-from driver.drizzle.counted import counted
 from driver.drizzle.declarations import Declaration, Reading, read
-from driver.drizzle.files import Change
-from driver.drizzle.style import Style
+from driver.drizzle.edit import CannotEditError, Editor, given_name
+from driver.drizzle.files import Change, counted
 from driver.drizzle.text_edit import Edit, apply
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from driver.dbt_project import CoreTable
@@ -34,7 +32,7 @@ class Schema:
     def __init__(
         self,
         sources: Sequence[Path],
-        reading: Reading,
+        contents: Mapping[Path, bytes],
         tables: Sequence[CoreTable],
         kit: Kit,
         *,
@@ -44,7 +42,7 @@ class Schema:
 
         Args:
             sources: where the files were looked for.
-            reading: what was found in them.
+            contents: the files, with what they hold.
             tables: the core tables.
             kit: how drizzle-kit is set up.
             name_constraints: give the constraints the project's names.
@@ -54,20 +52,23 @@ class Schema:
         self.constraints: dict[str, str] = {}
         self.named: set[str] = set()
         self.changes: list[Change] = []
-        self._kit = kit
-        self._name_constraints = name_constraints
-        self._find(sources, reading, tables)
-        self._style = Style(list(self.declared.values()), kit)
-        self._edits: dict[Path, list[Edit]] = {}
         self._added = 0
+        reading = read(contents)
+        self._find(sources, reading, tables)
+        self._editor = Editor(list(self.declared.values()), kit)
+        edits: dict[Path, list[Edit]] = {}
         for table in tables:
-            if table.identifier in self.declared:
-                self._look_at(self.declared[table.identifier], table)
-        for path, edits in sorted(self._edits.items()):
-            file = next(file for file in reading.files if file.path == path)
-            self.changes.append(Change(path, file.content, apply(file, edits)))
+            if declaration := self.declared.get(table.identifier):
+                found = self._edits(declaration, table, table.constraint if name_constraints else None)
+                so_far = edits.setdefault(declaration.file.path, [])
+                # An import is added once, however many tables of the file need it.
+                so_far += [edit for edit in found if edit not in so_far]
+        for file in sorted(reading.files, key=lambda file: file.path):
+            if edits.get(file.path):
+                after = file.bom + apply(file.body, edits[file.path])
+                self.changes.append(Change(file.path, file.content, after))
         if not self.problems:
-            self._check({file.path: file.content for file in reading.files})
+            self._check(contents)
 
     def summary(self) -> str:
         """One line on what is there and what is to come."""
@@ -81,104 +82,77 @@ class Schema:
 
     def _find(self, sources: Sequence[Path], reading: Reading, tables: Sequence[CoreTable]) -> None:
         """Finds the one declaration of each core table."""
-        broken = _broken(reading, tables)
-        self.problems += [
-            f"{file.path} is not valid TypeScript at line {file.syntax_error[0]}, column {file.syntax_error[1]}: "
-            "mend it first"
-            for file in broken
-            if file.syntax_error
-        ]
+        words = [b"pgTable", b"pgSchema", b"pg-core", *(table.identifier.encode() for table in tables)]
+        broken: list[TypeScript] = []
+        for file in reading.files:
+            error = file.syntax_error
+            if error and any(word in file.body for word in words):
+                broken.append(file)
+                self.problems.append(
+                    f"{file.path} is not valid TypeScript at line {error[0]}, column {error[1]}: mend it first"
+                )
         for table in tables:
-            try:
-                self.declared[table.identifier] = _declaration(table, reading, sources)
-            except _NotOneError as error:
-                # It may well stand in a file that cannot be read.
-                if not any(table.identifier.encode() in file.body for file in broken):
-                    self.problems.append(str(error))
+            found = _declaration(table, reading, ", ".join(map(str, sources)))
+            if isinstance(found, Declaration):
+                self.declared[table.identifier] = found
+            elif not any(table.identifier.encode() in file.body for file in broken):
+                # Else it may well be in a file that cannot be read.
+                self.problems.append(found)
 
-    def _look_at(self, declaration: Declaration, table: CoreTable) -> None:
-        """Works out what one declaration needs."""
-        name = table.constraint if self._name_constraints else None
-        edits = self._edits.setdefault(declaration.file.path, [])
+    def _edits(self, declaration: Declaration, table: CoreTable, name: str | None) -> list[Edit]:
+        """What one declaration needs."""
+        edits: list[Edit] = []
         try:
-            column = edit.existing(declaration, self._kit)
+            column = self._editor.existing(declaration)
             if column is None:
-                added = edit.add_column(declaration, table.id_column, name, self._style)
-                # An import is added once, however many tables of the file need it.
-                edits += [one for one in added if one not in edits]
+                edits = self._editor.add_column(declaration, table.id_column, name)
                 self._added += 1
-        except edit.CannotEditError as error:
+            elif name not in (None, given_name(column)):
+                edits = [self._editor.name_constraint(declaration, column, table.constraint)]
+        except CannotEditError as error:
             self._problem(declaration, error)
-            return
-        if column is not None:
-            given = edit.given_name(column)
-            if name is not None and name != given:
-                edits.append(edit.name_constraint(declaration, column, name, self._style))
-            name = name or given
-            drizzles = edit.constraint_of(declaration, column, self._kit)
-        else:
-            drizzles = self._style.constraint_name(declaration)
-        if name:
+            return []
+        if name or (column and given_name(column)):
             self.named.add(table.identifier)
-        self.constraints[table.identifier] = name or drizzles
-        if not edits:
-            del self._edits[declaration.file.path]
+        self.constraints[table.identifier] = name or self._editor.constraint_name(declaration, column)
+        return edits
 
-    def _check(self, contents: dict[Path, bytes]) -> None:
+    def _check(self, contents: Mapping[Path, bytes]) -> None:
         """Reads the edited files again: the column has to be there, and the rest still has to be TypeScript."""
-        again = read(contents | {change.path: change.after for change in self.changes})
+        again = read({**contents, **{change.path: change.after for change in self.changes}})
         by_table = {(d.file.path, d.table, d.factory): d for d in again.declarations}
         for declaration in self.declared.values():
             edited = by_table.get((declaration.file.path, declaration.table, declaration.factory))
-            if edited is None or edited.file.syntax_error or edit.existing(edited, self._kit) is None:
+            if edited is None or edited.file.syntax_error or self._editor.existing(edited) is None:
                 self._problem(declaration, "is written in a way that this cannot edit: add the column by hand")
 
     def _problem(self, declaration: Declaration, what: object) -> None:
-        self.problems.append(f"{declaration.table} ({_place(declaration)}) {what}")
+        self.problems.append(f"{declaration.table} ({declaration.place}) {what}")
 
 
-class _NotOneError(Exception):
-    """A table that is not declared exactly once."""
-
-
-def _broken(reading: Reading, tables: Sequence[CoreTable]) -> list[TypeScript]:
-    """The files with syntax errors that may hold a core table."""
-    words = [b"pgTable", b"pgSchema", b"pg-core", *(table.identifier.encode() for table in tables)]
-    return [file for file in reading.files if file.syntax_error and any(word in file.body for word in words)]
-
-
-def _declaration(table: CoreTable, reading: Reading, sources: Sequence[Path]) -> Declaration:
+def _declaration(table: CoreTable, reading: Reading, where: str) -> Declaration | str:
+    """The one declaration of a table, or what to say where there is not exactly one."""
     found = [d for d in reading.declarations if d.table == table.identifier and not d.file.syntax_error]
+    known = [d for d in found if d.factory.schema_known]
     # A table in the schema the project looks in comes before one that leaves the schema open.
-    ranks = [
-        [d for d in found if d.factory.schema_known and (d.factory.schema or "public") == table.schema],
-        [d for d in found if d.factory.schema_known and d.factory.schema is None],
-        [d for d in found if not d.factory.schema_known],
-    ]
-    best = next((rank for rank in ranks if rank), [])
+    best = (
+        [d for d in known if (d.factory.schema or "public") == table.schema]
+        or [d for d in known if d.factory.schema is None]
+        or [d for d in found if not d.factory.schema_known]
+    )
     if len(best) == 1:
         return best[0]
     if best:
-        places = ", ".join(map(_place, best))
-        raise _NotOneError(
-            f"{table.identifier} is declared {len(best)} times ({places}): name only the files that count as SRC"
-        )
+        places = ", ".join(d.place for d in best)
+        return f"{table.identifier} is declared {len(best)} times ({places}): name only the files that count as SRC"
     if found:
-        raise _NotOneError(
-            f"{table.identifier} is declared in schema {found[0].factory.schema} ({_place(found[0])}), "
+        return (
+            f"{table.identifier} is declared in schema {found[0].factory.schema} ({found[0].place}), "
             f"but the project looks for it in {table.schema}: set the var registry_schema"
         )
-    where = ", ".join(map(str, sources))
+    missing = f"no declaration of {table.identifier} was found in {where}"
     if reading.unnamed:
-        path, line = reading.unnamed[0]
         unnamed = counted(len(reading.unnamed), "table")
-        hint = f"{unnamed} there under a name that is worked out, the first in {path}:{line}"
-        raise _NotOneError(f"no declaration of {table.identifier} was found in {where} ({hint}): write the name out")
-    raise _NotOneError(
-        f"no declaration of {table.identifier} was found in {where}: name the folder that holds its pgTable as SRC"
-        " (TypeScript, or JavaScript that uses `import`)"
-    )
-
-
-def _place(declaration: Declaration) -> str:
-    return f"{declaration.file.path}:{declaration.line}"
+        hint = f"{unnamed} there under a name that is worked out, the first in {reading.unnamed[0]}"
+        return f"{missing} ({hint}): write the name out"
+    return f"{missing}: name the folder that holds its pgTable as SRC (TypeScript, or JavaScript that uses `import`)"
