@@ -101,6 +101,15 @@ def hits(command: str, moment: f.Moment, names: str, **more: object) -> list[Fau
     return found
 
 
+# Switches of dbt's with which its tests find what they find without.
+HARMLESS = {
+    "DBT_STORE_FAILURES": "1",
+    "DBT_FAIL_FAST": "1",
+    "DBT_WARN_ERROR": "1",
+    "DBT_STATE": "nowhere",
+    "DBT_TARGET_PATH": "elsewhere",
+}
+
 # What is alike in its effect on a command, so that one of each is enough by default.
 KINDS = {
     "killed": "killed",
@@ -125,7 +134,8 @@ KINDS = {
     "idle sessions ended at once": "a statement timeout",
     "DBT_SAMPLE": "DBT_EMPTY",
     "a target that is not there": "profile is no YAML",
-    "everything anew": "DBT_STORE_FAILURES",
+    "DBT_PROFILES_DIR": "profile is no YAML",
+    **dict.fromkeys(("everything anew", "one thread", *HARMLESS), "DBT_STORE_FAILURES"),
 }
 # Commands that are run whole on the way: test_run.py does that by default.
 WHOLE_RUNS = ("run", "report --validate")
@@ -500,14 +510,18 @@ FAULTS: list[Fault] = [
     switch("EMPTY", "dbt build", "reads no row"),
     switch("SAMPLE", "dbt run", "reads some rows only", value="3 days"),
     switch("DEFER", "dbt test --state ../target", "reads the baseline of another schema"),
+    *(
+        Fault(name, "dbt test", "migrated", code=(0,), says="ERROR=0", truth=("all",), environment=((name, value),))
+        for name, value in HARMLESS.items()
+    ),
+    Fault("one thread", "dbt test --threads 1", "migrated", code=(0,), says="ERROR=0", truth=("all",)),
     Fault(
-        "DBT_STORE_FAILURES",
-        "dbt test",
+        "DBT_PROFILES_DIR",
+        "status",
         "migrated",
-        environment=(("DBT_STORE_FAILURES", "1"),),
-        code=(0,),
-        says=r"ERROR=0",
+        says="There is no dbt profile",
         truth=("all",),
+        environment=(("DBT_PROFILES_DIR", "nowhere"),),
     ),
     Fault("everything anew", "dbt build --full-refresh", "ready", code=(0,), says="ERROR=0", truth=("all",)),
     Fault(
