@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark.main import COMPARISONS, main
-from benchmark.measure import OURS, PROCEDURE, SECONDS, WAL, Bench, Figure, Goal, verdicts
-from benchmark.table import Content, write_json
+from benchmark.measure import OURS, PROCEDURE, SECONDS, WAL, Bench, Content, Figure, Goal, verdicts, write_json
 from driver.bootstrap import ROOT
 
 if TYPE_CHECKING:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark import procedure
+from benchmark.jobs import TABLE, growth
 from benchmark.measure import OURS, SECONDS, Clock, Goal
+from benchmark.stage import number
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from benchmark.stage import Stage
 
 CHANGES = (0, 1, 1_000, 100_000)
-TABLE = "student_modules"
 CHAIN = "student_modules_chain"
 KEYS = {
     "student_school_chain": "student_program_id",
@@ -43,13 +43,12 @@ GOALS = [
     for goal in (
         Goal(_name(what, 0), SECONDS, 0.5, RELADIFF),
         Goal(_name(what, 1_000), SECONDS, 0.2, RELADIFF),
-        Goal(_name(what, 0), SECONDS, 11, kind="growth", scales=(10.0,)),
+        growth(_name(what, 0)),
     )
 ]
 
 
-@dataclass(frozen=True)
-class _Pair:
+class _Pair(NamedTuple):
     """Two tables to be compared, the first as it was, the second as it is."""
 
     before: str
@@ -87,15 +86,11 @@ def _pair(session: psycopg.Connection[Any], before: str, after: str, key: str) -
 
 
 def _compare_pairs(
-    stage: Stage,
-    session: psycopg.Connection[Any],
-    bench: Bench,
-    what: str,
-    pairs: Sequence[_Pair],
+    stage: Stage, session: psycopg.Connection[Any], bench: Bench, what: str, pairs: Sequence[_Pair]
 ) -> None:
     """Compare with ever more rows of the first pair changed."""
     column, key, first = CHANGED[what], pairs[0].key, pairs[0].before
-    total = session.execute(f"select count(*) from {first}".encode()).fetchone()[0]  # type: ignore[index]
+    total = number(session, f"select count(*) from {first}")
     changed = 0
     for changes in CHANGES:
         if changes > total / 2:
@@ -128,24 +123,23 @@ def _ours(
     session: psycopg.Connection[Any], pairs: Sequence[_Pair], expected: int, *, indexed: bool
 ) -> Mapping[str, float]:
     """The very query of the project's own tests, planned as they have it."""
-    queries = [_query(pair) for pair in pairs]
+    queries = [
+        render_macro(
+            "value_differences",
+            table_name=pair.after,
+            expected=f"select * from {pair.before}",
+            actual=f"select * from {pair.after}",
+            key=pair.key,
+            columns=[{"name": name, "quoted": f'"{name}"', "comparable": f'"{name}"'} for name in pair.columns],
+        )
+        for pair in pairs
+    ]
     plan = render_macro("plan_comparison", indexed=indexed)
     clock = Clock()
     with session.transaction():
         session.execute(plan.encode())
         found = sum(len(session.execute(query.encode()).fetchall()) for query in queries)
     return _checked(clock.seconds(), found, expected)
-
-
-def _query(pair: _Pair) -> str:
-    return render_macro(
-        "value_differences",
-        table_name=pair.after,
-        expected=f"select * from {pair.before}",
-        actual=f"select * from {pair.after}",
-        key=pair.key,
-        columns=[{"name": name, "quoted": f'"{name}"', "comparable": f'"{name}"'} for name in pair.columns],
-    )
 
 
 def _reladiff(stage: Stage, pairs: Sequence[_Pair], expected: int) -> Mapping[str, float]:

@@ -9,24 +9,27 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
+import psycopg
 from rich.console import Console
 
-from benchmark import backup, comparison, online, proof, whole, window
-from benchmark.measure import FAILURES, Bench, Clock, Failure, Figure, verdicts
+from benchmark import comparison, jobs
+from benchmark.measure import Bench, Clock, Content, read_json, verdicts, write_json
 from benchmark.stage import Stage
-from benchmark.table import Content, print_tables, read_json, write_json
+from benchmark.table import print_tables
+from driver.errors import Problem
 from driver.sample_registry import LARGEST_SCALE
 from driver.wording import duration
 
 COMPARISONS = {
-    "window": window.compare,
-    "online": online.compare,
-    "proof": proof.compare,
+    "window": jobs.window,
+    "online": jobs.online,
+    "proof": jobs.proof,
     "comparison": comparison.compare,
-    "backup": backup.compare,
-    "whole": whole.compare,
+    "backup": jobs.backup,
+    "whole": jobs.whole,
 }
-GOALS = [*window.GOALS, *online.GOALS, *proof.GOALS, *comparison.GOALS, *backup.GOALS, *whole.GOALS]
+GOALS = [*jobs.GOALS, *comparison.GOALS]
+FAILURES = (Problem, RuntimeError, OSError, psycopg.Error)
 WIDE = 180  # columns, where the width is not known
 ROUNDS = 3  # at scale 1, whose figures the goals are about; others show the growth
 INTERRUPTED = 130
@@ -67,29 +70,17 @@ def main(arguments: list[str]) -> int:
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        "scripts/bench",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--scales",
-        type=_scales,
-        default="0.1,1",
-        help="sizes of the sample registry; 1 is the live one's (default: 0.1,1)",
-    )
-    parser.add_argument(
-        "--rounds",
-        type=_rounds,
-        help="turns of each contestant, of which the median is told (default: 3 at scale 1, one at others)",
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("scripts/bench", description=DESCRIPTION, formatter_class=raw, allow_abbrev=False)
+    size = "sizes of the sample registry; 1 is the live one's (default: 0.1,1)"
+    parser.add_argument("--scales", type=_scales, default="0.1,1", help=size)
+    turns = "turns of each contestant, of which the median is told (default: 3 at scale 1, one at others)"
+    parser.add_argument("--rounds", type=_rounds, help=turns)
     parser.add_argument("--only", type=_comparisons, default=",".join(COMPARISONS), help="of: %(default)s")
     parser.add_argument("--json", type=Path, help="where to write every turn's figures (default: bench.json)")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
-    parser.add_argument(
-        "--read", type=Path, nargs="+", metavar="JSON", help="measure nothing: tell what earlier runs wrote, together"
-    )
+    earlier = "measure nothing: tell what earlier runs wrote, together"
+    parser.add_argument("--read", type=Path, nargs="+", metavar="JSON", help=earlier)
     options = parser.parse_args(arguments)
     if not options.read and not options.json:
         options.json = Path("bench.json")
@@ -121,20 +112,18 @@ def _comparisons(text: str) -> list[str]:
 
 def _measure(options: argparse.Namespace) -> Content:
     """Every comparison at every scale, one server at a time."""
-    rounds = {scale: options.rounds or (ROUNDS if scale == 1 else 1) for scale in options.scales}
     clock = Clock()
-    figures: list[Figure] = []
-    failures: list[Failure] = []
-    machine: dict[str, str] = {}
+    content = Content({}, [], [])
     for scale in options.scales:
 
         def tell(line: str, scale: float = scale) -> None:
             print(f"scale {scale:g}: {line}; {duration(clock.seconds())} so far", file=sys.stderr)
 
-        bench = Bench(scale, rounds[scale], tell)
+        rounds = options.rounds or (ROUNDS if scale == 1 else 1)
+        bench = Bench(scale, rounds, tell, content.figures, content.failures)
         stage = Stage(scale)
         try:
-            machine.update(_machine(stage))
+            content.machine.update(_machine(stage))
             tell("loaded")
             for name in options.only:
                 try:
@@ -143,9 +132,7 @@ def _measure(options: argparse.Namespace) -> Content:
                     bench.fail(name, "everyone", error)
         finally:
             stage.close()
-        figures += bench.figures
-        failures += bench.failures
-    return Content(machine, figures, failures)
+    return content
 
 
 def _machine(stage: Stage) -> dict[str, str]:

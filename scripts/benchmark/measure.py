@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-import psycopg
-
-from driver.errors import Problem
+from mashumaro.codecs.json import JSONDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 SECONDS = "seconds"
 IN_SQL = "seconds in SQL"
@@ -22,26 +22,19 @@ MEMORY = "memory, MB"
 OURS = "cmsid"
 PROCEDURE = "procedure"
 
-FAILURES = (Problem, RuntimeError, OSError, psycopg.Error)
-
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of one contestant at one scale.
-
-    Attributes:
-        comparison: what was compared, such as `window`.
-        scale: of the sample registry; 1 is the live one's size.
-        quantity: what the figure counts, with its unit, such as `seconds`.
-        contestant: whose figure it is.
-        runs: every turn's value, in order.
-    """
+    """One figure of one contestant at one scale."""
 
     comparison: str
     scale: float
+    """Of the sample registry; 1 is the live one's size."""
     quantity: str
+    """What the figure counts, with its unit, such as `seconds`."""
     contestant: str
     runs: tuple[float, ...]
+    """Every turn's value, in order."""
 
     @property
     def median(self) -> float:
@@ -66,24 +59,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure of ours is to be at most.
-
-    Attributes:
-        comparison: what is compared.
-        quantity: the figure.
-        limit: what it is to be at most.
-        other: whom it is held against: with `ratio`, ours divided by theirs; with `excess`, ours less theirs. With `most`
-            nobody: the figure itself. With `growth` nobody: the figure at the scale divided by the one at a tenth of it.
-        kind: how.
-        scales: where it counts.
-        ours: our contestant.
-    """
+    """What a figure of ours is to be at most, at some scales."""
 
     comparison: str
     quantity: str
     limit: float
     other: str = ""
+    """The contestant that `ratio` divides ours by and `excess` takes off ours; nobody for the other kinds."""
     kind: Literal["ratio", "excess", "most", "growth"] = "ratio"
+    """`most` is about the figure itself, `growth` about the figure divided by the one at a tenth of the scale."""
     scales: tuple[float, ...] = (1.0, 10.0)
     ours: str = OURS
 
@@ -102,21 +86,32 @@ class Verdict:
         return self.measured <= self.goal.limit
 
 
+@dataclass(frozen=True)
+class Content:
+    """All that a benchmark has to say."""
+
+    machine: dict[str, str]
+    """What it ran on, by name."""
+    figures: list[Figure]
+    failures: list[Failure]
+    """What could not be measured."""
+    format: Literal[1] = 1
+
+    @property
+    def scales(self) -> list[float]:
+        """The scales that were measured, in order."""
+        return sorted({figure.scale for figure in self.figures} | {failure.scale for failure in self.failures})
+
+
 @dataclass
 class Bench:
-    """Lets contestants take turns, so that whatever else the machine does falls on all of them.
-
-    Attributes:
-        scale: of the sample registry.
-        rounds: how many turns each contestant has.
-        tell: called with a line about every turn.
-        figures: what was measured.
-        failures: what could not be.
-    """
+    """Lets contestants take turns, so that whatever else the machine does falls on all of them."""
 
     scale: float
     rounds: int
+    """How many turns each contestant has."""
     tell: Callable[[str], None]
+    """Called with a line about every turn."""
     figures: list[Figure] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
@@ -127,27 +122,22 @@ class Bench:
             comparison: what is compared.
             contestants: name -> does the job once and gives its figures.
         """
-        runs: dict[tuple[str, str], list[float]] = {}
-        failed: set[str] = set()
+        runs: dict[str, dict[str, list[float]]] = {contestant: {} for contestant in contestants}
         for number in range(1, self.rounds + 1):
-            for contestant, work in contestants.items():
-                if contestant in failed:
-                    continue
+            for contestant in list(runs):
                 try:
-                    figures = work()
+                    figures = contestants[contestant]()
                 except Exception as error:  # noqa: BLE001 - another tool's own errors must not cost everybody's figures
-                    failed.add(contestant)
+                    del runs[contestant]
                     self.fail(comparison, contestant, error)
                     continue
                 for quantity, value in figures.items():
-                    runs.setdefault((quantity, contestant), []).append(value)
+                    runs[contestant].setdefault(quantity, []).append(value)
                 told = f"{figures[SECONDS]:.2f} s" if SECONDS in figures else "done"
                 self.tell(f"{comparison}, round {number} of {self.rounds}: {contestant}: {told}")
-        self.figures += [
-            Figure(comparison, self.scale, quantity, contestant, tuple(values))
-            for (quantity, contestant), values in runs.items()
-            if contestant not in failed
-        ]
+        for contestant, quantities in runs.items():
+            for quantity, values in quantities.items():
+                self.figures.append(Figure(comparison, self.scale, quantity, contestant, tuple(values)))
 
     def fail(self, comparison: str, contestant: str, error: BaseException) -> None:
         """Record, and tell, why somebody could not do the job."""
@@ -168,20 +158,48 @@ class Clock:
         return time.perf_counter() - self._began
 
 
+def write_json(content: Content, checked: Sequence[Verdict], path: Path) -> None:
+    """Everything measured, every single turn included."""
+    document = asdict(content)
+    for figure, told in zip(content.figures, document["figures"], strict=True):
+        told |= {"median": figure.median, "spread": round(figure.spread, 4)}
+    document["goals"] = [
+        {**asdict(verdict.goal), "scale": verdict.scale, "measured": verdict.measured, "holds": verdict.holds}
+        for verdict in checked
+    ]
+    path.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+
+
+def read_json(paths: Sequence[Path]) -> Content:
+    """What earlier runs wrote, as if it were one run.
+
+    Raises:
+        RuntimeError: a file is not one of these.
+    """
+    content = Content({}, [], [])
+    decoder = JSONDecoder(Content)
+    for path in paths:
+        try:
+            read = decoder.decode(path.read_text("utf-8"))
+        except (ValueError, LookupError, TypeError) as error:
+            raise RuntimeError(f"{path} was not written by scripts/bench: write it anew with --json") from error
+        content.machine.update(read.machine)
+        content.figures.extend(read.figures)
+        content.failures.extend(read.failures)
+    return content
+
+
 def verdicts(figures: Sequence[Figure], goals: Sequence[Goal]) -> list[Verdict]:
     """Every goal that the figures decide, scale by scale."""
     runs = {(f.comparison, f.quantity, f.contestant, f.scale): f.runs for f in figures}
     found = []
     for goal in goals:
         for scale in goal.scales:
+            whose = (goal.ours, scale / 10) if goal.kind == "growth" else (goal.other, scale)
             ours = runs.get((goal.comparison, goal.quantity, goal.ours, scale))
-            other = runs.get(
-                (goal.comparison, goal.quantity, goal.ours, scale / 10)
-                if goal.kind == "growth"
-                else (goal.comparison, goal.quantity, goal.other, scale)
-            )
+            other = runs.get((goal.comparison, goal.quantity, *whose), ())
             if ours and (other or goal.kind == "most"):
-                found.append(Verdict(goal, scale, _measured(goal, ours, other or ())))
+                found.append(Verdict(goal, scale, _measured(goal, ours, other)))
     return found
 
 
@@ -191,5 +209,4 @@ def _measured(goal: Goal, ours: tuple[float, ...], other: tuple[float, ...]) -> 
         return max(ours)
     if goal.kind == "growth":
         return statistics.median(ours) / statistics.median(other)
-    pairs: Iterator[tuple[float, float]] = zip(ours, other, strict=True)
-    return statistics.median(a / b if goal.kind == "ratio" else a - b for a, b in pairs)
+    return statistics.median(a / b if goal.kind == "ratio" else a - b for a, b in zip(ours, other, strict=True))

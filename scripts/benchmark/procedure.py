@@ -32,7 +32,7 @@ def migration() -> str:
 
 def counts() -> str:
     """The row counts of the 12 tables."""
-    return " union all ".join(f"select '{table}', count(*) from {table}" for table in CORE_TABLES) + ";"
+    return _of_every_table("select '{table}', count(*) from {table}")
 
 
 def chain_query(name: str) -> str:
@@ -48,62 +48,54 @@ def chain(name: str, *, whole: bool = False) -> str:
 
 def exports(folder: str, *, whole: bool = False) -> str:
     """The exports before or after the migration: row counts, 4 chains, 12 files of ids."""
-    lines = [f"\\! mkdir -p {folder}", f"\\copy ({counts().rstrip(';')}) to '{folder}/row_counts.csv' with csv header"]
-    for name in CHAINS:
-        query = " ".join(chain(name, whole=whole).split())
-        lines.append(f"\\copy ({query}) to '{folder}/{name}.csv' with csv header")
-    lines.extend(
-        f"\\copy (select id from {table} order by id) to '{folder}/{table}_ids.csv' with csv header"
-        for table in CORE_TABLES
-    )
-    return "\n".join(lines) + "\n"
+    queries = {"row_counts": counts().rstrip(";")}
+    queries |= {name: " ".join(chain(name, whole=whole).split()) for name in CHAINS}
+    queries |= {f"{table}_ids": f"select id from {table} order by id" for table in CORE_TABLES}
+    copies = [f"\\copy ({query}) to '{folder}/{name}.csv' with csv header" for name, query in queries.items()]
+    return "\n".join([f"\\! mkdir -p {folder}", *copies]) + "\n"
 
 
 def population() -> str:
     """Test 3.1."""
-    return (
-        " union all ".join(
-            f"select '{table}', count(*), sum(case when cms_id = id then 1 else 0 end),"
-            f" sum(case when cms_id is null then 1 else 0 end), sum(case when cms_id != id then 1 else 0 end) from {table}"
-            for table in CORE_TABLES
-        )
-        + ";"
+    return _of_every_table(
+        "select '{table}', count(*), sum(case when cms_id = id then 1 else 0 end),"
+        " sum(case when cms_id is null then 1 else 0 end), sum(case when cms_id != id then 1 else 0 end) from {table}"
     )
 
 
 def orphans() -> str:
     """Tests 4.1 to 4.13."""
-    relationships = [
-        ("programs", "school_id", "schools"),
-        ("structures", "program_id", "programs"),
-        ("structure_semesters", "structure_id", "structures"),
-        ("student_programs", "structure_id", "structures"),
-        ("student_semesters", "student_program_id", "student_programs"),
-        ("student_semesters", "structure_semester_id", "structure_semesters"),
-        ("semester_modules", "module_id", "modules"),
-        ("semester_modules", "semester_id", "structure_semesters"),
-        ("student_modules", "semester_module_id", "semester_modules"),
-        ("student_modules", "student_semester_id", "student_semesters"),
-        ("module_prerequisites", "semester_module_id", "semester_modules"),
-        ("module_prerequisites", "prerequisite_id", "semester_modules"),
-        ("assessment_marks", "student_module_id", "student_modules"),
-    ]
+    relationships = """
+        programs.school_id schools
+        structures.program_id programs
+        structure_semesters.structure_id structures
+        student_programs.structure_id structures
+        student_semesters.student_program_id student_programs
+        student_semesters.structure_semester_id structure_semesters
+        semester_modules.module_id modules
+        semester_modules.semester_id structure_semesters
+        student_modules.semester_module_id semester_modules
+        student_modules.student_semester_id student_semesters
+        module_prerequisites.semester_module_id semester_modules
+        module_prerequisites.prerequisite_id semester_modules
+        assessment_marks.student_module_id student_modules
+    """
     return "\n".join(
         f"select count(*) from {child} as c left join {parent} as p on c.{column} = p.id"
         f" where p.id is null and c.{column} is not null;"
-        for child, column, parent in relationships
+        for child, column, parent in re.findall(r"(\w+)\.(\w+) (\w+)", relationships)
     )
 
 
 def duplicates() -> str:
     """Test 7.1."""
-    return (
-        " union all ".join(
-            f"select '{table}', cms_id, count(*) from {table} where cms_id is not null group by cms_id having count(*) > 1"
-            for table in CORE_TABLES
-        )
-        + ";"
+    return _of_every_table(
+        "select '{table}', cms_id, count(*) from {table} where cms_id is not null group by cms_id having count(*) > 1"
     )
+
+
+def _of_every_table(query: str) -> str:
+    return " union all ".join(query.replace("{table}", table) for table in CORE_TABLES) + ";"
 
 
 def aggregates() -> str:

@@ -8,19 +8,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+import yaml
 
 from driver import packages, profile, sample_registry
 from driver.bootstrap import ROOT
 from driver.embedded_server import EmbeddedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import psycopg
 
@@ -28,21 +28,11 @@ LOADED = "loaded"
 BASELINED = "baselined"
 OWNER = "registry_owner"
 DATABASE = "registry"
-CORE_TABLES = (
-    "schools",
-    "programs",
-    "structures",
-    "structure_semesters",
-    "modules",
-    "semester_modules",
-    "module_prerequisites",
-    "student_education",
-    "next_of_kins",
-    "student_programs",
-    "student_semesters",
-    "student_modules",
-)
-MOST_MEMORY = 300.0  # megabytes
+CORE_TABLES = [
+    table["name"]
+    for table in yaml.safe_load((ROOT / "models/registry/_sources.yml").read_text("utf-8"))["sources"][0]["tables"]
+    if table.get("config", {}).get("meta", {}).get("core_table")
+]
 SAMPLED_EVERY = 0.1  # seconds
 NOT_COPIED = shutil.ignore_patterns(".*", "backup_db", "reports", "target", "logs", "integration_tests", "node_modules")
 
@@ -55,7 +45,6 @@ class Stage:
 
     def __init__(self, scale: float) -> None:
         """Start the server and load the registry."""
-        self.scale = scale
         self.folder = Path(tempfile.mkdtemp(prefix="cmsid-bench-"))
         self._baselined = False
         self.server = EmbeddedServer()
@@ -65,18 +54,15 @@ class Stage:
             shutil.copytree(ROOT, self.project, ignore=NOT_COPIED)
             shutil.copy(ROOT / "profiles.example.yml", self.folder / profile.FILE)
             self.server.start()
-            self._load()
+            self.server.create_role(OWNER)
+            self.server.create_database(LOADED, OWNER)
+            with self.server.connect(LOADED, OWNER) as session:
+                sample_registry.load(session, scale)
+                # or whoever reads the rows first would pay for marking them as committed
+                session.execute("vacuum analyze")
         except BaseException:
             self.close()
             raise
-
-    def _load(self) -> None:
-        self.server.create_role(OWNER)
-        self.server.create_database(LOADED, OWNER)
-        with self.server.connect(LOADED, OWNER) as session:
-            sample_registry.load(session, self.scale)
-            # or whoever reads the rows first would pay for marking them as committed
-            session.execute("vacuum analyze")
 
     def close(self) -> None:
         """Stop the server and remove everything."""
@@ -110,6 +96,17 @@ class Stage:
             session.close()
             shutil.rmtree(self.project / "backup_db", ignore_errors=True)
 
+    def turn(
+        self, work: Callable[[psycopg.Connection[Any]], Mapping[str, float]], template: str = LOADED
+    ) -> Callable[[], Mapping[str, float]]:
+        """A turn that does the work on a clone."""
+
+        def on_clone() -> Mapping[str, float]:
+            with self.clone(template) as session:
+                return work(session)
+
+        return on_clone
+
     def _copy(self, template: str, name: str) -> None:
         with self.server.connect() as session:
             session.execute(f"create database {name} owner {OWNER} template {template} strategy file_copy")
@@ -117,12 +114,18 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """For programs that work on the clone."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        return {
-            **kept,
-            **self.server.environment(DATABASE, OWNER),
-            "DBT_PROFILES_DIR": str(self.folder),
-            "NO_COLOR": "1",
-        }
+        ours = {"DBT_PROFILES_DIR": str(self.folder), "NO_COLOR": "1"}
+        return kept | self.server.environment(DATABASE, OWNER) | ours
+
+    def plan(self, mode: str) -> list[tuple[str, str]]:
+        """The migration's plan as the project prints it, as (label, statement): what is measured is what would run."""
+        with self.clone(BASELINED):
+            arguments = f"{{dry_run: true, mode: {mode}}}"
+            script = self.dbt("--quiet", "run-operation", "add_cms_id", "--args", arguments)
+        parts = re.split(r"^-- \d+ of \d+: (.*)$", script, flags=re.MULTILINE)
+        if not parts[1:]:
+            raise RuntimeError(f"dbt printed no plan for {mode} mode")
+        return list(zip(parts[1::2], parts[2::2], strict=True))
 
     def dbt(self, *arguments: str) -> str:
         """Run dbt as a process of its own, as a user would. Returns what it printed."""
@@ -133,30 +136,18 @@ class Stage:
     def cmsid(self, *arguments: str) -> float:
         """Run `cmsid`. Returns the most memory that it had at once, in megabytes, with the programs that it started."""
         code = "import sys; from driver.cli import main; sys.exit(main())"
-        process = psutil.Popen(
-            [sys.executable, "-c", code, *arguments],
-            env={**self.environment(), "PYTHONPATH": str(self.project / "scripts")},
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        ended, most = threading.Event(), 0.0
-
-        def watch() -> None:
-            nonlocal most
-            while not ended.wait(SAMPLED_EVERY):
+        command = [sys.executable, "-c", code, *arguments]
+        environment = {**self.environment(), "PYTHONPATH": str(self.project / "scripts")}
+        most = 0.0
+        with tempfile.TemporaryFile("w+") as said:
+            process = psutil.Popen(command, env=environment, cwd=self.folder, stdout=said, stderr=subprocess.STDOUT)
+            while process.poll() is None:
                 most = max(most, _memory_of(process))
-
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        try:
-            said, _ = process.communicate()
-        finally:
-            ended.set()
-            watcher.join()
-        if process.returncode:
-            raise RuntimeError(_reason(f"cmsid {arguments[0]}", process.returncode, said))
+                with suppress(psutil.TimeoutExpired):
+                    process.wait(SAMPLED_EVERY)
+            if process.returncode:
+                said.seek(0)
+                raise RuntimeError(_reason(f"cmsid {arguments[0]}", process.returncode, said.read()))
         return most
 
     def psql(self, script: str) -> None:
@@ -180,10 +171,7 @@ class Stage:
     def seconds_in_sql(self) -> float:
         """How long sessions have been at work on statements in the clone, all together; those that ended count."""
         with self.server.connect() as session:
-            row = session.execute(
-                "select active_time / 1000 from pg_stat_database where datname = %s", (DATABASE,)
-            ).fetchone()
-        return float(row[0])  # type: ignore[index]
+            return number(session, "select active_time / 1000 from pg_stat_database where datname = %s", DATABASE)
 
 
 def _memory_of(process: psutil.Process) -> float:
@@ -203,20 +191,11 @@ def _reason(name: str, code: int, said: str) -> str:
     return f"{name} ended with exit code {code}: {(telling or lines or ['it said nothing'])[-1]}"
 
 
-def wal_position(session: psycopg.Connection[Any]) -> int:
-    """How many bytes of WAL the server has written so far."""
-    return int(session.execute("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')").fetchone()[0])  # type: ignore[index]
+def number(session: psycopg.Connection[Any], query: str, *parameters: object) -> float:
+    """The one number that a query gives."""
+    return float(session.execute(query.encode(), parameters).fetchone()[0])  # type: ignore[index]
 
 
-def megabytes_since(session: psycopg.Connection[Any], position: int) -> float:
-    """WAL written since a position."""
-    return (wal_position(session) - position) / 1e6
-
-
-def core_size(session: psycopg.Connection[Any], prefix: str = "") -> float:
-    """The size of the core tables, or of their copies under such names, with their indexes, in megabytes."""
-    row = session.execute(
-        "select sum(pg_total_relation_size(oid)) / 1e6 from pg_class where relname = any(%s) and relkind = 'r'",
-        ([prefix + table for table in CORE_TABLES],),
-    ).fetchone()
-    return float(row[0])  # type: ignore[index]
+def wal_megabytes(session: psycopg.Connection[Any]) -> float:
+    """How much WAL the server has written so far."""
+    return number(session, "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') / 1e6")
