@@ -16,8 +16,7 @@ from driver.commands.diff import diff as diff_command
 from driver.dbt_project import DbtProject
 from driver.diff import diff
 from driver.errors import Problem
-from driver.export import export
-from driver.export_files import MANIFEST, ExportedFile, ExportManifest, read_manifest
+from driver.export import MANIFEST, ExportedFile, ExportManifest, export, read_manifest
 from driver.sample_registry import TABLES
 from support.backups import connection_of
 from support.local_rows import CORE_TABLES

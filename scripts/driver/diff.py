@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from driver.backup.files import sha256_of
 from driver.errors import Problem
-from driver.export_files import MANIFEST, ExportManifest, Order, order_of, read_manifest
+from driver.export import ExportManifest, order_of, read_manifest
 from driver.wording import moment
 
 if TYPE_CHECKING:
@@ -33,17 +33,14 @@ Placed = tuple[Place, Row]
 
 @dataclass
 class RowDifference:
-    """A row that differs.
-
-    Attributes:
-        key: column and value that name it.
-        kind: changed, missing (only the first file has it) or additional (only the second has it).
-        changes: column -> (old, new) for a changed row.
-    """
+    """A row that differs."""
 
     key: str
+    """Column and value that name it."""
     kind: Kind
+    """Changed, missing (only the first file has it) or additional (only the second has it)."""
     changes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Column -> (old, new) for a changed row."""
 
     @property
     def sentence(self) -> str:
@@ -55,23 +52,18 @@ class RowDifference:
 
 @dataclass
 class FileDifference:
-    """A pair of files compared.
-
-    Attributes:
-        name: their name.
-        identical: whether every byte is equal.
-        rows: how many rows the first has.
-        count: how many rows differ.
-        differences: the first of them.
-        reason: why they are not identical where no row tells it.
-    """
+    """A pair of files compared."""
 
     name: str
-    identical: bool
-    rows: int = 0
-    count: int = 0
-    differences: list[RowDifference] = field(default_factory=list)
     reason: str = ""
+    """Why they are not identical where no row shows it."""
+    identical: bool = False
+    rows: int = 0
+    """How many rows the first has."""
+    count: int = 0
+    """How many rows differ."""
+    differences: list[RowDifference] = field(default_factory=list)
+    """The first of them."""
 
 
 def diff(before: Path, after: Path, limit: int = LIMIT) -> Iterator[FileDifference]:
@@ -88,9 +80,11 @@ def diff(before: Path, after: Path, limit: int = LIMIT) -> Iterator[FileDifferen
     Raises:
         Problem: a folder is missing or holds no export, or the second was taken before the first.
     """
-    manifests = {folder: _manifest(folder) for folder in (before, after)}
+    manifests = {folder: read_manifest(folder) for folder in (before, after)}
     _refuse_wrong_order(manifests[before], manifests[after], after)
-    names = _names(before, manifests[before]) | _names(after, manifests[after])
+    # The files that there are, and those that there should be.
+    names = {path.name for folder in manifests for path in folder.glob("*.csv")}
+    names |= {file.name for manifest in manifests.values() if manifest for file in manifest.files}
     for folder, phase in ((before, "pre"), (after, "post")):
         if not any((folder / name).exists() for name in names):
             raise Problem(
@@ -104,8 +98,8 @@ def diff(before: Path, after: Path, limit: int = LIMIT) -> Iterator[FileDifferen
 
 def moments(before: Path, after: Path) -> str:
     """Of which moments two exports are, in a sentence."""
-    taken = [manifest.taken_at if (manifest := _manifest(folder)) else "" for folder in (before, after)]
-    first, second = (moment(text) if text else "an unknown moment" for text in taken)
+    manifests = read_manifest(before), read_manifest(after)
+    first, second = (moment(manifest.taken_at) if manifest else "an unknown moment" for manifest in manifests)
     return f"Before: {first}. After: {second}."
 
 
@@ -120,40 +114,23 @@ def _refuse_wrong_order(before: ExportManifest | None, after: ExportManifest | N
         )
 
 
-def _manifest(folder: Path) -> ExportManifest | None:
-    try:
-        return read_manifest(folder)
-    except ValueError as error:
-        raise Problem(
-            "The export's manifest cannot be read", where=str(folder / MANIFEST), do="export again"
-        ) from error
-
-
-def _names(folder: Path, manifest: ExportManifest | None) -> set[str]:
-    """The files that the folder has, and those that it should have."""
-    return {path.name for path in folder.glob("*.csv")} | {file.name for file in (manifest.files if manifest else [])}
-
-
 def _compare_files(
     before: Path, after: Path, manifests: dict[Path, ExportManifest | None], limit: int
 ) -> FileDifference:
-    name = before.name
-    for path in (before, after):
-        if not path.exists():
-            return FileDifference(name, identical=False, reason=f"missing in {path.parent.name}")
     rows, digests = None, []
     for path in (before, after):
+        if not path.exists():
+            return FileDifference(path.name, f"missing in {path.parent.name}")
+    for path in (before, after):
         manifest = manifests[path.parent]
-        stated = next((file for file in manifest.files if file.name == name), None) if manifest else None
+        stated = next((file for file in manifest.files if file.name == path.name), None) if manifest else None
         digests.append(sha256_of(path))
         if stated:
             rows = stated.rows
             if digests[-1] != stated.sha256:
-                return FileDifference(
-                    name, identical=False, reason=f"changed after it was exported to {path.parent.name}"
-                )
+                return FileDifference(path.name, f"changed after it was exported to {path.parent.name}")
     if digests[0] == digests[1]:
-        return FileDifference(name, identical=True, rows=_count_rows(before) if rows is None else rows)
+        return FileDifference(before.name, identical=True, rows=_count_rows(before) if rows is None else rows)
     return _compare_rows(before, after, limit)
 
 
@@ -172,21 +149,22 @@ def _rows(path: Path, file: Iterable[str]) -> Iterator[Row]:
 
 
 def _compare_rows(before: Path, after: Path, limit: int) -> FileDifference:
-    result = FileDifference(before.name, identical=False)
+    result = FileDifference(before.name)
     with before.open(encoding="utf-8", newline="") as one, after.open(encoding="utf-8", newline="") as other:
         first, second = _rows(before, one), _rows(after, other)
         header, header_after = next(first, []), next(second, [])
         if header != header_after:
             result.reason = f"the columns differ: {', '.join(header)} → {', '.join(header_after)}"
             return result
-        order = order_of(before.name, header)
-        if not header or not set(order.columns) <= set(header):
-            result.reason = (
-                f"there is no column {', '.join(column for column in order.columns if column not in header)}"
-            )
+        columns, numeric = order_of(before.name, header)
+        if absent := [column for column in columns if column not in header]:
+            result.reason = f"there is no column {', '.join(absent)}"
             return result
-        old, new = (_placed(path, rows, order, header) for path, rows in ((before, first), (after, second)))
-        for difference in _differences(old, new, header, order.columns[-1], result):
+        positions = [header.index(column) for column in columns]
+        old, new = (
+            _placed(path, rows, positions, header, numeric=numeric) for path, rows in ((before, first), (after, second))
+        )
+        for difference in _differences(old, new, header, positions[-1], result):
             result.count += 1
             if len(result.differences) < limit:
                 result.differences.append(difference)
@@ -195,20 +173,19 @@ def _compare_rows(before: Path, after: Path, limit: int) -> FileDifference:
     return result
 
 
-def _placed(path: Path, rows: Iterator[Row], order: Order, header: Row) -> Iterator[Placed]:
+def _placed(path: Path, rows: Iterator[Row], positions: list[int], header: Row, *, numeric: bool) -> Iterator[Placed]:
     """The rows of a file, each with the values it is sorted by. Raises Problem where it is not sorted so."""
-    positions = [header.index(column) for column in order.columns]
     previous: Place = ()
     for number, row in enumerate(rows, 1):
         why, place = "", previous
         try:
-            place = tuple(int(row[position]) if order.numeric else row[position] for position in positions)
+            place = tuple(int(row[position]) if numeric else row[position] for position in positions)
         except (ValueError, IndexError):
             why = "holds a row without a whole number in its sort columns"
         if len(row) != len(header):
             why = f"has a row of {len(row)} values where there are {len(header)} columns"
         elif place < previous:
-            why = f"is not sorted by {', '.join(order.columns)}"
+            why = f"is not sorted by {', '.join(header[position] for position in positions)}"
         if why:
             raise Problem(f"The file {why} (row {number})", where=str(path), do="export it again")
         yield place, row
@@ -216,10 +193,10 @@ def _placed(path: Path, rows: Iterator[Row], order: Order, header: Row) -> Itera
 
 
 def _differences(
-    before: Iterator[Placed], after: Iterator[Placed], header: Row, key: str, result: FileDifference
+    before: Iterator[Placed], after: Iterator[Placed], header: Row, position: int, result: FileDifference
 ) -> Iterator[RowDifference]:
     """Every row that differs; those of the first file are counted in `result`."""
-    position = header.index(key)
+    key = header[position]
     # Rows without another at their place, of either file, by key: another may come at another place.
     alone: dict[Kind, dict[str, Row]] = {"missing": {}, "additional": {}}
 

@@ -35,7 +35,7 @@ def diff(before: Path | None, after: Path | None, limit: int) -> int:
     """
     from driver.diff import diff as compare
     from driver.diff import moments
-    from driver.export_files import FOLDERS
+    from driver.export import FOLDERS
 
     folders = before or FOLDERS["pre"], after or FOLDERS["post"]
     differing = compared = 0

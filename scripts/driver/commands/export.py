@@ -30,8 +30,8 @@ def export(phase: str, directory: Path | None) -> None:
 
     from driver import profile
     from driver.dbt_project import DbtProject
+    from driver.export import FOLDERS
     from driver.export import export as write
-    from driver.export_files import FOLDERS
     from driver.progress import Stages, clock
 
     connection = profile.load()
