@@ -7,11 +7,14 @@ skipped, could not run or is missing proves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from driver.result import ChainFacts, ChecklistLine, LineStatus, Outcome, TableFacts
 from driver.wording import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
 
 MIGRATION_LOG = "migration_log"
 """The driver's own test of the line `migration_completes`: what the migration's log says of every core table."""
@@ -19,25 +22,19 @@ MIGRATION_LOG = "migration_log"
 
 @dataclass
 class Facts:
-    """What was counted in the database, for the evidence.
-
-    Attributes:
-        tables: the core tables.
-        chains: the chains, by name.
-        column_type: the type that cms_id has to have.
-        mode: how the migration was made; empty if it was not.
-        cut_over_at: when, as text; empty if it was not.
-        aggregates: aggregate's name -> {what: value as text}, from the baseline.
-        of_procedure: whether this is the registry of the written procedure, whose tables some lines name.
-    """
+    """What was counted in the database, for the evidence."""
 
     tables: list[TableFacts] = field(default_factory=list)
     chains: dict[str, ChainFacts] = field(default_factory=dict)
     column_type: str = "integer"
     mode: str = ""
+    """How the migration was made; empty if it was not."""
     cut_over_at: str = ""
+    """When, as text; empty if it was not."""
     aggregates: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Aggregate's name -> {what: value as text}, from the baseline."""
     of_procedure: bool = True
+    """Whether this is the registry of the written procedure, whose tables some lines name."""
 
     def total(self, attribute: str) -> int | None:
         """The sum of a number over all core tables; None if one of them is unknown."""
@@ -45,131 +42,105 @@ class Facts:
         return None if None in numbers or not numbers else sum(numbers)
 
 
-Evidence = Callable[[Facts, Sequence[Outcome]], str]
-
-
 @dataclass(frozen=True)
 class Line:
-    """A line as the procedure has it.
-
-    Attributes:
-        key: what a test's meta calls it.
-        text: the line; `{tables}` stands for the number of core tables.
-        needs: numbers of the procedure's tests without which it is not proven.
-        evidence: tells what was found, for a line that passed.
-    """
+    """A line as the procedure has it."""
 
     key: str
+    """What a test's meta calls it."""
     text: str
+    """The line; `{tables}` is the number of core tables."""
     needs: tuple[str, ...]
-    evidence: Evidence
+    """Numbers of the procedure's tests without which it is not proven."""
+    evidence: str
+    """What was found, for a line that passed."""
+    of_procedure: bool = False
+    """Whether it is about tables that only the registry of the written procedure has."""
 
 
-def _number(value: int | None) -> str:
-    return "an unknown number of" if value is None else f"{value:,}"
+def _chain(key: str, name: str, test: str) -> Line:
+    evidence = "{links:,} links, {columns} columns each, identical by value; nothing left out"
+    return Line(key, f"{name} chain identical", (test,), evidence, of_procedure=True)
 
 
-def _sound(facts: Facts, tests: Sequence[Outcome]) -> str:
-    """`12 of 12 tables`: those that no test found fault with."""
+CHECKLIST = (
+    Line(
+        "migration_completes",
+        "Migration completes without errors",
+        (MIGRATION_LOG,),
+        "{sound} done in {mode} mode, cut-over at {cut_over}",
+    ),
+    Line(
+        "columns_exist",
+        "All {tables} tables have a cms_id column (integer, nullable)",
+        ("1.1",),
+        "{sound}: {column_type}, nullable",
+    ),
+    Line(
+        "constraints_exist",
+        "All {tables} tables have a unique constraint on cms_id",
+        ("1.2",),
+        "{sound}: a valid unique constraint on exactly that column",
+    ),
+    Line(
+        "row_counts",
+        "Row counts match exactly, before and after",
+        ("2.1",),
+        "{sound}, {rows_before} rows before and {rows_after} after",
+    ),
+    Line(
+        "cms_id_equals_id",
+        "All records have cms_id = id",
+        ("3.1",),
+        "{equal} of {rows_after} rows equal, {local} NULL, {different} different",
+    ),
+    Line(
+        "foreign_keys",
+        "All 13 foreign key relationships have no orphans",
+        tuple(f"4.{number}" for number in range(1, 14)),
+        "{relationships}",
+        of_procedure=True,
+    ),
+    _chain("student_school_chain", "Student → School", "5.1"),
+    _chain("student_modules_chain", "Student → Modules", "5.2"),
+    _chain("assessment_marks_chain", "Assessment Marks", "5.3"),
+    _chain("module_prerequisites_chain", "Module Prerequisites", "5.4"),
+    Line("ids", "All {tables} id columns identical", ("6.1",), "{sound}, {rows_before} ids identical"),
+    Line("uniqueness", "No duplicate cms_id values", ("7.1",), "{cms} cms_ids in {sound}, none twice in one table"),
+    Line("aggregates", "Aggregate numeric data unchanged", ("8.1", "8.2"), "{aggregates}", of_procedure=True),
+)
+
+
+def _evidence(line: Line, facts: Facts, tests: Sequence[Outcome]) -> str:
+    """What was found, in a sentence; empty for a chain that was not counted."""
+    chain = facts.chains.get(line.key, ChainFacts(line.key))
+    if "{links" in line.evidence and chain.rows_before is None:
+        return ""
     faulty = {table for test in tests for table in test.tables}
     sound = sum(table.name not in faulty for table in facts.tables)
-    return f"{sound} of {len(facts.tables)} tables"
-
-
-def _migration(facts: Facts, tests: Sequence[Outcome]) -> str:
-    return f"{_sound(facts, tests)} done in {facts.mode} mode, cut-over at {moment(facts.cut_over_at)}"
-
-
-def _columns(facts: Facts, tests: Sequence[Outcome]) -> str:
-    return f"{_sound(facts, tests)}: {facts.column_type}, nullable"
-
-
-def _constraints(facts: Facts, tests: Sequence[Outcome]) -> str:
-    return f"{_sound(facts, tests)}: a valid unique constraint on exactly that column"
-
-
-def _row_counts(facts: Facts, tests: Sequence[Outcome]) -> str:
-    before, after = facts.total("rows_before"), facts.total("rows_after")
-    return f"{_sound(facts, tests)}, {_number(before)} rows before and {_number(after)} after"
-
-
-def _population(facts: Facts, _tests: Sequence[Outcome]) -> str:
-    equal, rows = facts.total("equal"), facts.total("rows_after")
-    return (
-        f"{_number(equal)} of {_number(rows)} rows equal, {_number(facts.total('local'))} NULL, "
-        f"{_number(facts.total('different'))} different"
+    totals = {name: facts.total(name) for name in ("rows_before", "rows_after", "equal", "local", "different", "cms")}
+    aggregates = [f"{name.replace('_', ' ')} {value}" for name, value in facts.aggregates.get("marks", {}).items()]
+    return line.evidence.format(
+        sound=f"{sound} of {len(facts.tables)} tables",
+        mode=facts.mode,
+        cut_over=moment(facts.cut_over_at),
+        column_type=facts.column_type,
+        relationships=_relationships(tests),
+        links=chain.rows_before,
+        columns=chain.columns,
+        aggregates=", ".join(
+            [*aggregates, f"students of {len(facts.aggregates.get('students_per_school', {}))} schools"]
+        ),
+        **{name: "an unknown number of" if total is None else f"{total:,}" for name, total in totals.items()},
     )
 
 
-def _foreign_keys(_facts: Facts, tests: Sequence[Outcome]) -> str:
+def _relationships(tests: Sequence[Outcome]) -> str:
     listed = [test for test in tests if test.spec.startswith("4.")]
     passed = sum(test.status == "passed" for test in listed)
     more = len(tests) - len(listed)
     text = f"{passed} of {len(listed)} relationships, {sum(test.failures for test in tests):,} orphans"
     return text + (f"; {more} further check{'s' if more > 1 else ''} of foreign keys" if more else "")
-
-
-def _chain(name: str) -> Evidence:
-    def evidence(facts: Facts, _tests: Sequence[Outcome]) -> str:
-        chain = facts.chains.get(name)
-        if chain is None or chain.rows_before is None:
-            return ""
-        return f"{chain.rows_before:,} links, {chain.columns} columns each, identical by value; nothing left out"
-
-    return evidence
-
-
-def _ids(facts: Facts, tests: Sequence[Outcome]) -> str:
-    return f"{_sound(facts, tests)}, {_number(facts.total('rows_before'))} ids identical"
-
-
-def _uniqueness(facts: Facts, tests: Sequence[Outcome]) -> str:
-    return f"{_number(facts.total('cms'))} cms_ids in {_sound(facts, tests)}, none twice in one table"
-
-
-def _aggregates(facts: Facts, _tests: Sequence[Outcome]) -> str:
-    marks = facts.aggregates.get("marks", {})
-    schools = facts.aggregates.get("students_per_school", {})
-    parts = [f"{name.replace('_', ' ')} {value}" for name, value in marks.items()]
-    parts.append(f"students of {len(schools)} schools")
-    return ", ".join(parts)
-
-
-CHECKLIST = (
-    Line("migration_completes", "Migration completes without errors", (MIGRATION_LOG,), _migration),
-    Line("columns_exist", "All {tables} tables have a cms_id column (integer, nullable)", ("1.1",), _columns),
-    Line("constraints_exist", "All {tables} tables have a unique constraint on cms_id", ("1.2",), _constraints),
-    Line("row_counts", "Row counts match exactly, before and after", ("2.1",), _row_counts),
-    Line("cms_id_equals_id", "All records have cms_id = id", ("3.1",), _population),
-    Line(
-        "foreign_keys",
-        "All 13 foreign key relationships have no orphans",
-        tuple(f"4.{number}" for number in range(1, 14)),
-        _foreign_keys,
-    ),
-    Line("student_school_chain", "Student → School chain identical", ("5.1",), _chain("student_school_chain")),
-    Line("student_modules_chain", "Student → Modules chain identical", ("5.2",), _chain("student_modules_chain")),
-    Line("assessment_marks_chain", "Assessment Marks chain identical", ("5.3",), _chain("assessment_marks_chain")),
-    Line(
-        "module_prerequisites_chain",
-        "Module Prerequisites chain identical",
-        ("5.4",),
-        _chain("module_prerequisites_chain"),
-    ),
-    Line("ids", "All {tables} id columns identical", ("6.1",), _ids),
-    Line("uniqueness", "No duplicate cms_id values", ("7.1",), _uniqueness),
-    Line("aggregates", "Aggregate numeric data unchanged", ("8.1", "8.2"), _aggregates),
-)
-
-OF_PROCEDURE = {
-    "foreign_keys",
-    "student_school_chain",
-    "student_modules_chain",
-    "assessment_marks_chain",
-    "module_prerequisites_chain",
-    "aggregates",
-}
-"""Lines about tables that only the registry of the written procedure has."""
 
 
 def checklist_lines(
@@ -190,7 +161,7 @@ def checklist_lines(
         left_out = set(line.needs) - present
         if left_out and left_out <= set(switched_off) and all(test.status == "passed" for test in found):
             evidence = "holds at the cut-over only: rows may come, change and go since"
-            if not facts.of_procedure and line.key in OF_PROCEDURE:
+            if not facts.of_procedure and line.of_procedure:
                 evidence = "is about tables of the procedure's own registry"
             lines.append(ChecklistLine(line.key, _text(line, facts), "not applicable", evidence, found))
             continue
@@ -210,7 +181,7 @@ def _text(line: Line, facts: Facts) -> str:
 def _judged(line: Line, facts: Facts, tests: list[Outcome]) -> ChecklistLine:
     text = _text(line, facts)
     if all(test.status == "passed" for test in tests):
-        return ChecklistLine(line.key, text, "passed", line.evidence(facts, tests), tests)
+        return ChecklistLine(line.key, text, "passed", _evidence(line, facts, tests), tests)
     status: LineStatus = "failed" if any(test.status == "failed" for test in tests) else "not proven"
     return ChecklistLine(line.key, text, status, _fault(tests), tests)
 
