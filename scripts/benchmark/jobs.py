@@ -282,7 +282,7 @@ def proof(stage: Stage, bench: Bench) -> None:
     """Baseline and validation beside the procedure's exports, queries and diffs: wall time, and the time in SQL."""
 
     def export(*, whole: bool) -> Callable[[], Figures]:
-        script = procedure.exports("pre", whole=whole) + procedure.aggregates()
+        script = procedure.exports("pre", whole=whole) + procedure.AGGREGATES
         return stage.turn(lambda _: timed(lambda: stage.psql(script)))
 
     def timed(work: Callable[[], object]) -> Figures:

@@ -28,11 +28,11 @@ COMPARISONS = {
     "backup": jobs.backup,
     "whole": jobs.whole,
 }
-GOALS = [*jobs.GOALS, *comparison.GOALS]
 FAILURES = (Problem, RuntimeError, OSError, psycopg.Error)
 WIDE = 180  # columns, where the width is not known
 ROUNDS = 3  # at scale 1, whose figures the goals are about; others show the growth
 INTERRUPTED = 130
+SETTINGS = ("shared_buffers", "work_mem", "maintenance_work_mem", "max_wal_size", "fsync")
 
 DESCRIPTION = """\
 Measure this project beside the written procedure and other tools.
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted: nothing is left running.", file=sys.stderr)
         return INTERRUPTED
-    checked = verdicts(content.figures, GOALS)
+    checked = verdicts(content.figures, [*jobs.GOALS, *comparison.GOALS])
     if options.json:
         write_json(content, checked, options.json)
         print(f"Figures written to {options.json}", file=sys.stderr)
@@ -112,8 +112,7 @@ def _comparisons(text: str) -> list[str]:
 
 def _measure(options: argparse.Namespace) -> Content:
     """Every comparison at every scale, one server at a time."""
-    clock = Clock()
-    content = Content({}, [], [])
+    clock, content = Clock(), Content({}, [], [])
     for scale in options.scales:
 
         def tell(line: str, scale: float = scale) -> None:
@@ -137,12 +136,11 @@ def _measure(options: argparse.Namespace) -> Content:
 
 def _machine(stage: Stage) -> dict[str, str]:
     """What the figures were measured on."""
-    names = ("server_version", "shared_buffers", "work_mem", "maintenance_work_mem", "max_wal_size", "fsync")
     with stage.server.connect() as session:
-        settings = {name: str(session.execute(f"show {name}".encode()).fetchone()[0]) for name in names}  # type: ignore[index]
+        settings = dict(session.execute("select name, current_setting(name) from pg_settings").fetchall())
     return {
-        "PostgreSQL": settings.pop("server_version"),
-        **settings,
+        "PostgreSQL": settings["server_version"],
+        **{name: settings[name] for name in SETTINGS},
         "processors": str(os.cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),

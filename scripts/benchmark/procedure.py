@@ -18,6 +18,39 @@ CHAINS = {
     "module_prerequisites_chain": "prereq_id",
 }
 LIMITED = {"student_modules_chain", "assessment_marks_chain"}
+COUNTS = "select '{table}', count(*) from {table}"
+POPULATION = """
+    select '{table}', count(*), sum(case when cms_id = id then 1 else 0 end),
+        sum(case when cms_id is null then 1 else 0 end), sum(case when cms_id != id then 1 else 0 end)
+    from {table}
+"""
+RELATIONSHIPS = """
+    programs.school_id schools
+    structures.program_id programs
+    structure_semesters.structure_id structures
+    student_programs.structure_id structures
+    student_semesters.student_program_id student_programs
+    student_semesters.structure_semester_id structure_semesters
+    semester_modules.module_id modules
+    semester_modules.semester_id structure_semesters
+    student_modules.semester_module_id semester_modules
+    student_modules.student_semester_id student_semesters
+    module_prerequisites.semester_module_id semester_modules
+    module_prerequisites.prerequisite_id semester_modules
+    assessment_marks.student_module_id student_modules
+"""
+ORPHANS = r"select count(*) from \1 as c left join \3 as p on c.\2 = p.id where p.id is null and c.\2 is not null;"
+DUPLICATES = """
+    select '{table}', cms_id, count(*) from {table} where cms_id is not null group by cms_id having count(*) > 1
+"""
+# The marks that are no numbers are left out, or the query would fail.
+AGGREGATES = """
+    select sum(marks::numeric), avg(marks::numeric) from student_modules where marks ~ '^[0-9]+([.][0-9]+)?$';
+    select count(distinct grade) from student_modules;
+    select sch.code, count(distinct s.std_no) from students s join student_programs sp on s.std_no = sp.std_no
+        join structures st on sp.structure_id = st.id join programs p on st.program_id = p.id
+        join schools sch on p.school_id = sch.id group by sch.code order by sch.code;
+"""
 
 
 def migration() -> str:
@@ -30,88 +63,37 @@ def migration() -> str:
     )
 
 
-def counts() -> str:
-    """The row counts of the 12 tables."""
-    return _of_every_table("select '{table}', count(*) from {table}")
-
-
 def chain_query(name: str) -> str:
     """A chain's query, whole and in no order."""
     text = (ROOT / "models" / "chains" / f"{name}.sql").read_text("utf-8")
     return re.sub(r"\{\{ source\('registry', '(\w+)'\) \}\}", r"\1", text).strip()
 
 
-def chain(name: str, *, whole: bool = False) -> str:
-    """A chain's query in order; with the procedure's LIMIT unless the whole is asked for."""
-    return f"{chain_query(name)} order by {CHAINS[name]}" + (" limit 100000" if name in LIMITED and not whole else "")
-
-
 def exports(folder: str, *, whole: bool = False) -> str:
-    """The exports before or after the migration: row counts, 4 chains, 12 files of ids."""
-    queries = {"row_counts": counts().rstrip(";")}
-    queries |= {name: " ".join(chain(name, whole=whole).split()) for name in CHAINS}
+    """The exports before or after the migration: row counts, 4 chains, 12 files of ids.
+
+    Args:
+        folder: where they go.
+        whole: whether the chains go to their ends; else they have the procedure's LIMIT.
+    """
+    queries = {"row_counts": _of_every_table(COUNTS)}
+    for name, order in CHAINS.items():
+        limit = " limit 100000" if name in LIMITED and not whole else ""
+        queries[name] = " ".join(f"{chain_query(name)} order by {order}{limit}".split())
     queries |= {f"{table}_ids": f"select id from {table} order by id" for table in CORE_TABLES}
     copies = [f"\\copy ({query}) to '{folder}/{name}.csv' with csv header" for name, query in queries.items()]
     return "\n".join([f"\\! mkdir -p {folder}", *copies]) + "\n"
 
 
-def population() -> str:
-    """Test 3.1."""
-    return _of_every_table(
-        "select '{table}', count(*), sum(case when cms_id = id then 1 else 0 end),"
-        " sum(case when cms_id is null then 1 else 0 end), sum(case when cms_id != id then 1 else 0 end) from {table}"
-    )
-
-
-def orphans() -> str:
-    """Tests 4.1 to 4.13."""
-    relationships = """
-        programs.school_id schools
-        structures.program_id programs
-        structure_semesters.structure_id structures
-        student_programs.structure_id structures
-        student_semesters.student_program_id student_programs
-        student_semesters.structure_semester_id structure_semesters
-        semester_modules.module_id modules
-        semester_modules.semester_id structure_semesters
-        student_modules.semester_module_id semester_modules
-        student_modules.student_semester_id student_semesters
-        module_prerequisites.semester_module_id semester_modules
-        module_prerequisites.prerequisite_id semester_modules
-        assessment_marks.student_module_id student_modules
-    """
-    return "\n".join(
-        f"select count(*) from {child} as c left join {parent} as p on c.{column} = p.id"
-        f" where p.id is null and c.{column} is not null;"
-        for child, column, parent in re.findall(r"(\w+)\.(\w+) (\w+)", relationships)
-    )
-
-
-def duplicates() -> str:
-    """Test 7.1."""
-    return _of_every_table(
-        "select '{table}', cms_id, count(*) from {table} where cms_id is not null group by cms_id having count(*) > 1"
-    )
+def validation() -> str:
+    """Part D's queries, without the comparison of the exports: tests 2.1, 3.1, 4.1 to 4.13, 7.1, 8.1 and 8.2."""
+    orphans = re.sub(r"(\w+)\.(\w+) (\w+)", ORPHANS, RELATIONSHIPS)
+    counts, population, duplicates = map(_of_every_table, (COUNTS, POPULATION, DUPLICATES))
+    return f"{counts};\n{population};\n{orphans}\n{duplicates};\n{AGGREGATES}\n"
 
 
 def _of_every_table(query: str) -> str:
-    return " union all ".join(query.replace("{table}", table) for table in CORE_TABLES) + ";"
-
-
-def aggregates() -> str:
-    """Tests 8.1 and 8.2; the marks that are no numbers are left out, or the query would fail."""
-    return (
-        "select sum(marks::numeric), avg(marks::numeric) from student_modules where marks ~ '^[0-9]+([.][0-9]+)?$';\n"
-        "select count(distinct grade) from student_modules;\n"
-        "select sch.code, count(distinct s.std_no) from students s join student_programs sp on s.std_no = sp.std_no"
-        " join structures st on sp.structure_id = st.id join programs p on st.program_id = p.id"
-        " join schools sch on p.school_id = sch.id group by sch.code order by sch.code;"
-    )
-
-
-def validation() -> str:
-    """Part D's queries, without the comparison of the exports."""
-    return f"{counts()}\n{population()}\n{orphans()}\n{duplicates()}\n{aggregates()}\n"
+    return " union all ".join(query.replace("{table}", table) for table in CORE_TABLES)
 
 
 def diff(stage: Stage, before: str = "pre") -> None:
@@ -120,23 +102,21 @@ def diff(stage: Stage, before: str = "pre") -> None:
         stage.run(["cmp", str(file), str(stage.folder / "post" / file.name)])
 
 
-def whole(stage: Stage, *, proven: bool = False) -> None:
+def whole(stage: Stage, *, proven: bool) -> None:
     """Backup, exports, migration, validation, exports, diffs: Parts B to D in order.
 
     Args:
         stage: where.
         proven: whether the backup is restored once, and the chains are exported and compared to their ends.
     """
-    dump = stage.folder / "procedure.dump"
-    stage.run([stage.tool("pg_dump"), "-Fc", "-f", str(dump)])
+    dump, scratch = str(stage.folder / "procedure.dump"), "restored_once"
+    stage.run([stage.tool("pg_dump"), "-Fc", "-f", dump])
     if proven:
-        scratch = "restored_once"
         stage.run([stage.tool("createdb"), scratch])
-        stage.run([stage.tool("pg_restore"), "--exit-on-error", "-d", scratch, str(dump)])
-        stage.run([stage.tool("psql"), "-X", "-q", "-d", scratch, "-c", counts()])
+        stage.run([stage.tool("pg_restore"), "--exit-on-error", "-d", scratch, dump])
+        stage.run([stage.tool("psql"), "-X", "-q", "-d", scratch, "-c", _of_every_table(COUNTS)])
         stage.run([stage.tool("dropdb"), scratch])
-    stage.psql(exports("pre", whole=proven) + aggregates())
+    stage.psql(exports("pre", whole=proven) + AGGREGATES)
     stage.psql("begin;\n" + migration() + "\ncommit;\n")
     stage.psql(validation() + exports("post", whole=proven))
     diff(stage)
-    dump.unlink()
