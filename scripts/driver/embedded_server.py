@@ -25,8 +25,17 @@ import psycopg
 from psycopg import sql
 
 from driver.errors import Problem
-from driver.password_file import read_password_file, write_password_file
-from driver.server_home import Account, account_for_server, end, make_home, mark_kept, sweep, take_ownership
+from driver.server_home import (
+    KEPT,
+    Account,
+    account_for_server,
+    end,
+    make_home,
+    read_password_file,
+    sweep,
+    take_ownership,
+    write_password_file,
+)
 from driver.server_programs import copy_programs, installed_servers, major_of
 
 if TYPE_CHECKING:
@@ -63,10 +72,6 @@ SETTINGS = {
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  looked at only
 ENOUGH_SHARED_MEMORY = 1 << 29  # bytes
 CARELESS_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-
-
-class _NotStartedError(Exception):
-    """What became of a program that was to start."""
 
 
 class EmbeddedServer:
@@ -125,8 +130,6 @@ class EmbeddedServer:
         self._owner = -1
         self._account: Account | None = None
 
-    # ---- life
-
     def __enter__(self) -> Self:
         return self.start()
 
@@ -175,7 +178,14 @@ class EmbeddedServer:
         self._let_go()
         sweep()
         self._account = account_for_server()
-        self._take_home()
+        if self._given is None:
+            self.home = make_home(self._account)
+        else:
+            self.home = self._given.resolve()
+            self.home.mkdir(parents=True, exist_ok=True)
+        # The server's account only passes through; what it owns are the folders within.
+        self.home.chmod(0o711 if self._account else 0o700)
+        self._owner = take_ownership(self.home)
         try:
             self._launch()
         except BaseException:
@@ -197,7 +207,7 @@ class EmbeddedServer:
         """Let the server outlive this process. Returns the command that stops it."""
         if not (self.keep and self.running):
             raise RuntimeError("the server has not been started to be kept")
-        mark_kept(self.home)
+        (self.home / "owner").write_text(KEPT + "\n")  # every sweep leaves this folder alone
         self._let_go()
         return self.stop_command
 
@@ -208,51 +218,31 @@ class EmbeddedServer:
             os.close(self._owner)
             self._owner = -1
 
-    def _take_home(self) -> None:
-        """Make the folder ours."""
-        if self._given is None:
-            self.home = make_home(self._account)
-        else:
-            self.home = self._given.resolve()
-            self.home.mkdir(parents=True, exist_ok=True)
-        # The server's account only passes through; what it owns are the folders within.
-        self.home.chmod(0o711 if self._account else 0o700)
-        self._owner = take_ownership(self.home)
-
     def _launch(self) -> None:
         """Start the server; again if somebody was quicker to take the port."""
-        programs = self._reachable_programs()
+        programs = self.programs
+        if self._account and not self._account.can_run([programs / "postgres", "--version"]):
+            programs = copy_programs(programs, self.home / "program")
         self._prepare_folders()
-        try:
-            if (self.data / "PG_VERSION").exists():
-                self.passwords = read_password_file(self.password_file)
-            else:
-                self._initialise(programs)
-            for attempts_left in reversed(range(PORT_ATTEMPTS)):
-                self.port = _free_port()
-                try:
-                    self._start(programs)
-                except _NotStartedError:
-                    if not attempts_left or "could not bind" not in self._log_text():
-                        raise
-                else:
-                    self._write_passwords()
-                    return
-        except _NotStartedError as reason:
-            lines = [line.strip() for line in self._log_text().splitlines() if line.strip()]
-            raise Problem(
-                f"the embedded PostgreSQL {self.major} did not start: {reason}",
-                where=f"last line of its log: {lines[-1] if lines else 'empty'}",
-            ) from reason
+        if (self.data / "PG_VERSION").exists():
+            self.passwords = read_password_file(self.password_file)
+        elif reason := self._initialise(programs):
+            raise self._not_started(reason)
+        for attempts_left in reversed(range(PORT_ATTEMPTS)):
+            self.port = _free_port()
+            reason = self._start(programs)
+            if not reason:
+                break
+            if not attempts_left or "could not bind" not in self.log.read_text("utf-8", "replace"):
+                raise self._not_started(reason)
+        self._write_passwords()
 
-    def _log_text(self) -> str:
-        return self.log.read_text("utf-8", "replace")
-
-    def _reachable_programs(self) -> Path:
-        """The programs, or a copy of them where the server's account may not enter the folder they stand in."""
-        if self._account is None or self._account.can_run([self.programs / "postgres", "--version"]):
-            return self.programs
-        return copy_programs(self.programs, self.home / "program")
+    def _not_started(self, reason: str) -> Problem:
+        lines = [line.strip() for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
+        return Problem(
+            f"the embedded PostgreSQL {self.major} did not start: {reason}",
+            where=f"last line of its log: {lines[-1] if lines else 'empty'}",
+        )
 
     def _prepare_folders(self) -> None:
         sockets = self.home / "socket"
@@ -261,9 +251,8 @@ class EmbeddedServer:
             self._give(folder)
         self.log.touch(0o600)
         self.socket_dir = sockets if len(os.fsencode(sockets / ".s.PGSQL.65535")) <= LONGEST_SOCKET_PATH else None
-        version_file = self.data / "PG_VERSION"
-        there = version_file.read_text("utf-8").strip() if version_file.exists() else str(self.major)
-        if there != str(self.major):
+        version = self.data / "PG_VERSION"
+        if version.exists() and (there := version.read_text("utf-8").strip()) != str(self.major):
             raise Problem(
                 f"the data was made by PostgreSQL {there}, not {self.major}", where=str(self.data), do=f"use {there}"
             )
@@ -271,10 +260,10 @@ class EmbeddedServer:
     def _give(self, path: Path) -> None:
         """Make a file the server's account's, if that is not our own."""
         if self._account:
-            os.chown(path, self._account.uid, self._account.gid)
+            os.chown(path, *self._account)
 
-    def _initialise(self, programs: Path) -> None:
-        """Fill the data directory."""
+    def _initialise(self, programs: Path) -> str:
+        """Fill the data directory. Returns why that failed; empty where it did not."""
         self.passwords = {SUPERUSER: secrets.token_urlsafe(24)}
         password_file = self.home / "socket" / "initial"
         password_file.touch(0o600)
@@ -282,18 +271,16 @@ class EmbeddedServer:
         self._give(password_file)
         command = [str(programs / "initdb"), "--pgdata", str(self.data), "--username", SUPERUSER]
         command += ["--pwfile", str(password_file), "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"]
-        command += ["--no-sync", "--no-instructions"]
-        self._process = process = self._spawn(command)
+        self._process = process = self._spawn([*command, "--no-sync", "--no-instructions"])
         try:
             code = process.wait(INITDB_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise _NotStartedError(f"initdb was not ready after {INITDB_SECONDS:g} seconds") from error
-        if code:
-            raise _NotStartedError(f"initdb ended with code {code}")
+        except subprocess.TimeoutExpired:
+            return f"initdb was not ready after {INITDB_SECONDS:g} seconds"
         password_file.unlink()
+        return f"initdb ended with code {code}" if code else ""
 
-    def _start(self, programs: Path) -> None:
-        """One attempt: start it, and wait until it accepts connections."""
+    def _start(self, programs: Path) -> str:
+        """One attempt: start it, and wait until it accepts connections. Returns why it does not; empty where it does."""
         settings = {
             **self._settings,
             "listen_addresses": HOST,
@@ -301,18 +288,17 @@ class EmbeddedServer:
             "unix_socket_directories": str(self.socket_dir or ""),
             "unix_socket_permissions": "0700",
         }
-        command = [str(programs / "postgres"), "-D", str(self.data)]
-        for name, value in settings.items():
-            command += ["-c", f"{name}={value}"]
-        self._process = process = self._spawn(command)
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        self._process = process = self._spawn([str(programs / "postgres"), "-D", str(self.data), *options])
         self.pid = process.pid
         deadline = time.monotonic() + START_SECONDS
         while not self._is_ready():
             if process.poll() is not None:
-                raise _NotStartedError(f"the server ended with code {process.returncode} while starting")
+                return f"the server ended with code {process.returncode} while starting"
             if time.monotonic() > deadline:
-                raise _NotStartedError(f"the server was not ready after {START_SECONDS:g} seconds")
+                return f"the server was not ready after {START_SECONDS:g} seconds"
             time.sleep(POLL_SECONDS)
+        return ""
 
     def _is_ready(self) -> bool:
         try:
@@ -344,19 +330,8 @@ class EmbeddedServer:
                 extra_groups=[] if account else None,
             )
 
-    # ---- using
-
     def create_role(self, name: str, password: str | None = None, attributes: str = "createdb") -> str:
-        """Create a login role.
-
-        Args:
-            name: the role's name.
-            password: default a random one.
-            attributes: SQL attributes such as `createdb` or `superuser`.
-
-        Returns:
-            the password.
-        """
+        """Create a login role, with SQL attributes such as `createdb`. Returns its password, by default a random one."""
         password = password or secrets.token_urlsafe(18)
         statement = sql.SQL("create role {} login " + attributes + " password {}")
         with self.connect() as connection:

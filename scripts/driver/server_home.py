@@ -7,6 +7,7 @@ the lock however that process ends, so a free lock means that nobody looks after
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,12 +15,12 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from driver.backup.files import write_private
 from driver.errors import Problem
 
 if sys.platform != "win32":
@@ -27,7 +28,7 @@ if sys.platform != "win32":
     import pwd
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 PREFIX = "cmsid-server-"
 KEPT = "kept"  # what the owner file says once a server is meant to outlive its owner
@@ -38,8 +39,7 @@ ENDINGS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)) 
 CANDIDATES = ("pgserver", "postgres", "nobody")  # the first of these that exists; none is created
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """A user and group, by number."""
 
     uid: int
@@ -48,18 +48,12 @@ class Account:
     def can_run(self, command: Sequence[str | Path]) -> bool:
         """Whether the command, run as this account, succeeds."""
         try:
-            process = subprocess.run(
-                command,
-                check=False,
-                capture_output=True,
-                cwd="/",
-                user=self.uid,
-                group=self.gid,
-                extra_groups=[],
+            subprocess.run(
+                command, check=True, capture_output=True, cwd="/", user=self.uid, group=self.gid, extra_groups=[]
             )
-        except OSError:
+        except (OSError, subprocess.CalledProcessError):
             return False
-        return process.returncode == 0
+        return True
 
 
 def account_for_server() -> Account | None:
@@ -71,11 +65,8 @@ def account_for_server() -> Account | None:
     if os.geteuid() != 0:
         return None
     for name in CANDIDATES:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(entry.pw_uid, entry.pw_gid)
+        with suppress(KeyError):
+            return Account(*pwd.getpwnam(name)[2:4])
     raise Problem(
         "PostgreSQL does not run as root and there is no other account for it",
         do=f"create one named {CANDIDATES[0]}, or run this as an ordinary user",
@@ -124,20 +115,8 @@ def take_ownership(home: Path) -> int:
     return descriptor
 
 
-def mark_kept(home: Path) -> None:
-    """Have this folder left alone by every sweep."""
-    (home / "owner").write_text(KEPT + "\n")
-
-
 def sweep(folder: Path | None = None) -> list[Path]:
-    """Stop servers whose owner was killed, and remove their folders.
-
-    Args:
-        folder: where the servers' folders stand; default every place they are made in.
-
-    Returns:
-        the folders removed.
-    """
+    """Stop servers whose owner was killed, and remove their folders, in one place or in all. Returns those removed."""
     removed = []
     for place in [folder] if folder else _places():
         for home in place.glob(PREFIX + "*"):
@@ -197,3 +176,26 @@ def _places() -> list[Path]:
     """Where servers' folders may be made, best first."""
     usual = Path(tempfile.gettempdir())
     return [usual, *(other for other in SYSTEM_PLACES if other.is_dir() and other != usual)]
+
+
+def write_password_file(path: Path, host: str, passwords: Mapping[str, str]) -> None:
+    """Write role -> password for any port and database of a host, for libpq and for their owner only."""
+    lines = (f"{host}:*:*:{_escaped(role)}:{_escaped(password)}\n" for role, password in passwords.items())
+    write_private(path, "".join(lines))
+
+
+def read_password_file(path: Path) -> dict[str, str]:
+    """Role -> password, as `write_password_file` wrote them."""
+    passwords = {}
+    for line in path.read_text("utf-8").splitlines():
+        fields = [_unescaped(field) for field in re.findall(r"(?:^|:)((?:\\.|[^:\\])*)", line)]
+        passwords[fields[3]] = fields[4]
+    return passwords
+
+
+def _escaped(field: str) -> str:
+    return field.replace("\\", "\\\\").replace(":", "\\:")
+
+
+def _unescaped(field: str) -> str:
+    return re.sub(r"\\(.)", r"\1", field)

@@ -19,17 +19,15 @@ def installed_servers() -> dict[int, Path]:
 
     The embedded ones come first; a major they lack is taken from the usual places of packaged installations.
     """
-    found: dict[int, Path] = {}
     package = importlib.util.find_spec(PACKAGE)  # looked at, not imported: that has side effects
-    for folder in package.submodule_search_locations or () if package else ():
-        for programs in sorted(Path(folder).glob("pginstall*/bin")):
-            if (programs / "postgres").exists():
-                found[major_of(programs)] = programs
-    for pattern in PACKAGED:
-        for programs in sorted(Path("/").glob(pattern)):
-            number = re.search(r"(\d+)", programs.parent.name)
-            if number and (programs / "postgres").exists() and (programs / "initdb").exists():
-                found.setdefault(int(number.group(1)), programs)
+    own = [Path(folder) for folder in (package.submodule_search_locations or () if package else ())]
+    places = [(folder, "pginstall*/bin") for folder in own] + [(Path("/"), pattern) for pattern in PACKAGED]
+    found: dict[int, Path] = {}
+    for folder, pattern in places:
+        for programs in sorted(folder.glob(pattern)):
+            if (programs / "postgres").exists() and (programs / "initdb").exists():
+                number = re.search(r"\d+$", programs.parent.name) if folder not in own else None
+                found.setdefault(int(number[0]) if number else major_of(programs), programs)
     return found
 
 
