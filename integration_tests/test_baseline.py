@@ -41,6 +41,7 @@ def versions(registry: Registry, snapshot: str, key: str, value: object) -> list
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.every_major
 def test_a_baseline_taken_again_before_the_cut_over_moves_on(baselined_registry: Registry) -> None:
     registry = baselined_registry
@@ -100,6 +101,7 @@ def test_a_baseline_taken_again_after_the_cut_over_moves_nothing(migrated_regist
     assert run["marks_unchanged"].rows
 
 
+@pytest.mark.thorough
 def test_a_table_that_joins_later_moves_no_goalposts(migrated_registry: Registry) -> None:
     """As if `terms` had been made a core table a year later: its cut-over is another one, and counts for it alone."""
     registry = migrated_registry
@@ -153,6 +155,7 @@ AWKWARD = """
 """
 
 
+@pytest.mark.thorough
 def test_awkward_columns_and_another_session(registry: Registry) -> None:
     """Settings make no difference, values do.
 
@@ -214,6 +217,7 @@ def test_a_backup_session_with_other_settings_is_no_difference(registry: Registr
     registry.dbt_ok(*ADD, variables=NO_BACKUP)
 
 
+@pytest.mark.thorough
 def test_a_backslash_means_the_same_in_every_session(registry: Registry) -> None:
     registry.execute("alter database registry set standard_conforming_strings to off")
     registry.execute("update student_modules set marks = '12/5' where id = (select min(id) from student_modules)")
@@ -230,6 +234,7 @@ def test_a_backslash_means_the_same_in_every_session(registry: Registry) -> None
     registry.dbt_ok("test", variables=variables)
 
 
+@pytest.mark.thorough
 def test_names_of_objects_are_compared_whatever_the_search_path_is(registry: Registry, tmp_path: Path) -> None:
     """A regclass is written as the search path finds it: the backup's session has none, the application needs its own."""
     registry.execute(

@@ -116,6 +116,7 @@ def test_a_place_that_takes_no_files_is_one_sentence(
     assert migrated_registry.value("select count(*) from cms_id_audit.backups") == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_reports")
 def test_a_report_of_an_earlier_migration_says_so(on_migrated: Type, migrated_registry: Registry) -> None:
     assert on_migrated("report", "--validate").exit_code == 0

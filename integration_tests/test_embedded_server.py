@@ -222,7 +222,10 @@ def test_nothing_left_after_an_error_even_if_it_was_to_be_kept() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "sign",
+    [signal.SIGKILL, *(pytest.param(each, marks=pytest.mark.thorough) for each in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_server_ends_with_its_owner_and_the_next_start_tidies_up(owner: Any, sign: signal.Signals) -> None:
     process, told = owner()
     os.kill(process.pid, sign)
@@ -367,6 +370,7 @@ def test_started_by_root_it_runs_as_somebody_else(plain_server: EmbeddedServer) 
     assert psutil.Process(plain_server.pid).gids().effective != 0
 
 
+@pytest.mark.thorough
 @needs_root
 def test_programs_in_a_private_folder_are_copied_where_the_server_may_run_them(tmp_path: Path) -> None:
     programs = installed_servers()[18]

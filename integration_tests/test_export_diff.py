@@ -331,6 +331,7 @@ def test_the_command_shows_rows_up_to_a_limit_and_ends_with_one(tmp_path: Path) 
     assert "0 of 1 files are identical." in result.output
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_files(tmp_path: Path) -> None:
     rows = 50_000
     for folder, code in (("pre", "A"), ("post", "B")):

@@ -384,6 +384,7 @@ def test_throttle_and_pause_hold_nothing(baselined_registry: Registry) -> None:
     assert_all_filled(registry)
 
 
+@pytest.mark.thorough
 def test_progress_is_told_while_it_runs(baselined_registry: Registry) -> None:
     registry = baselined_registry
     with registry.connect() as connection:
@@ -414,6 +415,7 @@ def test_progress_is_told_while_it_runs(baselined_registry: Registry) -> None:
 # ---- locks
 
 
+@pytest.mark.thorough
 def test_a_lock_that_stays_at_the_cut_over_is_named(baselined_registry: Registry) -> None:
     registry = baselined_registry
     with registry.connect(application_name="somebody reads") as connection:
@@ -728,6 +730,7 @@ def test_cycles_gaps_dead_rows_and_negative_ids(registry: Registry) -> None:
     assert tested.failed_names <= {"sequences_ahead"}  # ids as far out as these are ahead of any sequence
 
 
+@pytest.mark.thorough
 def test_empty_tables_and_bigint_ids(registry: Registry) -> None:
     registry.execute("truncate next_of_kins; alter table student_education alter column id type bigint")
     registry.execute(

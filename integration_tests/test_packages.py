@@ -194,6 +194,7 @@ def test_from_the_hub(project: Project, hub: Path) -> None:
     assert project.told == []
 
 
+@pytest.mark.thorough
 def test_hub_is_tried_again_when_asked(project: Project, hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert hub.is_dir()
     with monkeypatch.context() as without_hub:

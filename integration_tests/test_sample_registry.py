@@ -74,6 +74,7 @@ def content(connection: psycopg.Connection[Any], table: str) -> str:
     return digest.hexdigest()
 
 
+@pytest.mark.thorough
 def test_full_scale_has_exactly_the_specified_rows(empty_registry: Registry) -> None:
     steps: list[tuple[str, int, int]] = []
     with empty_registry.connect() as connection:

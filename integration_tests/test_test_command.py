@@ -69,6 +69,7 @@ def test_sound():
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("count", "failures", "passes", "attempts"),
     [(2, 0, True, 1), (2, 1, True, 2), (2, 2, False, 2), (tests.FORGIVEN_AT_MOST + 1, 1, False, 1)],

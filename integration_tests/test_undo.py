@@ -54,6 +54,7 @@ def test_an_undo_leaves_the_database_as_it_was_before(baselined_registry: Regist
     assert "nothing to do" in again.output
 
 
+@pytest.mark.thorough
 def test_add_undo_and_add_again_with_rows_written_in_between(migrated_registry: Registry) -> None:
     registry = migrated_registry
     total = {table: registry.value(f"select count(*) from {table}") for table in CORE_TABLES}
@@ -152,6 +153,7 @@ def test_a_comment_and_a_grant_on_the_column_go_with_it(migrated_registry: Regis
     assert run.success, run.output
 
 
+@pytest.mark.thorough
 def test_a_comment_on_a_column_whose_name_begins_alike_stays(registry: Registry) -> None:
     """An undo is refused only where it takes along what it should not; and a comment lost is one."""
     registry.execute(
@@ -235,7 +237,9 @@ def test_the_command_undoes(migrated_registry: Registry, monkeypatch: pytest.Mon
     assert "nothing to do" in runner.invoke(undo, ["--yes"]).output
 
 
-@pytest.mark.parametrize("every", [False, True], ids=["one table", "every table"])
+@pytest.mark.parametrize(
+    "every", [False, pytest.param(True, marks=pytest.mark.thorough)], ids=["one table", "every table"]
+)
 def test_a_column_dropped_by_hand_is_not_filled_again_until_the_migration_is_given_up(
     migrated_registry: Registry, *, every: bool
 ) -> None:

@@ -380,6 +380,7 @@ def test_a_complete_cms_id_of_another_tool_is_left_and_judged(baselined_registry
     assert {name for name, status in singular(run).items() if status != "pass"} == {"cms_id_equals_id", "cms_id_kept"}
 
 
+@pytest.mark.thorough
 def test_names_that_need_quotes(empty_registry: Registry) -> None:
     registry = empty_registry
     schema = "Registry of 2026"
@@ -709,6 +710,7 @@ def test_settings_of_the_database_change_neither_the_migration_nor_its_check(reg
         connection.execute("drop tablespace fast")
 
 
+@pytest.mark.thorough
 def test_a_limit_on_transactions_ends_neither_baseline_nor_migration_nor_undo(baselined_registry: Registry) -> None:
     registry = baselined_registry
     if registry.server.major < 17:
