@@ -13,7 +13,7 @@ from driver.row_uses.finder import Use, broken_statements, find
 from driver.row_uses.plpgsql import pieces
 from support.local_rows import CORE_TABLES
 from support.registry import AUDIT_SCHEMA, Registry
-from support.routines import FIRST, FOURTH, PRELUDE, SECOND, THIRD
+from support.routines import FIFTH, FIRST, FOURTH, PRELUDE, SECOND, THIRD
 from support.sample_project import SampleProject, connection_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def called(registry: Registry, made: str, call: str, *, migrated: bool) -> tuple
         _, uses = find(connection, TABLES, AUDIT_SCHEMA)
         for table in CORE_TABLES if migrated else ():
             connection.execute(
-                f"alter table {table} add column cms_id integer; alter table {table} disable trigger user;"
+                f"alter table {table} add column cms_id integer unique; alter table {table} disable trigger user;"
                 f" update {table} set cms_id = id where id > (select min(id) from {table});"
                 f" alter table {table} enable trigger user".encode()
             )
@@ -57,8 +57,11 @@ def disagreements(registry: Registry, routines: Mapping[str, tuple[str, str]]) -
     return found
 
 
-def test_what_breaks_is_found_and_what_does_not_is_let_be(registry: Registry) -> None:
-    assert disagreements(registry, FIRST) == {}
+@pytest.mark.parametrize("routines", [FIRST, FIFTH], ids=["functions", "what is copied, kept or asked"])
+def test_what_breaks_is_found_and_what_does_not_is_let_be(
+    registry: Registry, routines: Mapping[str, tuple[str, str]]
+) -> None:
+    assert disagreements(registry, routines) == {}
 
 
 @pytest.mark.thorough
@@ -165,6 +168,7 @@ def test_a_body_is_taken_apart_as_plpgsql_reads_it() -> None:
         "perform 'then ;'",
         "elsif z",
         "null",
+        "else",
         "n := 1",
         "end if",
         "for r in select 1",

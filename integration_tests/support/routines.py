@@ -328,7 +328,7 @@ SECOND: dict[str, tuple[str, str]] = {
     ),
     "a row variable, written back": (
         plpgsql(
-            "select * into r from schools limit 1; r.id := -9; r.code := 'NEW'; insert into schools select r.*; return 1",
+            "select * into r from schools order by id desc; r.id := -9; r.code := 'NEW'; insert into schools select r.*; return 1",
             "r schools%rowtype;",
         ),
         "select f()",
@@ -711,5 +711,120 @@ FOURTH: dict[str, tuple[str, str]] = {
     "a procedure that is given a row": (
         "create procedure p(s schools) language sql as 'select 1';" + plpgsql(f"call p(row({A_ROW})); return 1"),
         "select f()",
+    ),
+}
+
+KEPT = "create table kept (school schools, noted_at timestamp);"
+SHARED = "if tg_table_name {} then insert into old_schools values (new.*); {} return new"
+FIFTH: dict[str, tuple[str, str]] = {
+    "a row copied by a variable": (
+        plpgsql(
+            "select * into r from schools order by id desc limit 1; r.id := 9999; r.code := 'NEW';"
+            " insert into schools values (r.*); return 1",
+            "r schools;",
+        ),
+        "select f()",
+    ),
+    "a row copied by a loop": (
+        plpgsql(
+            "for r in select * from schools order by id desc loop r.id := 9999 + r.id; r.code := 'NEW';"
+            " insert into schools values (r.*); exit; end loop; return 1",
+            "r schools;",
+        ),
+        "select f()",
+    ),
+    "a row copied where it is not there": (
+        body("insert into schools select * from schools on conflict do nothing", "void", "sql"),
+        "select f()",
+    ),
+    "a row written by its fields": (
+        plpgsql(
+            "r.id := 9999; r.code := 'NEW'; r.name := 'New'; r.is_active := true; insert into schools values (r.*); return 1",
+            "r schools;",
+        ),
+        "select f()",
+    ),
+    "rows copied into a table like it": (
+        plpgsql(
+            "create temporary table w (like schools) on commit drop; insert into w select * from schools;"
+            " return (select count(*) from w)"
+        ),
+        "select f()",
+    ),
+    "a view that compares whole rows": (
+        "create view f as select s.id from schools as s join old_schools as o on s.id = o.id where s is distinct from o;"
+        " insert into old_schools select * from schools;",
+        "select count(*) from f",
+    ),
+    "a view with a whole row": (
+        "create view f as select s as school, s.* from schools as s;",
+        "select count((school).code) from f",
+    ),
+    "a check of a whole row": (
+        "alter table schools alter created_at set not null, add constraint full_row check ((schools.*) is not null);",
+        INSERT,
+    ),
+    "a check of named columns": ("alter table schools add constraint named check (code <> name);", INSERT),
+    "a trigger that fires for full rows": (
+        plpgsql("perform log(new.code); return new", returns="trigger")
+        + "create trigger noted after insert on schools for each row when (new.* is not null) execute function f();",
+        INSERT + "; select count(*) from imported",
+    ),
+    "a trigger that fires for changed rows": (
+        plpgsql("perform log(new.code); return new", returns="trigger")
+        + "create trigger noted after update on schools for each row when (new.* is distinct from old.*)"
+        " execute function f();",
+        "update schools set name = 'x'; select count(*) from imported",
+    ),
+    "listed columns into a column of the row type": (
+        KEPT + body(f"insert into kept values (row({A_ROW}), now())", "void", "sql"),
+        "select f()",
+    ),
+    "whole rows into a column of the row type": (
+        KEPT + body("insert into kept (noted_at, school) select now(), s from schools as s", "void", "sql"),
+        "select f()",
+    ),
+    "all columns of a column of the row type": (
+        KEPT + body("insert into old_schools select (k.school).* from kept as k", "void", "sql"),
+        "select f()",
+    ),
+    "one column of a column of the row type": (
+        KEPT + body("select count((school).code) from kept", "bigint", "sql"),
+        "select f()",
+    ),
+    "names for all columns and the ordinality": (
+        plpgsql(
+            "return (select min(n) from unnest(array(select s from schools as s)) with ordinality as u (a, b, c, d, e, n))"
+        ),
+        "select f()",
+    ),
+    "names for some of the columns": (
+        plpgsql("return (select min(a) from unnest(array(select s from schools as s)) with ordinality as u (a, b))"),
+        "select f()",
+    ),
+    "names for all columns and one more": (
+        counted("with q (a, b, c, d, e, n) as (select s.*, 1 from schools as s) select 1 from q where n = 1"),
+        "select f()",
+    ),
+    "a trigger of several tables, for another one": (
+        trigger(SHARED.format("= 'terms'", "elsif tg_op = 'INSERT' then perform log(new.code); end if;")),
+        INSERT,
+    ),
+    "a trigger of several tables, for this one": (
+        trigger(SHARED.format("in ('terms', 'schools') and tg_op = 'INSERT'", "else perform log(new.code); end if;")),
+        INSERT,
+    ),
+    "a trigger of several tables, for all others": (
+        trigger(
+            "if tg_table_name = 'schools' then case tg_op when 'INSERT' then perform log(new.code); else null; end case;"
+            " else insert into old_schools values (new.*); end if; return new"
+        ),
+        INSERT,
+    ),
+    "a trigger of several tables, but for another one": (
+        trigger(
+            "if tg_table_name = 'terms' then null; else insert into old_schools values (new.*); end if; return new"
+        ),
+        INSERT,
     ),
 }

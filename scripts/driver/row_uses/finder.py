@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from driver.row_uses.plpgsql import Piece, Token, pieces
-from driver.row_uses.shapes import ADDED, Added, Catalogue, Columns, Elements, Reader
+from driver.row_uses.shapes import ADDED, Added, Catalogue, Columns, Elements, Reader, Stored, Whole, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     import psycopg
 
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 Name = tuple[str, str]
 _EXPRESSIONS = ("if", "elsif", "elseif", "while", "case", "when", "exit", "continue", "perform", "foreach", "assert")
-_NOTHING = ("raise", "get", "null", "close", "commit", "rollback", "end", "move")
+_NOTHING = ("raise", "get", "null", "close", "commit", "rollback", "end", "move", "else")
 RELATIONS = """
-select n.nspname::text, c.relname::text, pg_catalog.array_agg(a.attname::text order by a.attnum)
+select
+    n.nspname::text,
+    c.relname::text,
+    pg_catalog.array_agg(a.attname::text order by a.attnum),
+    pg_catalog.array_agg(a.atttypid::bigint order by a.attnum)
 from pg_catalog.pg_class as c
 inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
 inner join pg_catalog.pg_attribute as a on c.oid = a.attrelid and a.attnum > 0 and not a.attisdropped
@@ -66,6 +70,34 @@ where
     and not exists (select 1 from pg_catalog.pg_depend as d where d.objid = p.oid and d.deptype = 'e')
 order by 1
 """
+# What PostgreSQL keeps parsed, as it writes it: a star is written out, a whole row is not.
+EXPRESSIONS = """
+select o.called, o.body
+from (
+    select v.oid, v.relnamespace, 'view ' || v.oid::regclass, pg_catalog.pg_get_viewdef(v.oid)
+    from pg_catalog.pg_class as v
+    where v.relkind in ('v', 'm')
+    union all
+    select k.conrelid, k.connamespace, pg_catalog.format('constraint %%I of %%s', k.conname, k.conrelid::regclass),
+        'select ' || pg_catalog.pg_get_expr(k.conbin, k.conrelid) || ' from ' || k.conrelid::regclass
+    from pg_catalog.pg_constraint as k
+    where k.contype = 'c' and k.conrelid <> 0
+    union all
+    select r.oid, r.relnamespace, pg_catalog.format('trigger %%I of %%s', t.tgname, r.oid::regclass), pg_catalog.format(
+        'select %%s from %%s as new, %%2$s as old',
+        pg_catalog.substring(pg_catalog.pg_get_triggerdef(t.oid), ' WHEN \\((.+)\\) EXECUTE '), r.oid::regclass
+    )
+    from pg_catalog.pg_trigger as t
+    inner join pg_catalog.pg_class as r on t.tgrelid = r.oid
+    where t.tgqual is not null and t.tgenabled <> 'D'
+) as o (oid, namespace, called, body)
+inner join pg_catalog.pg_namespace as n on o.namespace = n.oid
+where
+    n.nspname !~ '^pg_'
+    and n.nspname not in ('information_schema', %s)
+    and not exists (select 1 from pg_catalog.pg_depend as d where d.objid = o.oid and d.deptype = 'e')
+order by 1
+"""
 
 
 @dataclass(frozen=True)
@@ -84,7 +116,7 @@ class Use:
 
 
 def find(session: psycopg.Connection[Any], tables: Sequence[CoreTable], audit_schema: str) -> tuple[int, list[Use]]:
-    """Reads every function and procedure of the application.
+    """Reads every function and procedure of the application, and what its views, checks, triggers and policies ask.
 
     Args:
         session: the registry.
@@ -92,7 +124,7 @@ def find(session: psycopg.Connection[Any], tables: Sequence[CoreTable], audit_sc
         audit_schema: our own schema, which is left out.
 
     Returns:
-        How many were read, and what was found.
+        How many functions were read, and what was found.
     """
     from psycopg.rows import dict_row
 
@@ -107,6 +139,8 @@ def find(session: psycopg.Connection[Any], tables: Sequence[CoreTable], audit_sc
             for world in (before, after)
         ]
         uses |= dict.fromkeys(_uses(routine, core, row_types, worlds))
+    for called, text in session.execute(EXPRESSIONS, [audit_schema]).fetchall():
+        uses |= {Use("breaks", called, problem): None for problem in _broken(session, text, before, after)}
     return len(routines), list(uses)
 
 
@@ -148,29 +182,29 @@ def broken_statements(session: psycopg.Connection[Any], tables: Sequence[CoreTab
         psycopg.Error: they may not be read, or are not counted here.
     """
     before, after, _ = _catalogues(session, tables, ())
-    row = session.execute("select pg_catalog.current_schemas(false)").fetchone()
     found = session.execute(
         "select s.query from pg_stat_statements as s where s.dbid = (select d.oid from pg_catalog.pg_database as d"
         " where d.datname = pg_catalog.current_database()) and s.query !~ 'cms_id' order by s.calls desc limit 5000"
     ).fetchall()
-    broken = {}
-    for (query,) in found:
-        problems = []
-        for world in (before, after):
-            reader = Reader(world, row[0] if row else ())
-            for statement in _parse(query) or ():
-                reader.statement(statement)
-            problems.append({problem.kind: problem.text for problem in reader.problems})
-        for kind in problems[1].keys() - problems[0].keys():
-            broken[query] = problems[1][kind]
-    return list(broken.items())
+    return [(query, broken[-1]) for (query,) in found if (broken := _broken(session, query, before, after))]
+
+
+def _broken(session: psycopg.Connection[Any], text: str, *worlds: Catalogue) -> list[str]:
+    """What breaks of statements as the session would read them, in words."""
+    problems = []
+    for world in worlds:
+        reader = Reader(world, session.execute("select pg_catalog.current_schemas(false)").fetchall()[0][0])
+        for statement in _parse(text) or ():
+            reader.statement(statement)
+        problems.append({problem.kind: problem.text for problem in reader.problems})
+    return [text for kind, text in problems[1].items() if kind not in problems[0]]
 
 
 def _catalogues(
     session: psycopg.Connection[Any], tables: Sequence[CoreTable], routines: Iterable[Mapping[str, Any]]
 ) -> tuple[Catalogue, Catalogue, dict[int, Name]]:
     """What names mean before and after the migration, and the relation of each type that is made of a row type."""
-    relations: dict[Name, Columns] = {(row[0], row[1]): row[2] for row in session.execute(RELATIONS)}
+    found = session.execute(RELATIONS).fetchall()
     parts, row_types, arrays = {}, {}, set()
     for oid, part, is_array, schema, name in session.execute(TYPES):
         if is_array:
@@ -194,11 +228,23 @@ def _catalogues(
         given[name] = gives if given.get(name, gives) == gives else None  # those of the same name may differ
         taken[name] = takes if taken.get(name, takes) == takes else ()
     core = {(table.schema, table.identifier) for table in tables}
-    grown = {
-        name: [*columns, Added(ADDED)] if name in core and ADDED not in columns else columns
-        for name, columns in relations.items()
+    relations = [_relations(found, row_types, arrays, grown) for grown in ((), core)]
+    return Catalogue(relations[0], given, taken, arrays), Catalogue(relations[1], given, taken, arrays), row_types
+
+
+def _relations(
+    found: Sequence[tuple[Any, ...]], row_types: Mapping[int, Name], arrays: Collection[int], grown: Collection[Name]
+) -> dict[Name, Columns]:
+    """The columns of each relation, those that hold a row with its columns; those of some with the added one."""
+    relations: dict[Name, Columns] = {
+        (schema, name): columns + [Added(ADDED)] * ((schema, name) in grown and ADDED not in columns)
+        for schema, name, columns, _ in found
     }
-    return Catalogue(relations, given, taken, arrays), Catalogue(grown, given, taken, arrays), row_types
+    for schema, name, columns, types in found:
+        for place, oid in enumerate(types):
+            if row := relations.get(row_types.get(oid, ("", ""))):
+                relations[schema, name][place] = Whole(columns[place], Elements(row) if oid in arrays else row)
+    return relations
 
 
 def _outs(routine: Mapping[str, Any]) -> Columns:
@@ -236,6 +282,8 @@ class _Routine:
         self.dynamic: list[int] = []
         self._records: set[str] = set()
         self._cursors: dict[str, Columns | None] = {}
+        self._table = trigger[1] if trigger else ""
+        self._branches: list[str] = []
         inputs = [
             (name, Elements(row) if row and oid in world.arrays else row)
             for name, oid in _inputs(routine)
@@ -263,7 +311,8 @@ class _Routine:
             return self._read_sql()
         try:
             for piece in pieces(self._routine["body"]):
-                self._piece(piece)
+                if self._is_reached(piece):
+                    self._piece(piece)
         except (postgast.PgQueryError, LookupError):
             return False
         return True
@@ -287,6 +336,26 @@ class _Routine:
             self.reader.problem("returns", what.format(len(given), len(self._returned)))
 
     # ---- plpgsql
+
+    def _is_reached(self, piece: Piece) -> bool:
+        """Whether a trigger of this table comes here, as far as IF asks for the table."""
+        head = piece.words[0]
+        if head in ("if", "case"):
+            self._branches.append(head)
+        if head in ("if", "elsif", "elseif", "else") and self._branches[-1:] != ["case"]:
+            self._branches[-1] = "over" if self._branches[-1] in ("yes", "over") else self._holds(piece)
+        elif piece.words[:2] in (("end", "if"), ("end", "case")):
+            self._branches.pop()
+        return not {"no", "over"}.intersection(self._branches)
+
+    def _holds(self, piece: Piece) -> str:
+        """Whether `tg_table_name in ('students', 'schools') and ...` holds, or the like: yes, no or perhaps."""
+        asked = piece.tokens[1 : piece.index("and") if "and" in piece.words else None]
+        names = [token.text[1:-1] for token in asked if token.text.startswith("'")]
+        form = "".join(token.text.lower() for token in asked if not token.text.startswith("'")).replace(",", "")
+        if form not in ("tg_table_name=", "tg_table_namein()") or "or" in piece.words:
+            return "perhaps"
+        return "no" if self._table not in names else "perhaps" if "and" in piece.words else "yes"
 
     def _piece(self, piece: Piece) -> None:
         tokens, words = piece.tokens, piece.words
@@ -412,6 +481,8 @@ class _Routine:
             else:
                 self.reader.at(targets[0].start)
                 self.reader.lands(given, self.reader.rows.get(name), f"{name}:")
+                if any(isinstance(column, Stored) for column in given or ()):
+                    self.reader.rows[name] = stored(self.reader.rows.get(name))
 
     def _text(self, tokens: Sequence[Token]) -> str:
         """The text of tokens with as many bytes between them as in the body."""

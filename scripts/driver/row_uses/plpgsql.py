@@ -83,6 +83,8 @@ def pieces(text: str) -> Iterator[Piece]:
                 continue
             if word in _OPENERS:
                 declares = word == "declare" or (declares and word != "begin")
+                if word == "else":
+                    yield Piece((token,), declares=False)
                 continue
         if word in ("case", "end") and current and current[0].text.lower() != "end":
             cases += 1 if word == "case" else -1

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from typing_extensions import Self
+
 Columns = list[str]
 Node = dict[str, Any]
 ADDED = "cms_id"
@@ -22,11 +24,23 @@ class Added(str):
     __slots__ = ()
 
 
+class Stored(Added):
+    """The same where it has the value of a row of the table, which no other row may have."""
+
+    __slots__ = ()
+
+
 class Whole(str):
-    """The name of a column that is worked out, with the columns of the whole row that it holds, if it holds one."""
+    """The name of a column, with the columns of the whole row that it holds, if it holds one."""
 
     __slots__ = ("row",)
     row: Columns | None
+
+    def __new__(cls, name: str, row: Columns | None = None) -> Self:
+        """A column of this name."""
+        column = super().__new__(cls, name)
+        column.row = row
+        return column
 
 
 class Elements(list[str]):
@@ -83,6 +97,11 @@ def children(node: Any) -> Iterator[Any]:
     yield from node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
 
 
+def stored(columns: Columns | None) -> Columns | None:
+    """The columns where they have the values of a table's row."""
+    return columns and [Stored(column) if isinstance(column, Added) else column for column in columns]
+
+
 def names_of(nodes: Iterable[Node]) -> list[str]:
     """The texts of a list of names; `*` for a star."""
     return ["*" if "a_star" in node else node.get("string", {}).get("sval", "") for node in nodes]
@@ -118,13 +137,18 @@ class Reader:
         """Say how far what comes next is into the text."""
         self._at = place
 
-    def lands(self, given: Columns | None, wanted: Columns | None, what: str) -> None:
-        """The added column must not get into another one by its position, nor another one into it."""
+    def lands(self, given: Columns | None, wanted: Columns | None, what: str, *, unique: bool = False) -> None:
+        """The added column must not get into another one by its position, nor another one into it, nor twice into a table."""
         for column, into in zip(given or (), wanted or (), strict=False):  # what is beyond is left out
             if isinstance(column, Added) and into != ADDED:
                 self.problem("lands", f"{what} {into} would get the value of {ADDED}")
             elif isinstance(into, Added) and column != ADDED:
                 self.problem("lands", f"{what} {ADDED} would get a value that is meant for another column")
+            elif unique and isinstance(column, Stored) and isinstance(into, Added):
+                self.problem("copies", f"{what} {ADDED}, which is unique, would be copied")
+            rows = [getattr(one, "row", None) or () for one in (column, into)]
+            if all(rows) and len(rows[0]) != len(rows[1]):
+                self.problem("lands", f"{what} {into} would get a row of {len(rows[0])} columns for {len(rows[1])}")
 
     # ---- statements
 
@@ -178,7 +202,8 @@ class Reader:
         if kind == "insert_stmt":
             source = node.get("select_stmt", {}).get("select_stmt")
             if source:
-                self._insert(relation, node.get("cols", ()), columns, self.select(source, Scope(outer=scope)))
+                given = self.select(source, Scope(outer=scope))
+                self._insert(relation, node.get("cols", ()), columns, given, unique="on_conflict_clause" not in node)
         scope.items.append((name, columns))
         self._from(
             [*node.get("from_clause", ()), *node.get("using_clause", ()), node.get("source_relation", {})], scope
@@ -202,8 +227,11 @@ class Reader:
         returning = node.get("returning_clause", {}).get("exprs", node.get("returning_list", ()))
         return self._targets(returning, scope, columns)
 
-    def _insert(self, relation: Node, named: Any, columns: Columns | None, given: Columns | None) -> None:
-        wanted = [target["res_target"]["name"] for target in named] or columns
+    def _insert(
+        self, relation: Node, named: Any, columns: Columns | None, given: Columns | None, *, unique: bool = True
+    ) -> None:
+        known = dict(zip(columns or (), columns or (), strict=True))
+        wanted = [known.get(name, name) for name in (target["res_target"]["name"] for target in named)] or columns
         if given is None or wanted is None:
             return
         self._at = relation.get("location", self._at)
@@ -211,7 +239,8 @@ class Reader:
             name = relation["relname"]
             self.problem("insert", f"INSERT INTO {name} has {len(given)} values for {len(wanted)} columns")  # noqa: S608 - words
         else:
-            self.lands(given, wanted, f"INSERT INTO {relation['relname']}:")
+            unique = unique and relation["relname"] not in self.made
+            self.lands(given, wanted, f"INSERT INTO {relation['relname']}:", unique=unique)
 
     def _listed(self, node: Node, scope: Scope) -> Columns | None:
         """The columns of a CREATE TABLE."""
@@ -228,7 +257,9 @@ class Reader:
         for one in node.get("with_clause", {}).get("ctes", ()):
             cte = one["common_table_expr"]
             scope.ctes[cte["ctename"]] = None  # while it is read, where it refers to itself
-            scope.ctes[cte["ctename"]] = _renamed(self.statement(cte["ctequery"], scope), cte.get("aliascolnames", ()))
+            scope.ctes[cte["ctename"]] = self._renamed(
+                self.statement(cte["ctequery"], scope), cte.get("aliascolnames", ())
+            )
 
     # ---- FROM
 
@@ -249,17 +280,19 @@ class Reader:
         name = content.get("alias", {}).get("aliasname", content.get("relname", ""))
         columns: Columns | None = None
         if kind == "range_var":
-            columns = self._range_var(content, scope)
+            columns = stored(self._range_var(content, scope))
         elif kind == "range_subselect":
             columns = self.statement(content["subquery"], scope)
         elif kind == "range_function" and len(content["functions"]) == 1:
             call = content["functions"][0]["list"]["items"][0]
             self.walk(call, scope)
             names = names_of(call.get("func_call", {}).get("funcname", ()))
-            if names and "ordinality" not in content and "coldeflist" not in content:
+            if names and "coldeflist" not in content:
                 columns, name = self._given_by(call["func_call"], scope), name or names[-1]
+            if columns and "ordinality" in content:
+                columns = [*columns, "ordinality"]
         named = content.get("alias", {}).get("colnames", ())
-        columns = _renamed(columns, named)
+        columns = self._renamed(columns, named)
         defined = [one["column_def"]["colname"] for one in content.get("coldeflist", ())]
         scope.items.append((name, columns or defined or names_of(named) or None))
         return columns
@@ -309,9 +342,8 @@ class Reader:
             if given is None and not self._is_star(value):
                 self.walk(value, scope)
                 fields = names_of(value.get("column_ref", {}).get("fields", ()))
-                worked_out = Whole(target.get("name") or (fields[-1] if fields else "?column?"))
-                worked_out.row = self._row(value, scope)
-                given = [worked_out]
+                name = target.get("name") or (fields[-1] if fields else "?column?")
+                given = [Whole(name, self._width(value, scope))]
             found = None if found is None or given is None else [*found, *given]
         return found
 
@@ -436,9 +468,11 @@ class Reader:
     def _reference(self, node: Node, scope: Scope) -> None:
         if names_of(node["fields"]) == [ADDED]:
             self._at = node.get("location", self._at)
-            added = [alias for alias, columns in scope.items if columns and Added in map(type, columns)]
+            added = [alias for alias, columns in scope.items if any(isinstance(one, Added) for one in columns or ())]
             seen = [scope.given, *(columns for around in scope.chain() for _, columns in around.items)]
-            meant = any(column == ADDED and type(column) is not Added for columns in seen for column in columns or ())
+            meant = any(
+                column == ADDED and not isinstance(column, Added) for columns in seen for column in columns or ()
+            )
             if added and (meant or ADDED in self.names):
                 self.problem("name", f"{ADDED} would be that of {added[0]}, or ambiguous")
 
@@ -453,7 +487,10 @@ class Reader:
             if given is not None and len(given) != len(wanted):
                 self.problem("cast", f"a row of {len(given)} columns is cast to {name}, which has {len(wanted)}")
 
-
-def _renamed(columns: Columns | None, names: Iterable[Node]) -> Columns | None:
-    given = names_of(names)
-    return columns if columns is None else [*given, *columns[len(given) :]]
+    def _renamed(self, columns: Columns | None, names: Iterable[Node]) -> Columns | None:
+        """The columns by other names, of which there may be fewer."""
+        given = names_of(names)
+        for column, name in zip(columns or (), given, strict=False):
+            if isinstance(column, Added):
+                self.problem("renamed", f"{name} would be {ADDED}")
+        return columns if columns is None else [*given, *columns[len(given) :]]
