@@ -1,10 +1,11 @@
-"""What a run's outcome means: the verdict, what the database holds now, and what to do next."""
+"""What a run's outcome means: the verdict, what the database holds now, whether it still holds, and what to do next."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from driver.checklist import CHECKLIST
+from driver.wording import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,9 +62,25 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None, given
         result.next_step = "Go on from the start:" if result.verdict == "interrupted" else "Mend the cause, then:"
         result.next_command = run_again(given)
     elif state.kind == "done":
-        result.next_step, result.next_command = _behind_the_migration(result)
+        result.next_step, result.next_command = _after_the_migration(result)
     else:
         result.next_step, result.next_command = _onwards(state, given)
+
+
+def superseded(result: Result, state: MigrationState) -> str:
+    """Why a result tells of something else than what the database holds now, in a sentence; empty if it does not.
+
+    Args:
+        result: one that got as far as the tests.
+        state: as read now.
+    """
+    if result.cut_over_at == state.cut_over_at:
+        if result.finished_at >= state.restored_at:
+            return ""
+        return f"That was before a backup was restored at {moment(state.restored_at)}, and says nothing of what is there now."
+    if result.cut_over_at:
+        return f"That is of an earlier migration (cut-over at {moment(result.cut_over_at)}), and says nothing of what is there now."
+    return f"That was before the cut-over at {moment(state.cut_over_at)}, and says nothing of what is there now."
 
 
 def step_from_here(state: MigrationState, validation: Result | None) -> tuple[str, str]:
@@ -94,7 +111,7 @@ def _onwards(state: MigrationState, given: Mapping[str, str]) -> tuple[str, str]
     return "See what is found about that cms_id, and settle it by hand:", f"{COMMAND} doctor"
 
 
-def _behind_the_migration(result: Result) -> tuple[str, str]:
+def _after_the_migration(result: Result) -> tuple[str, str]:
     """The next step and its command where all tables are migrated, and the run did not pass."""
     stage = result.failed_stage
     if stage is None or stage.key != "validate" or result.verdict == "interrupted":

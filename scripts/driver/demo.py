@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,36 +17,26 @@ from driver import packages, profile, sample_registry
 from driver.bootstrap import ROOT
 from driver.embedded_server import DEFAULT_MAJOR, EmbeddedServer
 from driver.progress import Stages, clock
-from driver.run import Options
 from driver.run_in_terminal import run_in_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from driver.run import Options
 
 OWNER = "registry_owner"
 DATABASE = "registry"
 OWN_SAMPLE = ROOT / "demo" / "registry.sql"
 
 
-@dataclass(frozen=True)
-class DemoOptions:
-    """How to demonstrate.
+def demonstrate(scale: float, run: Options, *, keep: bool = False, major: int = DEFAULT_MAJOR) -> int:
+    """Run the demo.
 
-    Attributes:
+    Args:
         scale: 1 for the live registry's size.
+        run: how to run.
         keep: whether the server stays on afterwards.
         major: PostgreSQL's major version.
-        run: how to run.
-    """
-
-    scale: float = 1.0
-    keep: bool = False
-    major: int = DEFAULT_MAJOR
-    run: Options = field(default_factory=lambda: Options(command="demo"))
-
-
-def demonstrate(options: DemoOptions) -> int:
-    """Run the demo.
 
     Returns:
         the exit code: 0 if every line of the checklist passed, else 1.
@@ -58,24 +48,24 @@ def demonstrate(options: DemoOptions) -> int:
     stages = Stages(console)
     console.print(Text("A PostgreSQL server of our own, with the sample registry:", "bold"), highlight=False)
     packages.install()
-    server = EmbeddedServer(major=options.major, keep=options.keep)
+    server = EmbeddedServer(major=major, keep=keep)
     began = clock()
     with stages.running("server"):
         server.start()
-    stages.finished("server", "done", clock() - began, f"PostgreSQL {options.major} on port {server.port}")
+    stages.finished("server", "done", clock() - began, f"PostgreSQL {major} on port {server.port}")
     try:
         server.create_role(OWNER)
         server.create_database(DATABASE, OWNER)
-        _load(server, options.scale, stages)
+        _load(server, scale, stages)
         console.print()
         with _environment(server) as connection, tempfile.TemporaryDirectory(prefix="cmsid-backups-") as folder:
             # A backup of a server that will be gone is of no use, and would stand among those of a registry of this name.
-            run = options.run if options.keep else replace(options.run, backups=Path(folder))
+            run = run if keep else replace(run, backups=Path(folder))
             code = run_in_terminal(connection, run, console)
     except BaseException:
         server.stop()
         raise
-    if options.keep:
+    if keep:
         stop = server.leave_running()
         _tell_how_to_use(console, server, stop)
     else:
@@ -87,14 +77,14 @@ def demonstrate(options: DemoOptions) -> int:
 def _load(server: EmbeddedServer, scale: float, stages: Stages) -> None:
     """Fill the registry, as its owner, which is no superuser; with the project's own sample, if it has one."""
     began = clock()
-    if OWN_SAMPLE.exists():
-        with stages.running("load"), server.connect(DATABASE, OWNER) as connection:
-            connection.execute(OWN_SAMPLE.read_bytes())
-        stages.finished("load", "done", clock() - began, str(OWN_SAMPLE.relative_to(ROOT)))
-        return
     with stages.running("load") as progress, server.connect(DATABASE, OWNER) as connection:
-        counts = sample_registry.load(connection, scale, lambda what, done, total: progress.update(done, total, what))
-    stages.finished("load", "done", clock() - began, f"{sum(counts.values()):,} rows in {len(counts)} tables")
+        if OWN_SAMPLE.exists():
+            connection.execute(OWN_SAMPLE.read_bytes())
+            loaded = str(OWN_SAMPLE.relative_to(ROOT))
+        else:
+            told = sample_registry.load(connection, scale, lambda what, done, total: progress.update(done, total, what))
+            loaded = f"{sum(told.values()):,} rows in {len(told)} tables"
+    stages.finished("load", "done", clock() - began, loaded)
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
+from driver.facts import exists
 from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     import psycopg
 
@@ -28,8 +28,6 @@ class TableProgress:
         rows_filled: rows filled so far.
         rows_per_second: rate of the last ten seconds; None while nothing is filled.
         seconds_left: estimate for filling the rest; None when there is nothing to estimate from.
-        cut_over_at: when the table was marked.
-        finished_at: when its constraint stood.
         index_phase: the server's word for what the index build does now; None when none runs.
         index_done: tuples, or blocks, that phase has done.
         index_total: of how many.
@@ -43,8 +41,6 @@ class TableProgress:
     rows_filled: int
     rows_per_second: int | None
     seconds_left: int | None
-    cut_over_at: datetime | None
-    finished_at: datetime | None
     index_phase: str | None
     index_done: int | None
     index_total: int | None
@@ -86,14 +82,7 @@ def migration_progress(connection: psycopg.Connection[Any], audit_schema: str) -
         audit_schema: name of the schema with our own tables.
     """
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(
-            "select count(*) = 2 as ready from pg_catalog.pg_class as c"
-            " join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
-            " where n.nspname = %s and c.relname in ('migrations', 'batches')",
-            [audit_schema],
-        )
-        ready = cursor.fetchone()
-        if not ready or not ready["ready"]:
+        if not all(exists(connection, audit_schema, name) for name in ("migrations", "batches")):
             return []
         cursor.execute(render_macro("migration_progress_query", audit_schema=audit_schema).encode())
         names = [field.name for field in fields(TableProgress)]

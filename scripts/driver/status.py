@@ -8,14 +8,13 @@ import psycopg
 
 from driver.backup import situation, store
 from driver.backup.session import pinned
-from driver.conclusion import step_from_here
+from driver.conclusion import step_from_here, superseded
 from driver.errors import Problem
 from driver.facts import newest_backup
 from driver.migration_progress import migration_progress
 from driver.migration_state import read_logged_state
 from driver.report.files import NAMES, REPORTS, newest
 from driver.report.terminal import verdict_sentence
-from driver.report.validity import superseded
 from driver.validation import first_line
 from driver.wording import moment
 

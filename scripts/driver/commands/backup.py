@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from driver.option_types import WholeNumber
+from driver.options import directory_option, jobs_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
-@click.option(
-    "--jobs", type=WholeNumber(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most."
-)
+@jobs_option
 @click.option("--verify", is_flag=True, help="Restore the backup into a scratch database and compare every table.")
 @click.option("--purpose", default="", metavar="TEXT", help="What the backup is for; `backups` shows it.")
-@click.option(
-    "--directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="The folder of all backups; default $CMSID_BACKUPS, or backup_db in the project.",
-)
+@directory_option
 def backup(*, jobs: int | None, verify: bool, purpose: str, directory: Path | None) -> None:
     """Back up the database: dump, row counts and fingerprints of every table, all of one moment.
 

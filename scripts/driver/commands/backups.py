@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from driver.options import directory_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @click.command()
-@click.option(
-    "--directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="The folder of all backups; default $CMSID_BACKUPS, or backup_db in the project.",
-)
+@directory_option
 def backups(directory: Path | None) -> None:
     """List the backups of the database: verified or not, and what each is for.
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from driver.option_types import Number
+from driver.options import Number
 
 
 @click.command()
@@ -34,7 +34,7 @@ def demo(scale: float, major: str, mode: Literal["window", "online"] | None, *, 
       scripts/cmsid demo --scale 0.02
       scripts/cmsid demo --keep
     """
-    from driver.demo import DemoOptions, demonstrate
+    from driver.demo import demonstrate
     from driver.run import Options
 
-    return demonstrate(DemoOptions(scale, keep, int(major), Options(command="demo", mode=mode)))
+    return demonstrate(scale, Options(command="demo", mode=mode), keep=keep, major=int(major))

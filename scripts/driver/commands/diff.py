@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from driver.option_types import WholeNumber
+from driver.options import WholeNumber
 
 
 @click.command()

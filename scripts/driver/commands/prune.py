@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from driver.option_types import WholeNumber
+from driver.options import WholeNumber, ask, directory_option, yes_option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from driver.profile import Connection
 
 
@@ -23,13 +24,8 @@ if TYPE_CHECKING:
     "--replaced", is_flag=True, help="Drop the databases that restores replaced, instead of removing backups."
 )
 @click.option("--force", is_flag=True, help="With --replaced: also a DATABASE of unknown origin, named in full.")
-@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
-@click.option(
-    "--directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="The folder of all backups; default $CMSID_BACKUPS, or backup_db in the project.",
-)
+@yes_option
+@directory_option
 @click.pass_context
 def prune(
     context: click.Context,
@@ -77,8 +73,7 @@ def prune(
     if not count:
         click.echo("Nothing to remove.")
         return
-    if not yes:
-        click.confirm("Remove them for ever?", abort=True)
+    ask("Remove them for ever?", yes=yes)
     work.carry_out(connection, decided)
     click.echo(f"Removed: {count}.")
 
@@ -96,7 +91,6 @@ def _drop_replaced(
     if not chosen:
         click.echo("There is no database that a restore of this one replaced.")
         return
-    if not yes:
-        click.confirm("Drop them for ever?", abort=True)
+    ask("Drop them for ever?", yes=yes)
     work.drop_replaced(connection, chosen, directory, force=force)
     click.echo(f"Dropped: {len(chosen)}.")

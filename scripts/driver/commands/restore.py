@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
-from driver.option_types import WholeNumber
+from driver.options import ask, directory_option, jobs_option, yes_option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from driver.backup.outcome import Restored
     from driver.backup.restore import Plan
 
 
 @click.command()
 @click.argument("backup", required=False)
-@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@yes_option
 @click.option(
     "--in-place", is_flag=True, help="Within the database, in one transaction: for roles that may not create databases."
 )
-@click.option(
-    "--jobs", type=WholeNumber(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most."
-)
+@jobs_option
 @click.option(
     "--from-elsewhere", is_flag=True, help="Accept a backup of another server or of a database of another name."
 )
 @click.option("--abandon", is_flag=True, help="Give up an interrupted restore: back to the original, open again.")
 @click.option("--put-back", metavar="DATABASE", help="Put a database that a restore replaced back in its place.")
 @click.option("--force", is_flag=True, help="With --put-back: also a database of unknown origin, named in full.")
-@click.option(
-    "--directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="The folder of all backups; default $CMSID_BACKUPS, or backup_db in the project.",
-)
+@directory_option
 def restore(
     *,
     backup: str | None,
@@ -82,7 +76,7 @@ def restore(
         if backup not in (None, unfinished.backup_id) or put_back:
             raise work.unfinished_problem(unfinished)
         click.echo("\n".join(describe(connection, directory)))
-        _ask("Go on?", yes=yes)
+        ask("Go on?", yes=yes)
         with Bars() as bars:
             restored = work.resume(connection, jobs=jobs, directory=directory, progress=bars)
     elif put_back:
@@ -90,12 +84,12 @@ def restore(
         click.echo(
             f"{put_back} takes the place of {connection.dbname}, which is kept. Who is connected is disconnected."
         )
-        _ask("Put it back?", yes=yes)
+        ask("Put it back?", yes=yes)
         restored = work.put_back(connection, put_back, force=force, directory=directory)
     else:
         chosen = store.find(connection, backup, directory)
         _show(work.plan(connection, chosen, in_place=in_place, from_elsewhere=from_elsewhere), in_place=in_place)
-        _ask("Restore?", yes=yes)
+        ask("Restore?", yes=yes)
         with Bars() as bars:
             restored = work.restore(
                 connection,
@@ -126,11 +120,6 @@ def _show(plan: Plan, *, in_place: bool) -> None:
         click.echo(f"Connected now, and {'made to wait' if in_place else 'disconnected'} then: {len(plan.sessions)}")
         for session in plan.sessions[:10]:
             click.echo(f"    {session.describe()}")
-
-
-def _ask(question: str, *, yes: bool) -> None:
-    if not yes:
-        click.confirm(question, abort=True)
 
 
 def _tell(restored: Restored, directory: Path | None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from driver.options import ask, yes_option
+
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Print the SQL that would run, and change nothing.")
@@ -12,7 +14,7 @@ import click
     is_flag=True,
     help="Also where that forgets which rows are local, or a CMS id of their own, or no migration of ours made cms_id.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@yes_option
 def undo(*, dry_run: bool, force: bool, yes: bool) -> None:
     """Remove cms_id from the core tables again.
 
@@ -39,8 +41,7 @@ def undo(*, dry_run: bool, force: bool, yes: bool) -> None:
     if dry_run:
         click.echo(work.plan(project, force=force) or "No core table has cms_id; nothing to do.")
         return
-    if not yes:
-        click.confirm("Remove cms_id from all core tables?", abort=True)
+    ask("Remove cms_id from all core tables?", yes=yes)
     if work.undo(project, force=force, on_step=click.echo):
         click.echo("Undone. To add cms_id again: scripts/cmsid run.")
     else:

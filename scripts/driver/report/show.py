@@ -13,7 +13,7 @@ from rich.console import Console
 
 from driver.backup.files import hindrance
 from driver.backup.session import pinned
-from driver.conclusion import step_from_here
+from driver.conclusion import step_from_here, superseded
 from driver.errors import Problem
 from driver.migration_state import read_logged_state
 from driver.progress import Stages
@@ -21,7 +21,6 @@ from driver.report.files import newest, write_private
 from driver.report.html import render_html
 from driver.report.junit import render_junit
 from driver.report.terminal import print_report
-from driver.report.validity import superseded
 from driver.run import Options, Run
 from driver.run_in_terminal import run_in_terminal
 from driver.validation import first_line

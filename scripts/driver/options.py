@@ -1,0 +1,49 @@
+"""Options that several commands have, and numbers as options take them.
+
+click calls what is none `not a valid float range`, and takes `nan` for one.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Number(click.FloatRange):
+    """A number within bounds."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; what is none is a usage error."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        return number
+
+
+class WholeNumber(click.IntRange):
+    """A whole number within bounds."""
+
+    name = "whole number"
+
+
+directory_option = click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The folder of all backups; default $CMSID_BACKUPS, or backup_db in the project.",
+)
+jobs_option = click.option(
+    "--jobs", type=WholeNumber(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most."
+)
+yes_option = click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Have the user agree, or end here; `yes` agrees beforehand."""
+    if not yes:
+        click.confirm(question, abort=True)
