@@ -16,10 +16,10 @@ import pytest
 
 from driver import sample_registry
 from driver.dbt_project import DbtProject
-from driver.embedded_server import EmbeddedServer
 from driver.server_programs import installed_servers
 from support.backups import drop_all
 from support.dbt_runner import Dbt
+from support.extensions import ExtendedServer
 from support.fault_score import pytest_terminal_summary  # noqa: F401  pytest looks for it here
 from support.forker import PARSED
 from support.registry import OWNER, Registry
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dbt.cli.main import dbtRunnerResult
+
+    from driver.embedded_server import EmbeddedServer
 
 SCALE = 0.02
 DATABASE = "registry"  # always this name: dbt parses anew when its connection changes
@@ -129,7 +131,7 @@ class Servers:
     def server(self, major: int) -> EmbeddedServer:
         """The server of a major version, with the role that owns registries."""
         if major not in self._running:
-            server = EmbeddedServer(major=major, fsync=False, settings={"max_connections": "100"}).start()
+            server = ExtendedServer(major=major, fsync=False, settings={"max_connections": "100"}).start()
             self._running[major] = server
             # as the docs want it: tests look on as superuser, and window mode begins beside nobody it cannot look into
             server.create_role(OWNER, attributes="createdb in role pg_read_all_stats")

@@ -14,7 +14,6 @@ from driver.backup.session import major_of, pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.backups import connection_of, databases, drop_all
-from support.extensions import own_extensions, skip_without
 from support.registry import OWNER
 
 if TYPE_CHECKING:
@@ -95,29 +94,27 @@ def test_a_restore_that_went_wrong_is_not_called_identical(
 def test_what_no_restore_brings_back_is_told_and_is_no_difference(server: EmbeddedServer, tmp_path: Path) -> None:
     server.drop_database("extended")
     server.create_database("extended", OWNER)
-    with own_extensions(server):
-        skip_without(server, "create extension words; create extension words_too")
-        with server.connect("extended", OWNER) as session:
-            session.execute(CONTENT.encode())
-        with server.connect("extended") as session:
-            session.execute("create extension words; create extension words_too version '1.0'")
-            session.execute("comment on extension words is 'ours'")
-            session.execute("update pg_index set indisvalid = false where indexrelid = 'people_name'::regclass")
-        owners = connection_of(server, "extended")
-        backup = take_backup(owners, directory=tmp_path, verify=True)
-        told = (
-            "Not restored: comment of extensions (words); owner of extensions (words);"
-            " version of extensions (words_too); invalid indexes (public.people_name)"
-        )
-        assert backup.verification
-        assert backup.verification.apart == [told]
-        restored = restore.restore(owners, backup, directory=tmp_path)
-        assert restored.apart == [told]
-        again = take_backup(owners, directory=tmp_path, verify=True)
-        assert again.verification
-        assert again.verification.apart == []
-        assert restore.put_back(owners, restored.replaced, directory=tmp_path).database == "extended"
-        drop_all(server, "extended")
+    with server.connect("extended", OWNER) as session:
+        session.execute(CONTENT.encode())
+    with server.connect("extended") as session:
+        session.execute("create extension words; create extension words_too version '1.0'")
+        session.execute("comment on extension words is 'ours'")
+        session.execute("update pg_index set indisvalid = false where indexrelid = 'people_name'::regclass")
+    owners = connection_of(server, "extended")
+    backup = take_backup(owners, directory=tmp_path, verify=True)
+    told = (
+        "Not restored: comment of extensions (words); owner of extensions (words);"
+        " version of extensions (words_too); invalid indexes (public.people_name)"
+    )
+    assert backup.verification
+    assert backup.verification.apart == [told]
+    restored = restore.restore(owners, backup, directory=tmp_path)
+    assert restored.apart == [told]
+    again = take_backup(owners, directory=tmp_path, verify=True)
+    assert again.verification
+    assert again.verification.apart == []
+    assert restore.put_back(owners, restored.replaced, directory=tmp_path).database == "extended"
+    drop_all(server, "extended")
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from psycopg import sql
 
 from driver.backup import prepared, restore, verify
 from driver.backup.session import pinned
 from driver.backup.take import take_backup
 from driver.doctor import examine
 from driver.errors import Problem
-from support.backups import connection_of, drop_all
-from support.extensions import own_extensions, skip_without
+from support.backups import connection_of, drop_all, drop_template, prepare_template
+from support.extensions import skip_without
 from support.picture import differences, picture_of
 from support.registry import AUDIT_SCHEMA, OWNER, SUPERUSER, Registry
 from support.sample_project import SampleProject
@@ -29,6 +28,9 @@ SUPERUSERS = {
     "an extension": "create extension vector",
     "an extension in a schema of its own": f"create schema ext; grant usage on schema ext to {OWNER}; create extension vector schema ext",
     "an extension in a schema of the owner": f"create schema ext authorization {OWNER}; create extension vector schema ext",
+    "casts": "create cast (integer as text) with inout as implicit; create cast (bytea as text) without function as assignment;"
+    "create function corner(box) returns integer language internal immutable strict as 'box_in';"
+    "create cast (box as integer) with function corner(box)",
     "a function in C": "create function norm(value text, text default '') returns text language internal immutable strict as 'lower';"
     f"comment on function norm is 'x'; revoke all on function norm from public; grant execute on function norm to {OWNER}",
 }
@@ -43,29 +45,8 @@ create view shown as select * from notes;
 def connection(empty_registry: Registry) -> Iterator[Connection]:
     """A database whose templates and copies go after the test."""
     yield connection_of(empty_registry.server)
-    _drop_template(empty_registry)
+    drop_template(empty_registry.server, "registry")
     drop_all(empty_registry.server, "registry__")
-
-
-def _drop_template(registry: Registry) -> None:
-    name = prepared.template_name("registry")
-    with registry.server.connect() as session:
-        if session.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
-            session.execute(sql.SQL("alter database {} is_template false").format(sql.Identifier(name)))
-            registry.server.drop_database(name)
-
-
-def _prepare(registry: Registry, connection: Connection, left_out: str = "-") -> None:
-    """Do as the statements say, as a superuser would in psql."""
-    with pinned(connection) as session:
-        lines = prepared.statements(session, connection.dbname)
-    dbname = "postgres"
-    for line in lines:
-        if line.startswith("\\connect "):
-            dbname = line.removeprefix("\\connect ")
-        elif left_out not in line:
-            with registry.server.connect(dbname) as session:
-                session.execute(line.encode())
 
 
 @pytest.mark.parametrize(
@@ -81,7 +62,7 @@ def test_an_ordinary_role_proves_and_restores_what_a_superuser_made(
     backup = take_backup(connection, directory=tmp_path)
     with pytest.raises(Problem):
         verify.verify_backup(connection, backup)
-    _prepare(empty_registry, connection)
+    prepare_template(empty_registry.server, connection)
     assert verify.verify_backup(connection, backup).verification
     empty_registry.execute("drop table notes cascade")
     restored = restore.restore(connection, backup, directory=tmp_path)
@@ -92,24 +73,22 @@ def test_an_ordinary_role_proves_and_restores_what_a_superuser_made(
 def test_rows_of_an_extension_are_left_out_and_said_to_be_unproven(
     empty_registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
-    with own_extensions(empty_registry.server):
-        skip_without(empty_registry.server, "create extension configured")
-        empty_registry.execute("create extension configured", user=SUPERUSER)
-        empty_registry.execute("grant select on configured_rows to public", user=SUPERUSER)
-        empty_registry.execute(OWNERS)
-        empty_registry.execute("insert into configured_rows values (2, 'of the site')", user=SUPERUSER)
-        _prepare(empty_registry, connection)
-        backup = take_backup(connection, directory=tmp_path, verify=True)
-        said = "rows of public.configured_rows"
-        assert backup.verification is not None
-        assert said in "; ".join(backup.verification.apart)
-        empty_registry.execute("delete from notes")
-        in_place = restore.restore(connection, backup, directory=tmp_path, in_place=True)
-        assert said in "; ".join(in_place.apart)
-        assert empty_registry.rows("select kind from configured_rows order by id") == [("own",), ("of the site",)]
-        beside = restore.restore(connection, backup, directory=tmp_path)
-        assert said in "; ".join(beside.apart)
-        assert empty_registry.value("select count(*) from notes") == 1
+    empty_registry.execute("create extension configured", user=SUPERUSER)
+    empty_registry.execute("grant select on configured_rows to public", user=SUPERUSER)
+    empty_registry.execute(OWNERS)
+    empty_registry.execute("insert into configured_rows values (2, 'of the site')", user=SUPERUSER)
+    prepare_template(empty_registry.server, connection)
+    backup = take_backup(connection, directory=tmp_path, verify=True)
+    said = "rows of public.configured_rows"
+    assert backup.verification is not None
+    assert said in "; ".join(backup.verification.apart)
+    empty_registry.execute("delete from notes")
+    in_place = restore.restore(connection, backup, directory=tmp_path, in_place=True)
+    assert said in "; ".join(in_place.apart)
+    assert empty_registry.rows("select kind from configured_rows order by id") == [("own",), ("of the site",)]
+    beside = restore.restore(connection, backup, directory=tmp_path)
+    assert said in "; ".join(beside.apart)
+    assert empty_registry.value("select count(*) from notes") == 1
 
 
 def test_the_doctor_blocks_prints_the_statements_and_is_ready_once_they_were_run(
@@ -123,17 +102,24 @@ def test_the_doctor_blocks_prints_the_statements_and_is_ready_once_they_were_run
     (finding,) = blocked.of_check("backup and way back")
     assert (finding.code, finding.blocks) == ("extension", "both")
     assert "template" in finding.remedy
+    assert "--without-test-restore" in finding.remedy
     assert any(line.startswith("create extension vector ") for line in blocked.template)
     # A way back is left in place, so a run may go without the proof.
     assert examine(connection, project, test_restore=False).against("window") == []
     try:
-        _prepare(registry, connection)
+        prepare_template(registry.server, connection)
         ready = examine(connection, project)
         assert ready.against("window") == []
         assert [f.blocks for f in ready.of_check("backup and way back")] == ["none"]
         assert ready.template == []
+        with registry.server.connect(prepared.template_name("registry")) as session:
+            session.execute("drop extension vector")
+        unfit = examine(connection, project)
+        assert {f.code for f in unfit.of_check("backup and way back")} == {"extension", "template"}
+        assert "it lacks" in " ".join(f.detail for f in unfit.findings)
+        assert unfit.template == blocked.template
     finally:
-        _drop_template(registry)
+        drop_template(registry.server, "registry")
 
 
 PROBLEMS = {
@@ -154,7 +140,7 @@ def test_a_template_that_does_not_fit_is_not_used_and_said_to_be_unfit(
     statement, told = PROBLEMS[name]
     skip_without(empty_registry.server, "create extension vector")
     empty_registry.execute("create extension vector", user=SUPERUSER)
-    _prepare(empty_registry, connection)
+    prepare_template(empty_registry.server, connection)
     template = prepared.template_name(connection.dbname)
     backup = take_backup(connection, directory=tmp_path)
     with pinned(connection) as session:

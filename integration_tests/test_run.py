@@ -16,7 +16,7 @@ from driver.dbt_step import DbtStep
 from driver.report.files import newest
 from driver.status import status
 from support.backups import cmsid, databases
-from support.registry import NO_BACKUP
+from support.registry import NO_BACKUP, OWNER, undone
 from support.runs import Runner, interrupted
 from support.waiting import until
 
@@ -145,6 +145,20 @@ def test_the_backup_is_restored_if_asked_for(runner: Runner) -> None:
     assert "The backup was restored" in outcome.text
     with pytest.raises(psycopg.errors.UndefinedColumn):
         runner.registry.value("select cms_id from schools")
+
+
+@pytest.mark.thorough
+def test_the_backup_is_restored_in_place_where_nothing_else_is_possible(runner: Runner) -> None:
+    registry = runner.registry
+    with undone(registry, f"alter role {OWNER} nocreatedb", f"alter role {OWNER} createdb"):
+        outcome = runner.go("origins", lambda: corrupt(registry), on_failure="restore", test_restore=False)
+    assert outcome.code == 1
+    assert outcome.stage("restore") == "done"
+    assert outcome.result
+    assert outcome.result.backup
+    assert outcome.result.backup.restore_command.endswith(" --in-place")
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        registry.value("select cms_id from schools")
 
 
 @pytest.mark.thorough

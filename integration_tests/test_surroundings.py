@@ -136,8 +136,8 @@ def test_pins_come_before_any_name_that_a_user_has_taken(registry: Registry) -> 
             assert session.execute("select 1 = 2").fetchone() == (False,)
 
 
-def test_a_hash_that_a_user_has_made_proves_nothing(registry: Registry) -> None:
-    """A default class for a type that has none: every value has the same hash by it."""
+def test_a_hash_or_cast_that_a_user_has_made_proves_nothing(registry: Registry) -> None:
+    """A default class for a type that has none, and a cast: every value has the same hash, or text, by it."""
     registry.execute(
         """
         create function same(json, json) returns boolean immutable language sql as 'select true';
@@ -147,12 +147,21 @@ def test_a_hash_that_a_user_has_made_proves_nothing(registry: Registry) -> None:
         """,
         user=SUPERUSER,
     )
-    registry.execute("create table kept (value json); insert into kept values ('[1]')")
+    registry.execute(
+        """
+        create table kept (value json); insert into kept values ('[1]');
+        create type mood as enum ('good', 'bad');
+        create function same(mood) returns text immutable language sql as $$ select 'same'::text $$;
+        create cast (mood as text) with function same(mood);
+        create table moods (value mood); insert into moods values ('good');
+        """
+    )
     registry.dbt_ok("snapshot", variables=NO_BACKUP)
     registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)
-    registry.execute("update kept set value = '[2]'")
+    registry.execute("update kept set value = '[2]'; update moods set value = 'bad'")
     changed = registry.dbt("test", "--select", "other_tables_unchanged", variables=NO_BACKUP)
     assert changed.failed_names == {"other_tables_unchanged"}
+    assert {row["table_name"] for row in changed["other_tables_unchanged"].rows} == {"public.kept", "public.moods"}
 
 
 @pytest.mark.thorough

@@ -23,7 +23,7 @@ from driver.doctor import CHECKS, examine
 from driver.embedded_server import EmbeddedServer
 from driver.errors import Problem
 from support.backups import databases, drop_all
-from support.extensions import own_extensions, skip_without
+from support.extensions import skip_without
 from support.sample_project import SampleProject
 
 if TYPE_CHECKING:
@@ -178,6 +178,50 @@ CELLS = {
         "create cast (bytea as text) without function",
         found="superusers_object",
     ),
+    "cast of the system's types": Cell(
+        "create cast (integer as text) with inout as implicit", found="superusers_object"
+    ),
+    "cast of the owner's types": Cell(
+        "create cast (mood as integer) with inout; create cast (mood[] as text) with inout;"
+        "create cast (text as mood) with function mood_of(text) as assignment",
+        "create type mood as enum ('good', '1');"
+        "create function mood_of(text) returns mood immutable language sql as 'select ''good''::public.mood'",
+    ),
+    "cast of a team's type": Cell(
+        f"create schema theirs authorization {OTHER}; {OF_OTHER} create type theirs.mood as enum ('good');"
+        " create cast (theirs.mood as integer) with inout; grant usage on schema theirs to public",
+        found="owned_by_another superusers_object",
+    ),
+    "operator class of the system's family": Cell(
+        "create operator class mine for type integer using hash family integer_ops as storage integer",
+        found="superusers_object",
+    ),
+    "text search parser": Cell(
+        "create text search parser mine (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end, lextypes = prsd_lextype)",
+        found="superusers_object",
+    ),
+    "text search template": Cell(
+        "create text search template mine (lexize = dsimple_lexize)", found="superusers_object"
+    ),
+    "function with a planner's support": Cell(
+        "create function one() returns integer language sql support generate_series_int4_support as 'select 1';"
+        "alter function one owner to {owner}",
+        found="superusers_object",
+    ),
+    "shell type": Cell("create type later; alter type later owner to {owner}", found="superusers_object"),
+    "base type": Cell(
+        "create type label; create function label_in(cstring) returns label immutable strict language internal as 'textin';"
+        "create function label_out(label) returns cstring immutable strict language internal as 'textout';"
+        "create type label (input = label_in, output = label_out, like = text); alter type label owner to {owner};"
+        "alter function label_in owner to {owner}",
+        found="superusers_object",
+    ),
+    "language withheld": Cell("revoke usage on language plpgsql from public", found="language_withheld"),
+    "privilege on a system type": Cell("revoke usage on type json from public"),
+    "privilege on a system schema": Cell("grant create on schema pg_catalog to {owner}"),
+    "privilege on a system column": Cell(
+        "grant select (rolname) on pg_catalog.pg_authid to {owner}", found="granted_by_another"
+    ),
     "operator family": Cell(
         "create operator family mine using btree; alter operator family mine using btree owner to {owner}",
         found="superusers_object",
@@ -192,6 +236,7 @@ CELLS = {
     ),
     "untrusted extension": Cell("create extension measures", found="extension"),
     "untrusted extension in C": Cell("create extension vector", found="extension"),
+    "untrusted extension with rows of its own": Cell("create extension configured", found="extension unreadable"),
     "privilege on a system function": Cell(
         "grant execute on function pg_catalog.pg_ls_dir(text) to {owner}", found="granted_by_another"
     ),
@@ -263,8 +308,7 @@ def database(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
     for name, attributes in {OTHER: "", **ROLES}.items():
         if name not in server.passwords:
             server.create_role(name, attributes=attributes)
-    with own_extensions(server):
-        yield server
+    yield server
     for name in databases(server, DATABASE):
         with suppress(psycopg.Error), server.connect(name) as session:
             session.execute("alter subscription from_afar set (slot_name = none); drop subscription from_afar")

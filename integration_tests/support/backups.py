@@ -11,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from driver.backup import prepared
+from driver.backup.session import pinned
 from driver.profile import Connection
 from support.registry import OWNER, Registry
 
@@ -65,6 +67,28 @@ def databases(server: EmbeddedServer, beginning: str) -> list[str]:
 def drop_all(server: EmbeddedServer, beginning: str) -> None:
     """Drop the databases whose names begin so."""
     for name in databases(server, beginning):
+        server.drop_database(name)
+
+
+def prepare_template(server: EmbeddedServer, connection: Connection) -> None:
+    """Do as the statements say, as a superuser would in psql."""
+    with pinned(connection) as session:
+        lines = prepared.statements(session, connection.dbname)
+    dbname = "postgres"
+    for line in lines:
+        if line.startswith("\\connect "):
+            dbname = line.removeprefix("\\connect ")
+        else:
+            with server.connect(dbname) as session:
+                session.execute(line.encode())
+
+
+def drop_template(server: EmbeddedServer, dbname: str) -> None:
+    """Drop the template of a database, if there is one."""
+    name = prepared.template_name(dbname)
+    if databases(server, name):
+        with server.connect() as session:
+            session.execute(f'alter database "{name}" is_template false'.encode())
         server.drop_database(name)
 
 

@@ -1,17 +1,18 @@
-"""Extensions of the tests' own, in SQL alone: PostgreSQL 18 and later can have them, whatever its package brings."""
+"""Extensions of the tests' own, in SQL alone, on servers of every major version."""
 
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from driver.embedded_server import EmbeddedServer
+from driver.server_programs import copy_programs
 
-    from driver.embedded_server import EmbeddedServer
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # name: further lines of its control file. Every version of each has the same functions.
 OWN = {
@@ -28,41 +29,40 @@ create domain @extschema@.{name}_domain as text check (value <> '');
 ROWS = """
 create table @extschema@.configured_rows (id integer primary key, kind text);
 insert into @extschema@.configured_rows values (1, 'own');
-select pg_catalog.pg_extension_config_dump('@extschema@.configured_rows', '');
+select pg_catalog.pg_extension_config_dump('@extschema@.configured_rows', 'where id > 1');
 """
 
 
-@contextmanager
-def own_extensions(server: EmbeddedServer) -> Iterator[None]:
-    """Let a server find them; before PostgreSQL 18 none looks anywhere else than in its own folder."""
-    if server.major < 18:
-        yield
-        return
-    folder = server.home / "own"
-    (folder / "extension").mkdir(parents=True, exist_ok=True)
-    for name, lines in OWN.items():
-        control = (
-            f"comment = 'An extension of the tests'\ndefault_version = '{VERSIONS[-1]}'\nrelocatable = false\n{lines}\n"
-        )
-        (folder / "extension" / f"{name}.control").write_text(control)
-        for version in VERSIONS:
-            (folder / "extension" / f"{name}--{version}.sql").write_text(
-                CONTENT.format(name=name) + (ROWS if name == "configured" else "")
-            )
-    with server.connect(autocommit=True) as session:
-        session.execute(f"alter system set extension_control_path = '$system:{folder}'".encode())
-        session.execute("select pg_reload_conf()")
-        try:
-            yield
-        finally:
-            session.execute("alter system reset extension_control_path")
-            session.execute("select pg_reload_conf()")
+class ExtendedServer(EmbeddedServer):
+    """A server that finds the tests' own extensions beside its own: in a copy of its programs."""
+
+    def _reachable_programs(self) -> Path:
+        target = self.home / "program"
+        lib, share = self.programs.parent, self.programs.parents[3] / "share" / "postgresql" / self.programs.parent.name
+        if share.is_dir():  # as Debian lays it out; the copy looks for it where it was in relation to the programs
+            shutil.copytree(lib, target / "lib" / "postgresql" / lib.name, dirs_exist_ok=True)
+            shutil.copytree(share, target / "share" / "postgresql" / lib.name, dirs_exist_ok=True)
+            programs = target / "lib" / "postgresql" / lib.name / self.programs.name
+        else:
+            programs = copy_programs(self.programs, target)
+        (folder,) = (control.parent for control in target.rglob("plpgsql.control"))
+        for name, lines in OWN.items():
+            control = f"comment = 'An extension of the tests'\ndefault_version = '{VERSIONS[-1]}'\nrelocatable = false\n{lines}\n"
+            (folder / f"{name}.control").write_text(control)
+            for version in VERSIONS:
+                script = CONTENT.format(name=name) + (ROWS if name == "configured" else "")
+                (folder / f"{name}--{version}.sql").write_text(script)
+        return programs
+
+
+def available(server: EmbeddedServer) -> set[str]:
+    """The extensions that a server can have."""
+    with server.connect() as session:
+        return {name for (name,) in session.execute("select name from pg_catalog.pg_available_extensions")}
 
 
 def skip_without(server: EmbeddedServer, *statements: str) -> None:
-    """Skip a test whose statements create an extension that this server cannot have."""
+    """Skip a test whose statements create an extension that this server's package does not bring."""
     wanted = set(re.findall(r"create extension (\w+)", ";".join(statements)))
-    with server.connect() as session:
-        there = {name for (name,) in session.execute("select name from pg_catalog.pg_available_extensions")}
-    if wanted - there:
-        pytest.skip(f"this server comes without {', '.join(sorted(wanted - there))}")
+    if missing := wanted - available(server):
+        pytest.skip(f"this server comes without {', '.join(sorted(missing))}")

@@ -34,17 +34,19 @@ class Registry:
         dbname: its name.
         runner: dbt for this session.
         counts: table -> rows, as loaded; empty for a registry without tables.
+        user: the role that commands and dbt connect as.
     """
 
     server: EmbeddedServer
     dbname: str
     runner: Dbt
     counts: dict[str, int]
+    user: str = OWNER
 
     @property
     def environment(self) -> dict[str, str]:
-        """Libpq's variables for the owner, the password included."""
-        return self.server.environment(self.dbname, OWNER)
+        """Libpq's variables, the password included."""
+        return self.server.environment(self.dbname, self.user)
 
     @property
     def profiles_dir(self) -> Path:

@@ -18,9 +18,23 @@ insert into clerks.notes values (1, 1, '2020-01-01');
 refresh materialized view clerks.known;
 create extension words schema clerks;
 create extension measures schema public;
-create extension vector schema public;
-create table registrars.likenesses (id integer primary key, meaning public.vector(3), word clerks.words_domain);
-create index on registrars.likenesses using hnsw (meaning public.vector_l2_ops);
+create table registrars.likenesses (id integer primary key, word clerks.words_domain);
 create index on registrars.likenesses (clerks.words_of(word));
-insert into registrars.likenesses values (1, '[1,2,3]', 'one'), (2, null, null);
+insert into registrars.likenesses values (1, 'one'), (2, null);
+alter table registrars.likenesses owner to registrar;
+-- what the server's package brings
+do $$ begin
+if exists (select from pg_available_extensions where name = 'vector') then
+    create extension vector schema public;
+    alter table registrars.likenesses add meaning public.vector(3) default '[1,2,3]';
+    create index on registrars.likenesses using hnsw (meaning public.vector_l2_ops);
+end if;
+if exists (select from pg_available_extensions where name = 'pgstattuple') then
+    create extension pgstattuple schema clerks;
+    create extension pg_trgm schema public;
+    create extension citext schema public;
+    alter table registrars.likenesses add called public.citext default 'One';
+    create index on registrars.likenesses using gin (called public.gin_trgm_ops);
+end if;
+end $$;
 create function public.in_c() returns trigger language c as '$libdir/plpgsql', 'plpgsql_call_handler';

@@ -86,3 +86,8 @@ create table parts (code varchar(5), n integer) partition by list ((code in ('a'
 create table parts_known partition of parts (constraint near check (code in ('a', 'b'))) for values in (true);
 create index parts_near on parts (n) where code in ('a', 'b');
 create trigger each before insert on parts for each row when (new.code in ('a', 'b')) execute function nothing();
+do $$ begin
+    if current_setting('server_version_num')::integer >= 150000 then -- row filters and lists of columns
+        execute $_$ create publication copies for table t (id, code) where (id > 0 and code <> 'a') with (publish = 'insert') $_$;
+    end if;
+end $$;

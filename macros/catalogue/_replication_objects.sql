@@ -11,11 +11,26 @@ union all
 select
     'publication table',
     quote_ident(p.pubname) || ' ' || r.relation_name,
-    -- columns and filter came with PostgreSQL 15
     concat_ws(
-        ', ', 'published', 'columns ' || (to_jsonb(pr) ->> 'prattrs'), 'filter ' || md5(to_jsonb(pr) ->> 'prqual')
+        ', ',
+        'published',
+        'columns ' || (
+            select string_agg(quote_ident(a.attname), ', ' order by a.attname)
+            from pg_catalog.pg_attribute as a
+            where a.attrelid = pr.prrelid and a.attnum = any(newer.attrs::int2 [])
+        ),
+        'filter ' || pg_get_expr(newer.qual, pr.prrelid)
     )
 from pg_catalog.pg_publication_rel as pr
+-- both came with PostgreSQL 15; before, the names mean the columns of `older`
+cross join (select null::int2vector as prattrs, null::pg_node_tree as prqual) as older
+cross join lateral (
+    select
+        prattrs as attrs,
+        prqual as qual
+    from pg_catalog.pg_publication_rel
+    where oid = pr.oid
+) as newer
 inner join pg_catalog.pg_publication as p on pr.prpubid = p.oid
 inner join relations as r on pr.prrelid = r.oid
 

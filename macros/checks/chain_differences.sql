@@ -11,7 +11,7 @@
         {%- if run_query(unread).rows -%}{%- do return(unread) -%}{%- endif -%}
         {%- do run_query(plan_comparison(indexed=false)) -%}
         {%- for column in adapter.get_columns_in_relation(baseline) if not column.name.startswith('dbt_') -%}
-            {%- do columns.append({'name': column.name, 'quoted': quote_name(column.name), 'comparable': quote_name(column.name)}) -%}
+            {%- do columns.append({'name': column.name, 'quoted': quote_name(column.name), 'comparable': '{}.' ~ quote_name(column.name)}) -%}
         {%- endfor -%}
     {%- endif -%}
     {%- do return(value_differences(chain, baseline_as_of_cut_over(baseline), 'select * from ' ~ current, key, columns)) -%}

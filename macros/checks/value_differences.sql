@@ -5,7 +5,7 @@
     {%- set others = columns | rejectattr('name', 'equalto', key) | list -%}
     {%- set differs = [] -%}
     {%- for column in others -%}
-        {%- do differs.append('expected.' ~ column.comparable ~ ' is distinct from actual.' ~ column.comparable) -%}
+        {%- do differs.append(column.comparable.replace('{}', 'expected', 1) ~ ' is distinct from ' ~ column.comparable.replace('{}', 'actual', 1)) -%}
     {%- endfor -%}
 select
     {{ quote_text(table_name) }}::text as table_name,

@@ -1,5 +1,6 @@
 {% macro comparable_columns() %}
-    {#- A catalogue query: every column of every ordinary table, with the expressions by which it is compared and hashed.
+    {#- A catalogue query: every column of every ordinary table, with the expressions by which it is compared (with {} for the
+        relation) and hashed. A value as text is that of a row of it, for which no user can define a cast.
         A type without a hash operator class has no reliable equality either; such a column is compared as text. So are
         enums and names of objects: they are hashed by their number in the catalogue, which is another one in a restored
         database. And intervals, for which a month equals 30 days; types of extensions and texts under a collation that is
@@ -77,10 +78,8 @@ select
     c.relname as relation_name,
     a.attname as column_name,
     a.attnum as column_number,
-    format('%I', a.attname)
-    || case when vague.oid is not null then '::text collate pg_catalog."C"' when h.type_oid is null then '::text' else '' end as comparable,
-    format('%I', a.attname)
-    || case when vague.oid is not null then '::text collate pg_catalog."C"' when e.type_oid is null then '::text' else '' end as hashed
+    format(case when vague.oid is not null or h.type_oid is null then 'row({}.%I)::text' else '{}.%I' end, a.attname) as comparable,
+    format(case when vague.oid is not null or e.type_oid is null then 'row(%I)::text' else '%I' end, a.attname) as hashed
 from pg_catalog.pg_attribute as a
 inner join pg_catalog.pg_class as c on a.attrelid = c.oid
 inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid

@@ -141,7 +141,7 @@ begin
                 into step.rows_rewritten, step.columns_rewritten
                 from unnest(step.rows_before) as kept
                 inner join only {{ relation }} as live on kept.{{ table.id }} = live.{{ table.id }}
-                cross join lateral (values {% for column in columns %}({{ quote_text(column.name) }}, kept.{{ column.comparable }} is distinct from live.{{ column.comparable }}){{ ', ' if not loop.last }}{% endfor %}) as d (column_name, differs)
+                cross join lateral (values {% for column in columns %}({{ quote_text(column.name) }}, {{ column.comparable.replace('{}', 'kept', 1) }} is distinct from {{ column.comparable.replace('{}', 'live', 1) }}){{ ', ' if not loop.last }}{% endfor %}) as d (column_name, differs)
                 where d.differs;
                 {%- endif %}
                 if step.rows_touched <> step.rows_expected{{ ' or step.fingerprint_before <> step.fingerprint_after' if not var('allow_update_triggers') }} then

@@ -4,7 +4,7 @@
     {%- set key = table.id -%}
     {%- set differs = [] -%}
     {%- for column in columns if column.name != table.id_column -%}
-        {%- do differs.append('kept.' ~ column.comparable ~ ' is distinct from live.' ~ column.comparable) -%}
+        {%- do differs.append(column.comparable.replace('{}', 'kept', 1) ~ ' is distinct from ' ~ column.comparable.replace('{}', 'live', 1)) -%}
     {%- endfor -%}
     {%- set kinds = {
         'added_before': 'kept.' ~ key ~ ' is null and live.cms_id is not null',

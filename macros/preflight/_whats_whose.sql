@@ -21,8 +21,8 @@ members as materialized (
     from pg_catalog.pg_depend as d
     where
         d.deptype = 'e' and d.refclassid = 'pg_catalog.pg_extension'::regclass
-        -- a range type makes its constructors, which belong to the first superuser
-        or d.deptype = 'i' and d.classid = 'pg_catalog.pg_proc'::regclass
+        -- a range type makes its constructors, which belong to the first superuser, and its cast
+        or d.deptype = 'i' and d.classid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_cast'::regclass)
 ),
 
 relations as materialized (
@@ -169,6 +169,34 @@ superusers (kind, classid, objid, name) as (
 
     union all
 
+    select 'operator class', 'pg_catalog.pg_opclass'::regclass, o.oid, format('%I.%I', n.nspname, o.opcname)
+    from pg_catalog.pg_opclass as o
+    inner join pg_catalog.pg_namespace as n on o.opcnamespace = n.oid
+    where o.oid >= 16384 and o.opcfamily < 16384
+
+    union all
+
+    select 'text search parser', 'pg_catalog.pg_ts_parser'::regclass, p.oid, format('%I.%I', n.nspname, p.prsname)
+    from pg_catalog.pg_ts_parser as p
+    inner join pg_catalog.pg_namespace as n on p.prsnamespace = n.oid
+    where p.oid >= 16384
+
+    union all
+
+    select 'text search template', 'pg_catalog.pg_ts_template'::regclass, t.oid, format('%I.%I', n.nspname, t.tmplname)
+    from pg_catalog.pg_ts_template as t
+    inner join pg_catalog.pg_namespace as n on t.tmplnamespace = n.oid
+    where t.oid >= 16384
+
+    union all
+
+    -- one with functions of its own, or still without
+    select 'type', 'pg_catalog.pg_type'::regclass, t.oid, t.oid::regtype::text
+    from pg_catalog.pg_type as t
+    where t.oid >= 16384 and t.typtype in ('b', 'p') and t.typcategory <> 'A'
+
+    union all
+
     select 'cast', 'pg_catalog.pg_cast'::regclass, k.oid, format('(%s as %s)', k.castsource::regtype, k.casttarget::regtype)
     from pg_catalog.pg_cast as k
     cross join me
@@ -196,6 +224,12 @@ superusers (kind, classid, objid, name) as (
     select 'leakproof function', 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
     from pg_catalog.pg_proc as p
     where p.oid >= 16384 and p.proleakproof
+
+    union all
+
+    select 'function with a function for the planner', 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
+    from pg_catalog.pg_proc as p
+    where p.oid >= 16384 and p.prosupport <> 0::oid
 
     union all
 

@@ -110,6 +110,18 @@ objects (finding, hinders, saying, object, remedy) as (
     union all
 
     select
+        'language_withheld',
+        '{dump}',
+        format('%s may not use the language {}, in which a migration, a backup and a restore have statements', me.rolname),
+        format('%I', l.lanname),
+        format('grant usage on language %I to %I', l.lanname, me.rolname)
+    from pg_catalog.pg_language as l
+    cross join me
+    where l.lanname = 'plpgsql' and not has_language_privilege(l.oid, 'usage')
+
+    union all
+
+    select
         'row_security_elsewhere',
         '{dump}',
         format('row level security hides rows of {} from %s, and the backup reads everything', me.rolname),
@@ -150,7 +162,7 @@ objects (finding, hinders, saying, object, remedy) as (
         '{trial,beside}',
         format('%s may not create databases, so no backup can be restored on trial{}', me.rolname),
         '',
-        format('have a superuser run `alter role %I createdb`, or go step by step: a backup without --verify, and a restore with --in-place only', me.rolname)
+        format('have a superuser run `alter role %I createdb`', me.rolname)
     from me
     where not me.may_create
 
@@ -184,6 +196,11 @@ objects (finding, hinders, saying, object, remedy) as (
         format('only a superuser may create the %s {}', s.kind),
         i.identity,
         'connect as a superuser, or drop it'
+        || case
+            when y.objid is not null and s.classid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_cast'::regclass)
+                then ', or have a superuser prepare the template that `cmsid doctor` describes'
+            else ''
+        end
     from superusers as s
     cross join me
     cross join lateral pg_identify_object(s.classid, s.objid, 0) as i
@@ -260,6 +277,7 @@ objects (finding, hinders, saying, object, remedy) as (
         select
             'pg_catalog.pg_proc'::regclass as classid,
             p.oid as objid,
+            0 as objsubid,
             p.proacl as acl,
             acldefault('f', p.proowner) as usual
         from pg_catalog.pg_proc as p
@@ -270,14 +288,27 @@ objects (finding, hinders, saying, object, remedy) as (
         select
             'pg_catalog.pg_class'::regclass,
             c.oid,
+            0,
             c.relacl,
             acldefault('r', c.relowner)
         from pg_catalog.pg_class as c
         where c.oid < 16384 and c.relnamespace = 'pg_catalog'::regnamespace and c.relkind in ('r', 'v')
+
+        union all
+
+        select
+            'pg_catalog.pg_class'::regclass,
+            a.attrelid,
+            a.attnum,
+            a.attacl,
+            acldefault('c', c.relowner)
+        from pg_catalog.pg_attribute as a
+        inner join pg_catalog.pg_class as c on a.attrelid = c.oid
+        where c.oid < 16384 and c.relnamespace = 'pg_catalog'::regnamespace
     ) as s
     cross join me
-    left join pg_catalog.pg_init_privs as f on s.classid = f.classoid and s.objid = f.objoid and f.objsubid = 0
-    cross join lateral pg_identify_object(s.classid, s.objid, 0) as i
+    left join pg_catalog.pg_init_privs as f on s.classid = f.classoid and s.objid = f.objoid and s.objsubid = f.objsubid
+    cross join lateral pg_identify_object(s.classid, s.objid, s.objsubid) as i
     where
         not me.rolsuper
         and s.acl is not null

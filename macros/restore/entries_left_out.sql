@@ -19,13 +19,17 @@ where k.oid >= 16384
 
 union all
 
-select format('OPERATOR FAMILY %s %s ', n.nspname, f.opfname)
-from pg_catalog.pg_opfamily as f
-inner join pg_catalog.pg_namespace as n on f.opfnamespace = n.oid
-where f.oid >= 16384
+{%- for kind, catalogue, prefix in [
+    ('OPERATOR FAMILY', 'pg_opfamily', 'opf'), ('OPERATOR CLASS', 'pg_opclass', 'opc'), ('TEXT SEARCH PARSER', 'pg_ts_parser', 'prs'),
+    ('TEXT SEARCH TEMPLATE', 'pg_ts_template', 'tmpl'), ('TYPE', 'pg_type', 'typ'), ('SHELL TYPE', 'pg_type', 'typ'),
+] %}
+select format('{{ kind }} %s %s ', n.nspname, x.{{ prefix }}name)
+from pg_catalog.{{ catalogue }} as x
+inner join pg_catalog.pg_namespace as n on x.{{ prefix }}namespace = n.oid
+where x.oid >= 16384
 
 union all
-
+{% endfor %}
 select format('%s %s %s ', k.kind, n.nspname, c.relname)
 from pg_catalog.pg_class as c
 inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid

@@ -1,10 +1,15 @@
 {% macro template_statements() %}
     {#- A query of what a superuser runs in an empty database to make it the template from which test restores and restores begin:
-        (statement), in order. The live database's extensions with their schemas, and functions that its owner cannot make. Self-contained. -#}
-with routines as materialized (
-    select p.*
+        (statement), in order. The live database's extensions with their schemas, and functions and casts that its owner cannot make. Self-contained. -#}
+with beyond as materialized (
+    select b.*
     from ({{ objects_beyond() | indent(4) }}) as b
     inner join ({{ objects_that_stay() | indent(4) }}) as s on b.classid = s.classid and b.objid = s.objid
+),
+
+routines as materialized (
+    select p.*
+    from beyond as b
     inner join pg_catalog.pg_proc as p on b.objid = p.oid and p.prokind in ('f', 'p')
     where b.classid = 'pg_catalog.pg_proc'::regclass
 ),
@@ -82,6 +87,19 @@ statements (place, object, statement) as (
         format('%s;%salter routine %s owner to %I;', rtrim(pg_get_functiondef(r.oid), E'\n'), E'\n', i.identity, pg_get_userbyid(r.proowner))
     from routines as r
     cross join lateral pg_identify_object('pg_catalog.pg_proc'::regclass, r.oid, 0) as i
+
+    union all
+
+    select
+        4,
+        k.oid,
+        format(
+            'create cast (%s as %s) %s%s;', format_type(k.castsource, null), format_type(k.casttarget, null),
+            case k.castmethod when 'i' then 'with inout' when 'b' then 'without function' else format('with function %s', k.castfunc::regprocedure) end,
+            case k.castcontext when 'i' then ' as implicit' when 'a' then ' as assignment' else '' end
+        )
+    from pg_catalog.pg_cast as k
+    inner join beyond as b on b.classid = 'pg_catalog.pg_cast'::regclass and b.objid = k.oid
 
     union all
 

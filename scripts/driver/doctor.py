@@ -78,6 +78,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
         "unreadable",
         "row_security_elsewhere",
         "lock_table",
+        "language_withheld",
         "no_createdb",
         "database_of_another",
         "extension",
@@ -127,6 +128,7 @@ class Diagnosis:
         estimates: for either mode; empty if nothing is left to migrate or the tables could not be looked at.
         mode: the mode that the project would use.
         template: what a superuser would run in psql so that this role can restore what it cannot make; empty if it can.
+        only_in_place: whether a restore in place is the only way back.
     """
 
     found: dict[str, str] = field(default_factory=dict)
@@ -134,6 +136,7 @@ class Diagnosis:
     estimates: dict[str, Estimate] = field(default_factory=dict)
     mode: str = "window"
     template: list[str] = field(default_factory=list)
+    only_in_place: bool = False
 
     def of_check(self, check: str) -> list[Finding]:
         """The findings of one check, the worst first."""
@@ -235,8 +238,11 @@ class _Examination:
         with self.session.transaction(force_rollback=True):
             self.session.execute(render_macro("pinned_names").encode())
             hindering = hindrances.find(self.session, self.connection, tables=todo, test_restore=test_restore)
-            if any(found.code in PREPARED and hindrances.TRIAL in found.hinders for found in hindering):
+            preparable = [found.hinders for found in hindering if found.code in PREPARED]
+            unfit = any(found.code == "template" for found in hindering)
+            if any(hindrances.TRIAL in hinders for hinders in preparable) and (unfit or all(preparable)):
                 self.diagnosis.template = prepared.statements(self.session, self.connection.dbname)
+        self.diagnosis.only_in_place = hindrances.only_in_place(hindering)
         for found in hindering:
             self._add(found.code, "both" if found.blocks else "none", found.detail, found.remedy)
 

@@ -116,6 +116,7 @@ class Run:
         self._state: MigrationState | None = None
         self._plan_seconds: dict[str, float] = {}
         self._backup_id = ""
+        self._only_in_place = False
 
     # ---- the run as a whole
 
@@ -251,6 +252,7 @@ class Run:
         diagnosis = examine(self.connection, self._project, test_restore=self.options.test_restore)
         if refusal := diagnosis.refusal(self.result.mode):
             raise Problem(refusal)
+        self._only_in_place = diagnosis.only_in_place
         expected = diagnosis.estimates.get(self.result.mode)
         told = f"; the migration should take about {duration(expected.seconds)}" if expected else ""
         warned = [finding for finding in diagnosis.findings if finding.blocks == "none"]
@@ -392,11 +394,13 @@ class Run:
             restored = restore(
                 self.connection,
                 store.find(self.connection, self._backup_id, self.options.backups),
+                in_place=self._only_in_place,
                 directory=self.options.backups,
                 progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
             )
             stage.detail = (
-                f"{restored.database} is {restored.backup_id} again; what it replaced is kept as {restored.replaced}"
+                f"{restored.database} is {restored.backup_id} again; what it replaced is kept as"
+                f" {restored.replaced or f'the backup {restored.safety_backup}'}"
             )
 
     def _conclude(self, *, interrupted: bool) -> None:
@@ -419,7 +423,10 @@ class Run:
             return None
         try:
             with pinned(self.connection) as session:
-                self.result.backup = newest_backup(session, self.connection.audit_schema)
+                backup = newest_backup(session, self.connection.audit_schema)
+                if backup and self._only_in_place:
+                    backup.restore_command += " --in-place"
+                self.result.backup = backup
                 return read_state(session, self.connection.audit_schema, self._tables)
         except (Problem, psycopg.Error):
             return None

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 # What belongs to the database itself is recorded and set again by database_state.
 OF_THE_DATABASE = {("database", "properties"), ("comment", "on database")}
 ALL_PRIVILEGES = ("DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE")  # before PostgreSQL 17
-# Its row filter holds numbers of the catalogue, which are others in a restored database: compared by name.
-BY_NAME = {"publication table"}
 
 
 class Findings(NamedTuple):
@@ -46,11 +44,7 @@ def read(session: psycopg.Connection[Any], audit_schema: str) -> Objects:
     objects = render_macro("catalogue_objects", audit_schema=audit_schema)
     query = "select object_kind::text, object_name::text, definition::text from ({}) as o".replace("{}", objects)
     rows = session.execute(query.encode()).fetchall()
-    return sorted(
-        [kind, name, "" if kind in BY_NAME else definition or ""]
-        for kind, name, definition in rows
-        if not _is_apart(kind, name)
-    )
+    return sorted([kind, name, definition or ""] for kind, name, definition in rows if not _is_apart(kind, name))
 
 
 def differences(session: psycopg.Connection[Any], found: Objects, wanted: Objects, major: int) -> Findings:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DUMP, TRIAL, BESIDE, IN_PLACE = "dump", "trial", "beside", "in place"
 # An evaluation that takes longer is given up: what it did not come to is left to the test restore.
 LONGEST_EVALUATION = "2s"
+# What is left where a backup can be taken and restored, but not on trial.
+WITHOUT_PROOF = "; or `scripts/cmsid run --without-test-restore`, which does not prove that the backup restores"
 # These say that it could not be tried here, not that it would fail.
 UNTRIED = (
     psycopg.errors.QueryCanceled,
@@ -78,13 +80,28 @@ def find(
     with session.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(query.encode()).fetchall()
     found = [Hindrance(row["finding"], frozenset(row["hinders"]), row["detail"], row["remedy"]) for row in rows]
-    if template and template.problems:
-        detail = f"the template {template.name} is not used: {'; '.join(template.problems)}"
+    lacking = [each for each in found if each.code == "extension" and TRIAL in each.hinders]
+    problems = template.problems + [f"it lacks what it is for: {each.detail}" for each in lacking] if template else []
+    if template and problems:
+        detail = f"the template {template.name} is not used: {'; '.join(problems)}"
         found.append(Hindrance("template", frozenset(), detail, "have a superuser drop it, and prepare it anew"))
     found += _evaluations(session)
     left = {BESIDE, IN_PLACE}.difference(*(hindrance.hinders for hindrance in found))
     needed = {DUMP, *([TRIAL] if test_restore else []), *([] if left else [BESIDE, IN_PLACE])}
-    return [replace(hindrance, blocks=bool(hindrance.hinders & needed)) for hindrance in found]
+    return [
+        replace(
+            hindrance,
+            blocks=bool(hindrance.hinders & needed),
+            remedy=hindrance.remedy + (WITHOUT_PROOF if test_restore and hindrance.hinders & needed == {TRIAL} else ""),
+        )
+        for hindrance in found
+    ]
+
+
+def only_in_place(found: Collection[Hindrance]) -> bool:
+    """Whether what hinders leaves a restore in place as the only way back."""
+    hindered = frozenset().union(*(hindrance.hinders for hindrance in found))
+    return BESIDE in hindered and IN_PLACE not in hindered
 
 
 def require(session: psycopg.Connection[Any], connection: Connection, *steps: str, objects: int = 0) -> None:
@@ -100,7 +117,9 @@ def require(session: psycopg.Connection[Any], connection: Connection, *steps: st
         Problem: something hinders it.
     """
     with session.transaction(force_rollback=True):
-        found = [each for each in find(session, connection, objects=objects) if each.hinders & set(steps)]
+        found = [
+            each for each in find(session, connection, objects=objects, test_restore=False) if each.hinders & set(steps)
+        ]
     if found:
         raise Problem(
             "; ".join(hindrance.detail for hindrance in found),

@@ -37,9 +37,13 @@ NAMES = """
 select e.extname::text from pg_catalog.pg_extension as e where e.oid >= 16384
 union all
 select i.identity
-from pg_catalog.pg_proc as p
-cross join lateral pg_catalog.pg_identify_object('pg_catalog.pg_proc'::regclass, p.oid, 0) as i
-where p.oid >= 16384
+from (
+    select 'pg_catalog.pg_proc'::regclass as classid, oid from pg_catalog.pg_proc
+    union all
+    select 'pg_catalog.pg_cast'::regclass, oid from pg_catalog.pg_cast
+) as o
+cross join lateral pg_catalog.pg_identify_object(o.classid, o.oid, 0) as i
+where o.oid >= 16384
 """
 UNPROVEN = """
 select format('%s.%s', n.nspname, c.relname)
@@ -55,7 +59,7 @@ class Template:
 
     Attributes:
         name: its name.
-        objects: the names of its extensions, and the identities of its functions.
+        objects: the names of its extensions, and the identities of its functions and casts.
         problems: why it cannot be used, in words; empty if it can.
     """
 
@@ -122,7 +126,7 @@ def start(
 
 
 def statements(session: psycopg.Connection[Any], dbname: str) -> list[str]:
-    """What a superuser runs in psql to prepare the template of the session's database.
+    """What a superuser runs in psql to prepare the template of the session's database; nothing where it would be empty.
 
     Args:
         session: on the live database.
@@ -131,7 +135,7 @@ def statements(session: psycopg.Connection[Any], dbname: str) -> list[str]:
     name = template_name(dbname)
     made = database_state.creation(database_state.read(session, dbname), name, major_of(session)).as_string(session)
     within = [statement for (statement,) in session.execute(render_macro("template_statements").encode())]
-    return [f"{made};", f"\\connect {name}", *within, f"alter database {name} is_template true;"]
+    return [f"{made};", f"\\connect {name}", *within, f"alter database {name} is_template true;"] if within else []
 
 
 def left_out(session: psycopg.Connection[Any], tools: Tools, dump: Path) -> tuple[list[str], set[str]]:
