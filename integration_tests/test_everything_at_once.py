@@ -72,6 +72,7 @@ def _fill(registry: Registry, *, superusers: bool = True) -> None:
     registry.execute(ROLES_AND_EXTENSIONS, user=SUPERUSER)
 
 
+@pytest.mark.every_major
 def test_an_owner_is_told_all_that_a_superuser_has_made(registry_of_three: Registry) -> None:
     _fill(registry_of_three)
     said = examine(project_connection_of(registry_of_three), SampleProject()).of_check("backup and way back")

@@ -36,23 +36,29 @@ select pg_catalog.pg_extension_config_dump('@extschema@.configured_rows', 'where
 class ExtendedServer(EmbeddedServer):
     """A server that finds the tests' own extensions beside its own: in a copy of its programs."""
 
-    def _reachable_programs(self) -> Path:
+    def _launch(self) -> None:
         target = self.home / "program"
-        lib, share = self.programs.parent, self.programs.parents[3] / "share" / "postgresql" / self.programs.parent.name
-        if share.is_dir():  # as Debian lays it out; the copy looks for it where it was in relation to the programs
-            shutil.copytree(lib, target / "lib" / "postgresql" / lib.name, dirs_exist_ok=True)
-            shutil.copytree(share, target / "share" / "postgresql" / lib.name, dirs_exist_ok=True)
-            programs = target / "lib" / "postgresql" / lib.name / self.programs.name
-        else:
-            programs = copy_programs(self.programs, target)
-        (folder,) = (control.parent for control in target.rglob("plpgsql.control"))
-        for name, lines in OWN.items():
-            control = f"comment = 'An extension of the tests'\ndefault_version = '{VERSIONS[-1]}'\nrelocatable = false\n{lines}\n"
-            (folder / f"{name}.control").write_text(control)
-            for version in VERSIONS:
-                script = CONTENT.format(name=name) + (ROWS if name == "configured" else "")
-                (folder / f"{name}--{version}.sql").write_text(script)
-        return programs
+        if not target.exists():
+            self.programs = _copy(self.programs, target)
+            (folder,) = (control.parent for control in target.rglob("plpgsql.control"))
+            for name, lines in OWN.items():
+                control = f"comment = 'An extension of the tests'\ndefault_version = '{VERSIONS[-1]}'\nrelocatable = false\n{lines}\n"
+                (folder / f"{name}.control").write_text(control)
+                for version in VERSIONS:
+                    script = CONTENT.format(name=name) + (ROWS if name == "configured" else "")
+                    (folder / f"{name}--{version}.sql").write_text(script)
+        super()._launch()
+
+
+def _copy(programs: Path, target: Path) -> Path:
+    major = programs.parent.name
+    share = programs.parents[3] / "share" / "postgresql" / major
+    if not share.is_dir():
+        return copy_programs(programs, target)
+    # as Debian lays it out; the copy looks for it where it was in relation to the programs
+    shutil.copytree(programs.parent, target / "lib" / "postgresql" / major)
+    shutil.copytree(share, target / "share" / "postgresql" / major)
+    return target / "lib" / "postgresql" / major / programs.name
 
 
 def available(server: EmbeddedServer) -> set[str]:
