@@ -31,7 +31,7 @@ from driver.validation import first_line, validate
 from driver.wording import duration, few, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from driver.dbt_project import CoreTable
@@ -146,33 +146,32 @@ class Run:
             self._restore_if_wanted()
 
     def _all_stages(self) -> None:
-        with self._stage("prepare") as (stage, _):
-            stage.detail = self._prepare()
-        state = self._state
-        if state is None:
-            raise AssertionError("prepare reads the state")
-        if self.options.only_validate or state.kind == "done":
-            reason = (
-                "not asked for"
-                if self.options.only_validate
-                else f"migrated already, cut-over at {moment(state.cut_over_at)}"
-            )
-            for key in STAGES[1:6]:
-                self._skip(key, reason)
-        elif state.kind == "half-way":
-            for key in ("doctor", "backup", "baseline"):
-                self._skip(key, f"done before the cut-over at {moment(state.cut_over_at)}")
-            self._migrate_and_view()
-        else:
-            self._do("doctor", self._doctor)
-            self._do("backup", self._backup)
-            self._do("baseline", self._baseline)
-            self._migrate_and_view()
-        self._do("validate", self._validate)
+        """Walk through the stages. The first looks at the database, and so knows what the others may leave out."""
+        left_out: dict[str, str] = {}
+        work = (self._prepare, self._doctor, self._backup, self._baseline, self._migrate, self._origins, self._validate)
+        for key, do in zip(STAGES, work, strict=True):
+            if key in left_out:
+                stage = self._stage_of(key)
+                stage.status, stage.detail = "skipped", left_out[key]
+                self.stages.finished(key, "skipped", 0, stage.detail)
+                continue
+            with self._stage(key) as (stage, progress):
+                stage.detail = do(progress)
+            if key == "prepare":
+                left_out = self._left_out()
 
-    def _migrate_and_view(self) -> None:
-        self._do("migrate", self._migrate)
-        self._do("origins", self._origins)
+    def _left_out(self) -> dict[str, str]:
+        """Why a stage is left out, for each that is."""
+        if self._state is None:
+            raise AssertionError("prepare reads the state")
+        at = moment(self._state.cut_over_at)
+        if self.options.only_validate:
+            return dict.fromkeys(STAGES[1:6], "not asked for")
+        if self._state.kind == "done":
+            return dict.fromkeys(STAGES[1:6], f"migrated already, cut-over at {at}")
+        if self._state.kind == "half-way":
+            return dict.fromkeys(STAGES[1:4], f"done before the cut-over at {at}")
+        return {}
 
     @contextmanager
     def _stage(self, key: str) -> Iterator[tuple[Stage, StageProgress]]:
@@ -204,18 +203,9 @@ class Run:
     def _stage_of(self, key: str) -> Stage:
         return next(stage for stage in self.result.stages if stage.key == key)
 
-    def _do(self, key: str, work: Callable[[StageProgress], str]) -> None:
-        with self._stage(key) as (stage, progress):
-            stage.detail = work(progress)
-
-    def _skip(self, key: str, reason: str) -> None:
-        stage = self._stage_of(key)
-        stage.status, stage.detail = "skipped", reason
-        self.stages.finished(key, "skipped", 0, reason)
-
     # ---- the stages
 
-    def _prepare(self) -> str:
+    def _prepare(self, _progress: StageProgress) -> str:
         """Look at the database, then have dbt parse the project, once for all stages."""
         with pinned(self.connection) as session:
             row = session.execute("show server_version").fetchone()
