@@ -31,6 +31,8 @@ PACKAGED = (
 )
 PROGRAMS = ("pg_dump", "pg_restore")
 
+MOST_JOBS = 4
+
 
 @dataclass(frozen=True)
 class Tools:
@@ -109,3 +111,8 @@ def _version(folder: Path) -> str | None:
         return None
     found = re.search(r"(\d+(?:\.\d+)*)", answer.stdout)
     return found.group(1) if found else None
+
+
+def usual_jobs() -> int:
+    """How many parallel workers to use when nobody says: the machine's processors, four at most."""
+    return max(1, min(MOST_JOBS, os.cpu_count() or 1))

@@ -18,7 +18,6 @@ from driver.backup.checks import require_extensions, require_own, require_rights
 from driver.backup.copies import choose, copies
 from driver.backup.put_back import carry_on_back
 from driver.backup.session import elsewhere, major_of, pinned, system_identifier
-from driver.backup.take import usual_jobs
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def restore(
         verify.require_major(backup.manifest, major_of(control))
         if in_place:
             made = inside.new_journal(connection, backup)
-            work = Work(connection, control, folder, backup, jobs or usual_jobs(), progress, made)
+            work = Work(connection, control, folder, backup, jobs or pg_tools.usual_jobs(), progress, made)
             return inside.restore_in_place(work, directory)
         require_rights(control, connection.dbname)
         require_extensions(control, connection, backup)
@@ -133,7 +132,7 @@ def restore(
             control,
             folder,
             backup,
-            jobs or usual_jobs(),
+            jobs or pg_tools.usual_jobs(),
             progress,
             new_journal(control, connection, backup),
         )
@@ -154,7 +153,7 @@ def resume(
         if open_journal.mode == journal.BACK:
             return carry_on_back(connection, control, folder, open_journal)
         backup = store.read(Path(open_journal.backup_folder))
-        work = Work(connection, control, folder, backup, jobs or usual_jobs(), progress, open_journal)
+        work = Work(connection, control, folder, backup, jobs or pg_tools.usual_jobs(), progress, open_journal)
         if open_journal.mode == journal.IN_PLACE:
             return inside.resume_in_place(work, directory)
         if not is_swapped(control, open_journal):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -27,6 +26,7 @@ from driver.backup import (
 )
 from driver.backup.manifest import DUMP, File, Manifest, Table
 from driver.backup.session import begin_with_locks, major_of, one_row, pinned, settings, system_identifier
+from driver.backup.verify import verify_backup
 from driver.errors import Problem, why
 
 if TYPE_CHECKING:
@@ -40,14 +40,8 @@ if TYPE_CHECKING:
     from driver.backup.store import Backup
     from driver.profile import Connection
 
-MOST_JOBS = 4
 LISTINGS = 5
 HINT = "the live database is as it was and nothing of the failed backup counts; correct that, then run this again"
-
-
-def usual_jobs() -> int:
-    """How many parallel workers to use when nobody says: the machine's processors, four at most."""
-    return max(1, min(MOST_JOBS, os.cpu_count() or 1))
 
 
 def take_backup(
@@ -72,7 +66,7 @@ def take_backup(
     Raises:
         Problem: it could not be taken; nothing that looks like a backup is left.
     """
-    jobs = jobs or usual_jobs()
+    jobs = jobs or pg_tools.usual_jobs()
     with pinned(connection) as session:
         if one_row(session, "select pg_is_in_recovery()")[0]:
             raise Problem(
@@ -101,8 +95,6 @@ def take_backup(
                 do="allow this role to create that schema, then take the backup again",
             ) from error
     if verify:
-        from driver.backup.verify import verify_backup
-
         return verify_backup(connection, backup, jobs=jobs, progress=progress)
     return backup
 
@@ -236,7 +228,7 @@ def _finish(partial: Path, folder: Path, manifest: Manifest) -> None:
     """Bring the files to the disk, the manifest last, and give the folder its name, which makes it a backup."""
     files.make_private(partial)
     files.sync_all(partial)
-    with ThreadPoolExecutor(usual_jobs()) as pool:
+    with ThreadPoolExecutor(pg_tools.usual_jobs()) as pool:
         paths = sorted(path for path in partial.rglob("*") if path.is_file())
         digests = list(pool.map(files.sha256_of, paths))
     manifest.files.extend(

@@ -11,7 +11,6 @@ from driver.backup import archive, compare, listing, manifest, pg_tools, prepare
 from driver.backup.manifest import Verification
 from driver.backup.scratch import scratch_database
 from driver.backup.session import major_of, pinned
-from driver.backup.take import usual_jobs
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def verify_backup(
     Raises:
         Problem: it is damaged, does not restore, or restores to something else.
     """
-    jobs = jobs or usual_jobs()
+    jobs = jobs or pg_tools.usual_jobs()
     began = time.monotonic()
     content = backup.manifest
     check(backup, progress)
