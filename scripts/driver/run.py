@@ -7,7 +7,6 @@ does only what is still to do: on a registry that is migrated already it validat
 from __future__ import annotations
 
 import platform
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -31,7 +30,7 @@ from driver.validation import first_line, validate
 from driver.wording import duration, few, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from driver.dbt_project import CoreTable
@@ -114,6 +113,7 @@ class Run:
         self._project = DbtProject()
         self._tables: list[CoreTable] = []
         self._state: MigrationState | None = None
+        self._left_out: dict[str, str] = {}
         self._plan_seconds: dict[str, float] = {}
         self._backup_id = ""
         self._only_in_place = False
@@ -128,7 +128,8 @@ class Run:
         """
         interrupted: KeyboardInterrupt | None = None
         try:
-            self._all_stages_and_what_follows()
+            if not all(map(self._do, self.result.stages)):
+                self._restore_if_wanted()
         except KeyboardInterrupt as interrupt:
             interrupted = interrupt
         except Exception:
@@ -139,69 +140,37 @@ class Run:
             raise interrupted
         return self.result
 
-    def _all_stages_and_what_follows(self) -> None:
-        try:
-            self._all_stages()
-        except _Stopped:
-            self._restore_if_wanted()
+    def _do(self, stage: Stage) -> bool:
+        """Do a stage, unless it is not needed: timed, shown, and recorded with whatever ends it.
 
-    def _all_stages(self) -> None:
-        """Walk through the stages. The first looks at the database, and so knows what the others may leave out."""
-        left_out: dict[str, str] = {}
-        work = (self._prepare, self._doctor, self._backup, self._baseline, self._migrate, self._origins, self._validate)
-        for key, do in zip(STAGES, work, strict=True):
-            if key in left_out:
-                stage = self._stage_of(key)
-                stage.status, stage.detail = "skipped", left_out[key]
-                self.stages.finished(key, "skipped", 0, stage.detail)
-                continue
-            with self._stage(key) as (stage, progress):
-                stage.detail = do(progress)
-            if key == "prepare":
-                left_out = self._left_out()
-
-    def _left_out(self) -> dict[str, str]:
-        """Why a stage is left out, for each that is."""
-        if self._state is None:
-            raise AssertionError("prepare reads the state")
-        at = moment(self._state.cut_over_at)
-        if self.options.only_validate:
-            return dict.fromkeys(STAGES[1:6], "not asked for")
-        if self._state.kind == "done":
-            return dict.fromkeys(STAGES[1:6], f"migrated already, cut-over at {at}")
-        if self._state.kind == "half-way":
-            return dict.fromkeys(STAGES[1:4], f"done before the cut-over at {at}")
-        return {}
-
-    @contextmanager
-    def _stage(self, key: str) -> Iterator[tuple[Stage, StageProgress]]:
-        """A stage for the length of the block: timed, shown, and recorded with whatever ends it."""
-        stage = self._stage_of(key)
+        Returns:
+            whether the run can go on.
+        """
+        if reason := self._left_out.get(stage.key):
+            stage.status, stage.detail = "skipped", reason
+            self.stages.finished(stage.key, "skipped", 0, reason)
+            return True
         stage.started_at, began = _now(), clock()
+        status: StageStatus = "failed"
         try:
-            with self.stages.running(key) as progress:
+            with self.stages.running(stage.key) as progress:
                 raise_if_interrupted()
-                yield stage, progress
+                stage.detail = getattr(self, f"_{stage.key}")(progress)
                 raise_if_interrupted()
-            stage.status = "done"
+            status = "done"
         except KeyboardInterrupt:
-            stage.status, stage.detail = "interrupted", "interrupted"
+            status, stage.detail = "interrupted", "interrupted"
             raise
         except Problem as problem:
-            stage.status, stage.detail = "failed", str(problem)
-            raise _Stopped from problem
+            stage.detail = str(problem)
         except psycopg.Error as error:
-            stage.status, stage.detail = "failed", first_line(error)
-            raise _Stopped from error
+            stage.detail = first_line(error)
         except OSError as error:
-            stage.status, stage.detail = "failed", f"{error.strerror or error} ({error.filename or 'no file'})"
-            raise _Stopped from error
+            stage.detail = f"{error.strerror or error} ({error.filename or 'no file'})"
         finally:
-            stage.seconds = round(clock() - began, 3)
-            self.stages.finished(key, _ended(stage), stage.seconds, stage.detail)
-
-    def _stage_of(self, key: str) -> Stage:
-        return next(stage for stage in self.result.stages if stage.key == key)
+            stage.status, stage.seconds = status, round(clock() - began, 3)
+            self.stages.finished(stage.key, status, stage.seconds, stage.detail)
+        return status == "done"
 
     # ---- the stages
 
@@ -225,9 +194,21 @@ class Run:
         self.result.versions = _versions()
         with pinned(self.connection) as session:
             self._state = read_state(session, self.connection.audit_schema, self._tables)
+        self._left_out = self._why_left_out(self._state)
         # dbt's, and that of the migration log, which is our own
         tests = sum(str(node.resource_type) == "test" for node in self._project.manifest.nodes.values()) + 1
         return f"PostgreSQL {self.result.database.server_version}, {len(self._tables)} core tables, {tests} tests"
+
+    def _why_left_out(self, state: MigrationState) -> dict[str, str]:
+        """Why a stage is left out, for each that is."""
+        at = moment(state.cut_over_at)
+        if self.options.only_validate:
+            return dict.fromkeys(STAGES[1:6], "not asked for")
+        if state.kind == "done":
+            return dict.fromkeys(STAGES[1:6], f"migrated already, cut-over at {at}")
+        if state.kind == "half-way":
+            return dict.fromkeys(STAGES[1:4], f"done before the cut-over at {at}")
+        return {}
 
     def _fitting_validation(self, session: psycopg.Connection[Any], log: Mapping[str, TableLog]) -> str:
         """What a validation can ask for: once rows were created locally, nothing can be as it was."""
@@ -377,21 +358,21 @@ class Run:
         if state is None or state.kind != "done":
             return
         self.result.stages.append(Stage("restore"))
-        with suppress(_Stopped), self._stage("restore") as (stage, progress):
-            from driver.backup import store
-            from driver.backup.restore import restore
+        self._do(self.result.stages[-1])
 
-            restored = restore(
-                self.connection,
-                store.find(self.connection, self._backup_id, self.options.backups),
-                in_place=self._only_in_place,
-                directory=self.options.backups,
-                progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
-            )
-            stage.detail = (
-                f"{restored.database} is {restored.backup_id} again; what it replaced is kept as"
-                f" {restored.replaced or f'the backup {restored.safety_backup}'}"
-            )
+    def _restore(self, progress: StageProgress) -> str:
+        from driver.backup import store
+        from driver.backup.restore import restore
+
+        restored = restore(
+            self.connection,
+            store.find(self.connection, self._backup_id, self.options.backups),
+            in_place=self._only_in_place,
+            directory=self.options.backups,
+            progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
+        )
+        kept = restored.replaced or f"the backup {restored.safety_backup}"
+        return f"{restored.database} is {restored.backup_id} again; what it replaced is kept as {kept}"
 
     def _conclude(self, *, interrupted: bool) -> None:
         """Find out what the database holds now, give the verdict, and write the report."""
@@ -428,17 +409,6 @@ class Run:
 
     def _threads(self) -> tuple[str, str]:
         return "--threads", str(self.threads)
-
-
-class _Stopped(Exception):  # noqa: N818 - it carries no fault of its own, the stage has it
-    """A stage failed; what is to be known of it is recorded."""
-
-
-def _ended(stage: Stage) -> StageStatus:
-    """What became of a stage: one that an unexpected error ended has had no time to say so."""
-    if stage.status == "not reached":
-        stage.status = "failed"
-    return stage.status
 
 
 def _now() -> str:
