@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driver.drizzle.declarations import Declaration, Reading, read
-from driver.drizzle.edit import CannotEditError, Editor, given_name
+from driver.drizzle.edit import CannotEditError, Edit, Editor, apply, given_name
 from driver.drizzle.files import Change, counted
-from driver.drizzle.text_edit import Edit, apply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
