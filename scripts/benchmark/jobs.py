@@ -281,24 +281,22 @@ def _load(stage: Stage) -> Iterator[dict[str, float]]:
 def proof(stage: Stage, bench: Bench) -> None:
     """Baseline and validation beside the procedure's exports, queries and diffs: wall time, and the time in SQL."""
 
+    def in_sql(work: Callable[[], object]) -> Figures:
+        before, figures = stage.seconds_in_sql(), timed(work)
+        return {**figures, IN_SQL: stage.seconds_in_sql() - before}
+
     def export(*, whole: bool) -> Callable[[], Figures]:
         script = procedure.exports("pre", whole=whole) + procedure.AGGREGATES
-        return stage.turn(lambda _: timed(lambda: stage.psql(script)))
-
-    def timed(work: Callable[[], object]) -> Figures:
-        before, clock = stage.seconds_in_sql(), Clock()
-        work()
-        seconds = clock.seconds()
-        return {SECONDS: seconds, IN_SQL: stage.seconds_in_sql() - before}
+        return stage.turn(lambda _: in_sql(lambda: stage.psql(script)))
 
     def queries(before: str, *, whole: bool) -> Figures:
         def work() -> None:
             stage.psql(procedure.validation() + procedure.exports("post", whole=whole))
             procedure.diff(stage, before)
 
-        return timed(work)
+        return in_sql(work)
 
-    snapshot = stage.turn(lambda _: timed(lambda: stage.dbt("snapshot")))
+    snapshot = stage.turn(lambda _: in_sql(lambda: stage.dbt("snapshot")))
     turns = {PROCEDURE: export(whole=False), WHOLE_CHAINS: export(whole=True), OURS: snapshot}
     bench.compare("baseline", turns)
     with stage.clone(BASELINED):
@@ -307,74 +305,61 @@ def proof(stage: Stage, bench: Bench) -> None:
         turns = {
             PROCEDURE: lambda: queries("pre", whole=False),
             WHOLE_CHAINS: lambda: queries("pre_whole", whole=True),
-            OURS: lambda: timed(lambda: stage.dbt("test")),
+            OURS: lambda: in_sql(lambda: stage.dbt("test")),
         }
         bench.compare("validation", turns)
 
 
+def timed(work: Callable[[], object]) -> dict[str, float]:
+    """The wall time of a job, and the memory that it says it took."""
+    clock = Clock()
+    memory = work()
+    figures = {SECONDS: clock.seconds()}
+    return {**figures, MEMORY: memory} if isinstance(memory, float) else figures
+
+
 def backup(stage: Stage, bench: Bench) -> None:
     """A backup with its test restore, and a restore until the application can connect, beside pg_dump and pg_restore."""
-    folder, dump = stage.folder / "backups", stage.folder / "plain.dump"
+    folder, dump = str(stage.folder / "backups"), str(stage.folder / "plain.dump")
 
     def take(*options: str) -> Callable[[], Figures]:
-        def work(_: Session) -> Figures:
-            shutil.rmtree(folder, ignore_errors=True)
-            clock = Clock()
-            memory = stage.cmsid("backup", "--directory", str(folder), *options)
-            return {SECONDS: clock.seconds(), MEMORY: memory}
+        return stage.turn(lambda _: timed(lambda: stage.cmsid("backup", "--directory", folder, *options)))
 
-        return stage.turn(work)
+    plain_backup = stage.turn(lambda _: timed(lambda: stage.run([stage.tool("pg_dump"), "-Fc", "-f", dump])))
+    bench.compare("backup", {"pg_dump -Fc": plain_backup, "cmsid, not restored": take(), VERIFIED: take("--verify")})
 
-    def plain_backup(_: Session) -> Figures:
-        clock = Clock()
-        stage.run([stage.tool("pg_dump"), "-Fc", "-f", str(dump)])
-        return {SECONDS: clock.seconds()}
+    def restore() -> float:
+        memory = stage.cmsid("restore", "--yes", "--directory", folder)
+        has_answered()
+        return memory
 
-    turns = {"pg_dump -Fc": stage.turn(plain_backup), "cmsid, not restored": take(), VERIFIED: take("--verify")}
-    bench.compare("backup", turns)
+    def plain_restore() -> None:
+        stage.run([stage.tool("pg_restore"), "--clean", "--if-exists", "-d", DATABASE, dump])
+        has_answered()
 
-    def restore(_: Session) -> Figures:
-        clock = Clock()
-        memory = stage.cmsid("restore", "--yes", "--directory", str(folder))
-        figures = {SECONDS: until_answered(clock), MEMORY: memory}
+    def has_answered() -> None:
+        """The application has its first answer."""
+        with stage.server.connect(DATABASE, OWNER) as session:
+            session.execute("select count(*) from students")
+
+    def ours(_: Session) -> Figures:
+        figures = timed(restore)
         with stage.server.connect() as session:
             kept = session.execute("select datname from pg_database where datname like %s", (f"{DATABASE}%replaced%",))
             for (name,) in kept.fetchall():
                 session.execute(f'drop database "{name}" with (force)')
         return figures
 
-    def plain_restore(_: Session) -> Figures:
-        clock = Clock()
-        stage.run([stage.tool("pg_restore"), "--clean", "--if-exists", "-d", DATABASE, str(dump)])
-        return {SECONDS: until_answered(clock)}
-
-    def until_answered(clock: Clock) -> float:
-        """Seconds until the application has its first answer."""
-        with stage.server.connect(DATABASE, OWNER) as session:
-            session.execute("select count(*) from students")
-        return clock.seconds()
-
-    turns = {"pg_restore --clean, into the live one": stage.turn(plain_restore), SWAPPED: stage.turn(restore)}
-    bench.compare("restore", turns)
+    theirs = stage.turn(lambda _: timed(plain_restore))
+    bench.compare("restore", {"pg_restore --clean, into the live one": theirs, SWAPPED: stage.turn(ours)})
     shutil.rmtree(folder, ignore_errors=True)
-    dump.unlink(missing_ok=True)
 
 
 def whole(stage: Stage, bench: Bench) -> None:
     """`cmsid run` beside the whole written procedure, from the first backup to the last verdict."""
 
-    def ours(_: Session) -> Figures:
-        clock = Clock()
-        memory = stage.cmsid("run")
-        return {SECONDS: clock.seconds(), MEMORY: memory}
-
     def theirs(*, proven: bool) -> Callable[[], Figures]:
-        def work(_: Session) -> Figures:
-            clock = Clock()
-            procedure.whole(stage, proven=proven)
-            return {SECONDS: clock.seconds()}
+        return stage.turn(lambda _: timed(lambda: procedure.whole(stage, proven=proven)))
 
-        return stage.turn(work)
-
-    turns = {PROCEDURE: theirs(proven=False), PROVEN: theirs(proven=True), OURS: stage.turn(ours)}
-    bench.compare("whole run", turns)
+    ours = stage.turn(lambda _: timed(lambda: stage.cmsid("run")))
+    bench.compare("whole run", {PROCEDURE: theirs(proven=False), PROVEN: theirs(proven=True), OURS: ours})
