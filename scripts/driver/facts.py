@@ -150,20 +150,15 @@ def _count_tables(
     if exists(connection, audit_schema, "baseline_tables"):
         query = sql.SQL("select table_name, row_count from {}").format(audit_table(audit_schema, "baseline_tables"))
         before = dict(connection.execute(query).fetchall())
+    migrated = tables_with_cms_id(connection, tables)
     counted = []
     for table in tables:
         facts = TableFacts(table.name, rows_before=before.get(table.name))
         counted.append(facts)
-        has_column = connection.execute(
-            "select count(a.attname) from (select to_regclass(format('%%I.%%I', %s::text, %s::text)) as oid) as c"
-            " left join pg_catalog.pg_attribute as a"
-            " on a.attrelid = c.oid and a.attname = 'cms_id' and not a.attisdropped having bool_and(c.oid is not null)",
-            [table.schema, table.identifier],
-        ).fetchone()
-        if has_column is None:
-            continue  # there is no such table
+        if not exists(connection, table.schema, table.identifier):
+            continue
         relation, key = sql.Identifier(table.schema, table.identifier), sql.Identifier(table.id_column)
-        if has_column[0]:
+        if table.name in migrated:
             query = sql.SQL(
                 "select count(*), count(cms_id), count(*) - count(cms_id),"
                 " count(*) filter (where cms_id = {0}), count(*) filter (where cms_id <> {0}) from only {1}"
