@@ -806,6 +806,24 @@ FIFTH: dict[str, tuple[str, str]] = {
         counted("with q (a, b, c, d, e, n) as (select s.*, 1 from schools as s) select 1 from q where n = 1"),
         "select f()",
     ),
+    "all columns of a subquery, grouped by each": (
+        counted(f"select q.*, count(*) from (select * from schools) as q group by q.{LISTED.replace(', ', ', q.')}"),
+        "select f()",
+    ),
+    "all columns, grouped by each": (
+        counted(f"with schools as (table schools) select *, count(*) from schools group by {LISTED}"),
+        "select f()",
+    ),
+    "all columns, grouped by the key": (
+        counted(
+            "select s.*, count(*) from schools as s join programs as p on p.school_id = s.id group by s.id, s.code"
+        ),
+        "select f()",
+    ),
+    "all columns of two tables, grouped by the keys": (
+        counted("select s.*, p.code from schools as s join programs as p on p.school_id = s.id group by s.id, p.id"),
+        "select f()",
+    ),
     "a trigger of several tables, for another one": (
         trigger(SHARED.format("= 'terms'", "elsif tg_op = 'INSERT' then perform log(new.code); end if;")),
         INSERT,

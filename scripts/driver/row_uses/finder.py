@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from driver.row_uses.plpgsql import Piece, Token, pieces
-from driver.row_uses.shapes import ADDED, Added, Catalogue, Columns, Elements, Reader, Stored, Whole, stored
+from driver.row_uses.shapes import ADDED, Added, Catalogue, Columns, Elements, Reader, Scope, Stored, Whole, stored
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -307,9 +307,9 @@ class _Routine:
         """Reads the body; whether that was possible."""
         import postgast
 
-        if self._routine["language"] == "sql":
-            return self._read_sql()
         try:
+            if self._routine["language"] == "sql":
+                return self._read_sql()
             for piece in pieces(self._routine["body"]):
                 if self._is_reached(piece):
                     self._piece(piece)
@@ -331,9 +331,9 @@ class _Routine:
             self._fits(given)
         return True
 
-    def _fits(self, given: Columns | None, what: str = "it gives {} columns where {} are returned") -> None:
+    def _fits(self, given: Columns | None) -> None:
         if given is not None and self._returned is not None and len(given) != len(self._returned):
-            self.reader.problem("returns", what.format(len(given), len(self._returned)))
+            self.reader.problem("returns", f"it gives {len(given)} columns where {len(self._returned)} are returned")
 
     # ---- plpgsql
 
@@ -417,7 +417,7 @@ class _Routine:
             given = self._execute(tokens[3:]) if words[2] == "execute" else self._query(tokens[2:])
         else:
             given = self._value(tokens[2 if words[1:2] == ("next",) else 1 :])
-        self.reader.at(tokens[0].start)
+        self.reader.at = tokens[0].start
         self._fits(given)
 
     def _for(self, piece: Piece) -> None:
@@ -479,7 +479,7 @@ class _Routine:
             if name in self._records:
                 self.reader.rows[name] = given
             else:
-                self.reader.at(targets[0].start)
+                self.reader.at = targets[0].start
                 self.reader.lands(given, self.reader.rows.get(name), f"{name}:")
                 if any(isinstance(column, Stored) for column in given or ()):
                     self.reader.rows[name] = stored(self.reader.rows.get(name))
@@ -514,7 +514,7 @@ class _Routine:
         for statement in self._parsed(tokens, "select "):
             if "from_clause" not in statement["select_stmt"]:
                 targets = statement["select_stmt"].get("target_list", ())
-                found = [self.reader.row_of(target["res_target"]["val"]) for target in targets]
+                found = [self.reader.width(target["res_target"]["val"], Scope()) for target in targets]
         del self.reader.problems[known:]  # told already
         return found
 

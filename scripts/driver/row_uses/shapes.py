@@ -43,6 +43,10 @@ class Whole(str):
         return column
 
 
+class OfTable(list[str]):
+    """The columns of a table itself, which grouping by its id groups as well."""
+
+
 class Elements(list[str]):
     """The columns of the rows that an array holds."""
 
@@ -77,11 +81,15 @@ class Catalogue:
 
 @dataclass
 class Scope:
-    """What a query may refer to: FROM items, common table expressions, its own columns in GROUP BY, the query around it."""
+    """What a query may refer to: FROM items, common table expressions, its own columns in GROUP BY, the query around it.
+
+    Also the names that it is grouped by, where it is by names alone.
+    """
 
     items: list[tuple[str, Columns | None]] = field(default_factory=list)
     ctes: dict[str, Columns | None] = field(default_factory=dict)
     given: Columns | None = None
+    grouped: Columns | None = None
     outer: Scope | None = None
 
     def chain(self) -> Iterator[Scope]:
@@ -90,11 +98,6 @@ class Scope:
         while scope:
             yield scope
             scope = scope.outer
-
-
-def children(node: Any) -> Iterator[Any]:
-    """What is directly below a node."""
-    yield from node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
 
 
 def stored(columns: Columns | None) -> Columns | None:
@@ -118,6 +121,8 @@ class Reader:
         names: all variables and parameters.
         parameters: the same for `$1`, `$2` and so on.
         problems: what was found.
+        made: the columns of tables that the function makes.
+        at: how far what is looked at is into the text.
     """
 
     catalogue: Catalogue
@@ -127,15 +132,11 @@ class Reader:
     parameters: Sequence[Columns | None] = ()
     problems: list[Problem] = field(default_factory=list)
     made: dict[str, Columns | None] = field(default_factory=dict)
-    _at: int = 0
+    at: int = 0
 
     def problem(self, kind: str, text: str) -> None:
         """Note what does not fit."""
-        self.problems.append(Problem(kind, self._at, text))
-
-    def at(self, place: int) -> None:
-        """Say how far what comes next is into the text."""
-        self._at = place
+        self.problems.append(Problem(kind, self.at, text))
 
     def lands(self, given: Columns | None, wanted: Columns | None, what: str, *, unique: bool = False) -> None:
         """The added column must not get into another one by its position, nor another one into it, nor twice into a table."""
@@ -183,11 +184,14 @@ class Reader:
         if "values_lists" in node:
             lists = [self._targets(one["list"]["items"], scope, star) for one in node["values_lists"]]
             return lists[0]
+        groups = node.get("group_clause", ())
+        if groups and all("column_ref" in group for group in groups):
+            scope.grouped = [names_of(group["column_ref"]["fields"])[-1] for group in groups]
         columns = self._targets(node.get("target_list", ()), scope, star)
         for clause in ("where_clause", "having_clause", "window_clause", "distinct_clause"):
             self.walk(node.get(clause), scope)
         scope.given = [one["res_target"].get("name", "") for one in node.get("target_list", ())]
-        self.walk(node.get("group_clause"), scope)
+        self.walk(groups, scope)
         for order in node.get("sort_clause", ()):
             named = order["sort_by"]["node"].get("column_ref", {}).get("fields")
             if not named or names_of(named)[0] not in (columns or ()):
@@ -216,7 +220,7 @@ class Reader:
         for target in node.get("target_list", ()) if kind == "update_stmt" else ():
             assigned = target["res_target"]["val"].get("multi_assign_ref", {})
             if assigned.get("colno") == 1:
-                width = self._width(assigned["source"], scope)
+                width = self.width(assigned["source"], scope)
                 if width and len(width) != assigned["ncolumns"]:
                     self.problem("set", f"{len(width)} values are set in {assigned['ncolumns']} columns")
             elif not assigned:
@@ -234,7 +238,7 @@ class Reader:
         wanted = [known.get(name, name) for name in (target["res_target"]["name"] for target in named)] or columns
         if given is None or wanted is None:
             return
-        self._at = relation.get("location", self._at)
+        self.at = relation.get("location", self.at)
         if len(given) > len(wanted) or (named and len(given) < len(wanted)):
             name = relation["relname"]
             self.problem("insert", f"INSERT INTO {name} has {len(given)} values for {len(wanted)} columns")  # noqa: S608 - words
@@ -256,7 +260,8 @@ class Reader:
     def _with(self, node: Node, scope: Scope) -> None:
         for one in node.get("with_clause", {}).get("ctes", ()):
             cte = one["common_table_expr"]
-            scope.ctes[cte["ctename"]] = None  # while it is read, where it refers to itself
+            if node["with_clause"].get("recursive"):
+                scope.ctes[cte["ctename"]] = None  # while it is read, where it refers to itself
             scope.ctes[cte["ctename"]] = self._renamed(
                 self.statement(cte["ctequery"], scope), cte.get("aliascolnames", ())
             )
@@ -268,7 +273,7 @@ class Reader:
         everything: Columns | None = []
         for node in nodes:
             found = self._item(node, scope) if node else []
-            everything = None if everything is None or found is None else [*everything, *found]
+            everything = None if everything is None or found is None else [*everything, *found] if everything else found
         return everything
 
     def _item(self, node: Node, scope: Scope) -> Columns | None:
@@ -281,6 +286,8 @@ class Reader:
         columns: Columns | None = None
         if kind == "range_var":
             columns = stored(self._range_var(content, scope))
+            if columns and not any(content["relname"] in around.ctes for around in scope.chain()):
+                columns = OfTable(columns)
         elif kind == "range_subselect":
             columns = self.statement(content["subquery"], scope)
         elif kind == "range_function" and len(content["functions"]) == 1:
@@ -310,7 +317,7 @@ class Reader:
         return [*left, *(column for column in right if column not in common)]
 
     def _range_var(self, node: Node, scope: Scope) -> Columns | None:
-        self._at = node.get("location", self._at)
+        self.at = node.get("location", self.at)
         name = node["relname"]
         if "schemaname" not in node:
             for around in scope.chain():
@@ -339,13 +346,21 @@ class Reader:
             target = node.get("res_target", {})
             value = target.get("val", node)
             given = self._starred(value, scope, star)
+            if scope.grouped and (given is not star or len(scope.items) == 1):
+                self._grouped(given or [], scope.grouped)
             if given is None and not self._is_star(value):
                 self.walk(value, scope)
                 fields = names_of(value.get("column_ref", {}).get("fields", ()))
                 name = target.get("name") or (fields[-1] if fields else "?column?")
-                given = [Whole(name, self._width(value, scope))]
+                given = [Whole(name, self.width(value, scope))]
             found = None if found is None or given is None else [*found, *given]
         return found
+
+    def _grouped(self, given: Columns, names: Columns) -> None:
+        """All columns of a FROM item in a query that is grouped by these names."""
+        enough = {"*", ADDED, "id"} if isinstance(given, OfTable) else {"*", ADDED}
+        if not enough.intersection(names) and any(isinstance(column, Added) for column in given):
+            self.problem("group", f"{ADDED} would be missing in GROUP BY")
 
     @staticmethod
     def _is_star(node: Node) -> bool:
@@ -408,11 +423,8 @@ class Reader:
             return self._row(content["args"][0]["case_when"]["result"], scope)
         return None
 
-    def row_of(self, node: Node) -> Columns | None:
-        """The columns of an expression outside of a query, written out as a row or a whole one."""
-        return self._width(node, Scope())
-
-    def _width(self, node: Node, scope: Scope) -> Columns | None:
+    def width(self, node: Node, scope: Scope) -> Columns | None:
+        """The columns of an expression that is a row, written out or whole."""
         if "row_expr" in node:
             return self._targets(node["row_expr"].get("args", ()), scope, None)
         return self._row(node, scope)
@@ -420,10 +432,10 @@ class Reader:
     def walk(self, node: Any, scope: Scope) -> None:
         """Looks at an expression and everything in it."""
         if not isinstance(node, dict):
-            for child in children(node):
+            for child in node if isinstance(node, list) else ():
                 self.walk(child, scope)
             return
-        self._at = node["location"] if node.get("location", -1) >= 0 else self._at
+        self.at = node["location"] if node.get("location", -1) >= 0 else self.at
         looks = {
             "a_expr": self._comparison,
             "sub_link": self._membership,
@@ -442,16 +454,16 @@ class Reader:
 
     def _comparison(self, node: Node, scope: Scope) -> None:
         if node.get("kind") in ("AEXPR_OP", "AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT") and "lexpr" in node:
-            self._compared(self._width(node["lexpr"], scope), self._width(node["rexpr"], scope), node)
+            self._compared(self.width(node["lexpr"], scope), self.width(node["rexpr"], scope), node)
 
     def _membership(self, node: Node, scope: Scope) -> None:
         if node["sub_link_type"] == "ANY_SUBLINK" and "row_expr" in node["testexpr"]:
-            self._compared(self._width(node["testexpr"], scope), self.statement(node["subselect"], scope), node)
+            self._compared(self.width(node["testexpr"], scope), self.statement(node["subselect"], scope), node)
 
     def _null_test(self, node: Node, scope: Scope) -> None:
-        row = self._width(node["arg"], scope) if node["nulltesttype"] == "IS_NOT_NULL" else None
+        row = self.width(node["arg"], scope) if node["nulltesttype"] == "IS_NOT_NULL" else None
         if not isinstance(row, Elements) and any(isinstance(column, Added) for column in row or ()):
-            self._at = node.get("location", self._at)
+            self.at = node.get("location", self.at)
             self.problem("null", f"IS NOT NULL is false of a row whose {ADDED} is null")
 
     def _type_cast(self, node: Node, scope: Scope) -> None:
@@ -467,7 +479,7 @@ class Reader:
 
     def _reference(self, node: Node, scope: Scope) -> None:
         if names_of(node["fields"]) == [ADDED]:
-            self._at = node.get("location", self._at)
+            self.at = node.get("location", self.at)
             added = [alias for alias, columns in scope.items if any(isinstance(one, Added) for one in columns or ())]
             seen = [scope.given, *(columns for around in scope.chain() for _, columns in around.items)]
             meant = any(
@@ -478,12 +490,12 @@ class Reader:
 
     def _compared(self, left: Columns | None, right: Columns | None, at: Node) -> None:
         if left is not None and right is not None and len(left) != len(right):
-            self._at = at.get("location", self._at)
+            self.at = at.get("location", self.at)
             self.problem("compare", f"a row of {len(left)} columns is compared with one of {len(right)}")
 
     def _cast(self, node: Node, wanted: Columns | None, name: str, scope: Scope) -> None:
         if "row_expr" in node and wanted is not None:
-            given = self._width(node, scope)
+            given = self.width(node, scope)
             if given is not None and len(given) != len(wanted):
                 self.problem("cast", f"a row of {len(given)} columns is cast to {name}, which has {len(wanted)}")
 
@@ -493,4 +505,4 @@ class Reader:
         for column, name in zip(columns or (), given, strict=False):
             if isinstance(column, Added):
                 self.problem("renamed", f"{name} would be {ADDED}")
-        return columns if columns is None else [*given, *columns[len(given) :]]
+        return [*given, *columns[len(given) :]] if given and columns else columns
