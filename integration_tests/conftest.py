@@ -93,6 +93,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         found = majors()
         every = metafunc.config.getoption("--all") or "CMSID_TEST_MAJORS" in os.environ
         chosen = found if every and metafunc.definition.get_closest_marker("every_major") else found[-1:]
+        if only := metafunc.definition.get_closest_marker("on_major"):
+            chosen = list(only.args)
         metafunc.parametrize("major", chosen, ids=[f"pg{major}" for major in chosen], scope="session")
 
 

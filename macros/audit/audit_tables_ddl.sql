@@ -50,11 +50,22 @@ create table if not exists {{ schema }}.batches (
     fingerprint_before numeric not null,
     fingerprint_after numeric not null,
     filled_at timestamptz not null default clock_timestamp(),
-    -- rows whose other columns the tables' triggers changed, and which columns
-    rows_rewritten bigint not null default 0,
-    columns_rewritten text [] not null default '{}',
     primary key (migration_id, table_name, batch_id)
 );
+
+do $cms_id$
+begin
+    -- what version 1.0.0 did not write down: rows whose other columns the tables' triggers changed, and which columns
+    if not exists (
+        select from pg_catalog.pg_attribute
+        where attrelid = to_regclass({{ quote_text(schema ~ '.batches') }}) and attname = 'rows_rewritten'
+    ) then
+        alter table {{ schema }}.batches
+            add column rows_rewritten bigint not null default 0,
+            add column columns_rewritten text [] not null default '{}';
+    end if;
+end
+$cms_id$;
 
 create table if not exists {{ schema }}.baseline_tables (
     table_name text primary key,

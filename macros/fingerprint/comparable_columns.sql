@@ -1,6 +1,6 @@
 {% macro comparable_columns() %}
     {#- A catalogue query: every column of every ordinary table, with the expressions by which it is compared (with {} for the
-        relation) and hashed. A value as text is that of a row of it, for which no user can define a cast.
+        relation) and hashed. A value as text is what its type's output function gives, since a user can define another cast.
         A type without a hash operator class has no reliable equality either; such a column is compared as text. So are
         enums and names of objects: they are hashed by their number in the catalogue, which is another one in a restored
         database. And intervals, for which a month equals 30 days; types of extensions and texts under a collation that is
@@ -78,11 +78,20 @@ select
     c.relname as relation_name,
     a.attname as column_name,
     a.attnum as column_number,
-    format(case when vague.oid is not null or h.type_oid is null then 'row({}.%I)::text' else '{}.%I' end, a.attname) as comparable,
-    format(case when vague.oid is not null or e.type_oid is null then 'row(%I)::text' else '%I' end, a.attname) as hashed
+    case
+        when vague.oid is null and h.type_oid is not null then format('{}.%I', a.attname)
+        else format('pg_catalog.textin(%I.%I({}.%I))', written.nspname, output.proname, a.attname)
+    end as comparable,
+    case
+        when vague.oid is null and e.type_oid is not null then format('%I', a.attname)
+        else format('pg_catalog.textin(%I.%I(%I))', written.nspname, output.proname, a.attname)
+    end as hashed
 from pg_catalog.pg_attribute as a
 inner join pg_catalog.pg_class as c on a.attrelid = c.oid
 inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+inner join pg_catalog.pg_type as t on a.atttypid = t.oid
+inner join pg_catalog.pg_proc as output on t.typoutput = output.oid
+inner join pg_catalog.pg_namespace as written on output.pronamespace = written.oid
 left join hashable as h on a.atttypid = h.type_oid
 left join exactly_hashed as e on a.atttypid = e.type_oid
 left join pg_catalog.pg_collation as vague on a.attcollation = vague.oid and not vague.collisdeterministic

@@ -114,7 +114,7 @@ def original_columns(connection: psycopg.Connection[Any], audit_schema: str) -> 
 def _compared_as_text(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> list[str]:
     query = (
         f"select relation_name, column_name from ({render_macro('comparable_columns')}) as c"  # noqa: S608 - the project's own SQL
-        " where comparable like '%::text' and (schema_name, relation_name) in"
+        " where comparable like 'pg_catalog.textin(%' and (schema_name, relation_name) in"
         " (select * from unnest($1::text[], $2::text[])) order by 1, 2"
     )
     with connection.cursor() as cursor:
