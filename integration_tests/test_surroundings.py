@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,6 +122,15 @@ def test_each_setting_is_pinned_in_every_session(registry: Registry, place: str)
             set_by_administrator(registry, place, name, None)
 
 
+# a default class for a type that has none: every value is the same by it
+CLASS = """
+create function same(json, json) returns boolean immutable language sql as 'select true';
+create function hash(json) returns integer immutable language sql as 'select 1';
+create operator === (function = same, leftarg = json, rightarg = json);
+create operator class everything default for type json using hash as operator 1 ===, function 1 hash(json);
+"""
+
+
 def test_pins_come_before_any_name_that_a_user_has_taken(registry: Registry) -> None:
     registry.execute(NAMES.read_text())
     registry.execute(CASTS, user=SUPERUSER)
@@ -138,15 +148,7 @@ def test_pins_come_before_any_name_that_a_user_has_taken(registry: Registry) -> 
 
 def test_a_hash_or_cast_that_a_user_has_made_proves_nothing(registry: Registry) -> None:
     """A default class for a type that has none, and a cast: every value has the same hash, or text, by it."""
-    registry.execute(
-        """
-        create function same(json, json) returns boolean immutable language sql as 'select true';
-        create function hash(json) returns integer immutable language sql as 'select 1';
-        create operator === (function = same, leftarg = json, rightarg = json);
-        create operator class everything default for type json using hash as operator 1 ===, function 1 hash(json);
-        """,
-        user=SUPERUSER,
-    )
+    registry.execute(CLASS, user=SUPERUSER)
     registry.execute(
         """
         create table kept (value json); insert into kept values ('[1]');
@@ -185,6 +187,39 @@ def test_the_whole_job_under_hostile_settings(
     finally:
         for name in chosen:
             set_by_administrator(registry, place, name, None)
+
+
+@pytest.mark.thorough
+@pytest.mark.every_major
+def test_every_command_beside_casts_operators_and_classes_of_users(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the superuser, without whom no restore has casts between types of the system."""
+    registry.execute(NAMES.read_text())
+    registry.execute(CASTS + CLASS + "create table jsons as select '[1]'::json as value", user=SUPERUSER)
+    set_by_administrator(registry, "database registry", "search_path", HOSTILE["search_path"])
+    registry = replace(registry, user=SUPERUSER)
+    monkeypatch.setenv("CMSID_BACKUPS", str(tmp_path / "backups"))
+    environment = {
+        **registry.environment,
+        "CMSID_BACKUPS": str(tmp_path / "backups"),
+        "DBT_PROFILES_DIR": str(registry.profiles_dir),
+        "DBT_TARGET_PATH": str(registry.runner.folder / "target-of-names"),
+    }
+    files = f"--directory {tmp_path}"
+    for mode, commands in (
+        ("window", ("doctor", "status", f"export --phase post {files}/after", "undo --yes")),
+        ("online", ("restore --yes", "restore --in-place --yes", f"export --phase pre {files}/before", "prune")),
+    ):
+        done = Runner(registry, tmp_path / mode, monkeypatch).go(mode=mode)
+        assert done.code == 0, done.text
+        assert done.result
+        assert (done.result.verdict, done.result.lines_passed) == ("passed", 13)
+        for command in commands:
+            ended = cmsid(*command.split(), environment=environment)
+            assert ended.returncode == 0, f"{command}: {ended.stdout}{ended.stderr}"
+    ended = cmsid("diff", str(tmp_path / "before"), str(tmp_path / "after"), environment=environment)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.thorough
