@@ -96,13 +96,13 @@ def test_the_doctor_blocks_prints_the_statements_and_is_ready_once_they_were_run
 ) -> None:
     monkeypatch.setenv("CMSID_BACKUPS", str(tmp_path))
     skip_without(registry.server, "create extension vector")
-    registry.execute("create extension vector", user=SUPERUSER)
+    registry.execute(SUPERUSERS["an extension in a schema of its own"], user=SUPERUSER)
     connection, project = connection_of(registry.server), SampleProject()
     blocked = examine(connection, project)
-    (finding,) = blocked.of_check("backup and way back")
-    assert (finding.code, finding.blocks) == ("extension", "both")
-    assert "template" in finding.remedy
-    assert "--without-test-restore" in finding.remedy
+    extension, schema = blocked.of_check("backup and way back")
+    assert [(f.code, f.blocks) for f in (extension, schema)] == [("extension", "both"), ("owned_by_another", "both")]
+    assert "template" in extension.remedy
+    assert all("--without-test-restore" in f.remedy for f in (extension, schema))
     assert any(line.startswith("create extension vector ") for line in blocked.template)
     # A way back is left in place, so a run may go without the proof.
     assert examine(connection, project, test_restore=False).against("window") == []
@@ -110,12 +110,13 @@ def test_the_doctor_blocks_prints_the_statements_and_is_ready_once_they_were_run
         prepare_template(registry.server, connection)
         ready = examine(connection, project)
         assert ready.against("window") == []
-        assert [f.blocks for f in ready.of_check("backup and way back")] == ["none"]
+        assert [f.blocks for f in ready.of_check("backup and way back")] == ["none", "none"]
+        assert take_backup(connection, directory=tmp_path, verify=True).verification
         assert ready.template == []
         with registry.server.connect(prepared.template_name("registry")) as session:
             session.execute("drop extension vector")
         unfit = examine(connection, project)
-        assert {f.code for f in unfit.of_check("backup and way back")} == {"extension", "template"}
+        assert {f.code for f in unfit.of_check("backup and way back")} == {"extension", "owned_by_another", "template"}
         assert "it lacks" in " ".join(f.detail for f in unfit.findings)
         assert unfit.template == blocked.template
     finally:
@@ -148,7 +149,7 @@ def test_a_template_that_does_not_fit_is_not_used_and_said_to_be_unfit(
         assert fit == prepared.find_template(connection, session)
         assert fit is not None
         assert fit.problems == []
-        assert "vector" in fit.objects
+        assert "extension vector" in fit.objects
         with empty_registry.server.connect(template) as other:
             other.execute(statement.format(template=template).encode())
         unfit = prepared.find_template(connection, session)

@@ -182,7 +182,7 @@ objects (finding, hinders, saying, object, remedy) as (
 
     select
         'extension',
-        case when b.extension = any(array[{{ prepared_names }}]::text[]) then '{}' else '{trial,beside}' end::text[],
+        case when 'extension ' || b.extension = any(array[{{ prepared_names }}]::text[]) then '{}' else '{trial,beside}' end::text[],
         format('the extension {} cannot be made anew: %s', b.reason),
         b.extension,
         b.remedy
@@ -192,7 +192,7 @@ objects (finding, hinders, saying, object, remedy) as (
 
     select
         'superusers_object',
-        case when i.identity = any(array[{{ prepared_names }}]::text[]) then '{}' else '{trial,beside}' end::text[] || case when y.objid is null then '{in place}' else '{}' end::text[],
+        case when concat_ws(' ', i.type, i.identity) = any(array[{{ prepared_names }}]::text[]) then '{}' else '{trial,beside}' end::text[] || case when y.objid is null then '{in place}' else '{}' end::text[],
         format('only a superuser may create the %s {}', s.kind),
         i.identity,
         'connect as a superuser, or drop it'
@@ -224,7 +224,7 @@ objects (finding, hinders, saying, object, remedy) as (
 
     select
         'owned_by_another',
-        case when i.identity = any(array[{{ prepared_names }}]::text[]) then '{}' else '{trial,beside}' end::text[] || case when y.objid is null then '{in place}' else '{}' end::text[],
+        case when concat_ws(' ', i.type, i.identity) = any(array[{{ prepared_names }}]::text[]) then '{}' else '{trial,beside}' end::text[] || case when y.objid is null then '{in place}' else '{}' end::text[],
         format('%s may not give anything to %s, the owner of {}', me.rolname, pg_get_userbyid(o.owner)),
         format('%s %s', i.type, i.identity),
         concat(format('make %I the owner', me.rolname), case when not r.rolsuper then format(', or grant %I to %I', r.rolname, me.rolname) end)

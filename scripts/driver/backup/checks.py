@@ -76,7 +76,7 @@ def require_extensions(control: psycopg.Connection[Any], connection: Connection,
     template = prepared.find_template(connection, control, backup.manifest)
     there = template.objects if template and not template.problems else []
     found = control.execute(query.encode()).fetchall()
-    beyond = [row for row in found if row[0] not in there]
+    beyond = [row for row in found if f"extension {row[0]}" not in there]
     if beyond:
         raise Problem(
             "; ".join(f"The extension {name} cannot be made anew: {reason}" for name, reason, _ in beyond),

@@ -34,13 +34,15 @@ NO_TEMPLATE = "template0"
 KIND = ("encoding", "lc_collate", "lc_ctype", "locale_provider", "locale", "icu_rules")
 SAID_BY_THE_DUMP = {"grant", "comment", "default privileges"}
 NAMES = """
-select e.extname::text from pg_catalog.pg_extension as e where e.oid >= 16384
+select 'extension ' || e.extname from pg_catalog.pg_extension as e where e.oid >= 16384
 union all
-select i.identity
+select concat_ws(' ', i.type, i.identity)
 from (
     select 'pg_catalog.pg_proc'::regclass as classid, oid from pg_catalog.pg_proc
     union all
     select 'pg_catalog.pg_cast'::regclass, oid from pg_catalog.pg_cast
+    union all
+    select 'pg_catalog.pg_namespace'::regclass, oid from pg_catalog.pg_namespace
 ) as o
 cross join lateral pg_catalog.pg_identify_object(o.classid, o.oid, 0) as i
 where o.oid >= 16384
@@ -59,7 +61,7 @@ class Template:
 
     Attributes:
         name: its name.
-        objects: the names of its extensions, and the identities of its functions and casts.
+        objects: its extensions, schemas, functions and casts, each as its kind and its identity.
         problems: why it cannot be used, in words; empty if it can.
     """
 
