@@ -175,6 +175,26 @@ def test_tests_without_a_baseline_say_how_to_take_one(registry: Registry) -> Non
 # ---- again
 
 
+@pytest.mark.thorough
+def test_what_names_all_columns_of_a_core_table_is_what_it_was(registry: Registry) -> None:
+    """The server writes the further column into the text of what is stored."""
+    registry.execute(
+        """
+        create view renamed as select a, c from schools as s (a, b, c, d, e);
+        create materialized view kept as select j.x, j.y from (schools s join programs p on p.school_id = s.id) as j (x, y);
+        create function first_name() returns text begin atomic select c from schools as s (a, b, c, d, e) limit 1; end;
+        create table labels (id integer, label text default (row(0, 'a', 'b', true, null::timestamp)::schools).name)
+        """
+    )
+    registry.dbt_ok("snapshot", variables=NO_BACKUP)
+    registry.dbt_ok(*ADD, variables={**NO_BACKUP, "allow_row_type_use": True})
+    assert registry.dbt("test", "--select", "catalogue_unchanged").success
+    registry.dbt_ok("run-operation", "drop_cms_id", variables=NO_BACKUP)
+    registry.dbt_ok(*ADD, variables={**NO_BACKUP, "allow_row_type_use": True})
+    registry.execute("create or replace view renamed as select a, b as c from schools as s (a, b, c, d, e)")
+    assert registry.dbt("test", "--select", "catalogue_unchanged")["catalogue_unchanged"].failures == 1
+
+
 def test_a_second_run_changes_nothing(migrated_registry: Registry) -> None:
     registry = migrated_registry
     for table in CORE_TABLES:
