@@ -190,7 +190,6 @@ def test_the_whole_job_under_hostile_settings(
 
 
 @pytest.mark.thorough
-@pytest.mark.every_major
 def test_every_command_beside_casts_operators_and_classes_of_users(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

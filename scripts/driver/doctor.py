@@ -365,7 +365,17 @@ class _Examination:
         if find_spec("postgast") is None:
             self._found("application", "functions are not read: there is no parser for this kind of machine")
             return
-        read, uses = finder.find(self.session, todo, self.connection.audit_schema) if todo else (0, [])
+        try:
+            with self._savepoint():
+                read, uses = finder.find(self.session, todo, self.connection.audit_schema) if todo else (0, [])
+        except psycopg.errors.LockNotAvailable:
+            self._add(
+                "locked",
+                "none",
+                "a table is locked by another session, so what the application's functions and views do was not looked at",
+                "look again later",
+            )
+            return
         allowed = bool(self.project.var("allow_row_type_use"))
         for use in uses:
             if use.kind == "breaks":

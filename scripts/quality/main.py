@@ -11,6 +11,7 @@ from pathlib import Path
 from driver import packages
 from driver.bootstrap import ROOT
 from driver.errors import Problem
+from driver.server_home import sweep
 from quality import linters, system_packages, tests
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
@@ -44,6 +45,7 @@ def main(arguments: list[str]) -> int:
         print(f"Error: {problem.message}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
+        sweep()  # a worker that is ended while it tidies up leaves its server's files
         print("\nInterrupted.", file=sys.stderr)
         return INTERRUPTED
 
