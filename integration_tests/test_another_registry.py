@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -81,13 +79,13 @@ def demonstrated(copy: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """What `demo --keep` printed, and the variables that lead to its server."""
     run = cmsid(copy, "demo", "--keep")
     variables = dict(re.findall(r"export (PG\w+)=(\S+)", run.stdout))
-    stop = re.search(r"^\s+(kill \d+)$", run.stdout, re.MULTILINE)
+    stop = re.search(r"^\s+(kill .*)$", run.stdout, re.MULTILINE)
     try:
         assert run.returncode == 0, run.stdout + run.stderr
         yield run.stdout, variables
     finally:
         if stop:
-            os.kill(int(shlex.split(stop[1])[1]), signal.SIGTERM)
+            subprocess.run(["/bin/sh", "-c", stop[1]], check=True)
 
 
 def cms_ids(connection: psycopg.Connection) -> dict[str, tuple[int, int]]:
