@@ -183,6 +183,7 @@ def test_what_names_all_columns_of_a_core_table_is_what_it_was(registry: Registr
         create view renamed as select a, c from schools as s (a, b, c, d, e);
         create materialized view kept as select j.x, j.y from (schools s join programs p on p.school_id = s.id) as j (x, y);
         create function first_name() returns text begin atomic select c from schools as s (a, b, c, d, e) limit 1; end;
+        create function one() returns integer language sql as 'select coalesce(1, NULL)';
         create table labels (id integer, label text default (row(0, 'a', 'b', true, null::timestamp)::schools).name)
         """
     )
@@ -193,6 +194,8 @@ def test_what_names_all_columns_of_a_core_table_is_what_it_was(registry: Registr
     registry.dbt_ok(*ADD, variables={**NO_BACKUP, "allow_row_type_use": True})
     registry.execute("create or replace view renamed as select a, b as c from schools as s (a, b, c, d, e)")
     assert registry.dbt("test", "--select", "catalogue_unchanged")["catalogue_unchanged"].failures == 1
+    registry.execute("create or replace function one() returns integer language sql as 'select coalesce(1)'")
+    assert registry.dbt("test", "--select", "catalogue_unchanged")["catalogue_unchanged"].failures == 2
 
 
 def test_a_second_run_changes_nothing(migrated_registry: Registry) -> None:

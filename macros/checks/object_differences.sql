@@ -1,7 +1,8 @@
 {% macro object_differences(expected, actual) %}
     {#- Two catalogues (relations with object, object_kind, object_name, definition) compared, one row per object that
         differs, with both definitions. Where a stored query names all columns of a table (schools as s (a, b, c)) or holds
-        a whole row of it, the server writes a further column into its text: , cms_id or , NULL. The query is the same. -#}
+        a whole row of it, the server writes a further column into its text: , cms_id or , NULL. The query is the same. A
+        function's body that is a string is not written by the server, and compared as it is. -#}
     {%- set further = quote_text(', (cms_id(_[0-9]+)?|NULL(::' ~ var('cms_id_type') ~ ')?)(?=[,)])') -%}
 select
     coalesce(expected.object_kind, actual.object_kind) as table_name,
@@ -15,6 +16,7 @@ where
     expected.definition is distinct from actual.definition
     and not coalesce(
         actual.object_kind in ('view', 'materialized view', 'rule', 'policy', 'function', 'procedure', 'column', 'domain')
+        and actual.definition not like '%AS $%'
         and regexp_replace(expected.definition, {{ further }}, '', 'g') = regexp_replace(actual.definition, {{ further }}, '', 'g'),
         false
     )
