@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from driver import sample_registry
+from driver import packages, sample_registry
 from driver.dbt_project import DbtProject
 from driver.server_programs import installed_servers
-from support.backups import drop_all
+from support.backups import SCRIPTS, drop_all
 from support.dbt_runner import Dbt
 from support.extensions import ExtendedServer
 from support.fault_score import pytest_terminal_summary  # noqa: F401  pytest looks for it here
@@ -26,12 +28,14 @@ from support.registry import OWNER, Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from dbt.cli.main import dbtRunnerResult
 
     from driver.embedded_server import EmbeddedServer
 
 SCALE = 0.02
+NEWEST_DBT = {"CMSID_PINS": "constraints-dbt-1.12.txt"}
 DATABASE = "registry"  # always this name: dbt parses anew when its connection changes
 SUPPORTED = range(14, 19)
 
@@ -120,6 +124,14 @@ def dbt_runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
     runner = Dbt(tmp_path_factory.mktemp("dbt"))
     yield runner
     runner.close()
+
+
+@pytest.fixture(scope="session")
+def newest_dbt() -> Path:
+    """The programs of the environment with dbt 1.12, which is made where it is missing, and the packages that it counts."""
+    packages.install()
+    subprocess.run([sys.executable, str(SCRIPTS / "cmsid"), "--version"], env={**os.environ, **NEWEST_DBT}, check=True)
+    return SCRIPTS.parent / ".venv-dbt-1.12" / "bin"
 
 
 class Servers:

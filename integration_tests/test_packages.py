@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "dbt_expectations"
+BOTH = {NAME, "dbt_date"}
 OFFLINE = packages.OFFLINE
+LOCKED = packages.LOCKED
 UNREACHABLE = "http://127.0.0.1:9/"
 
 
@@ -36,8 +38,7 @@ class Project:
         shutil.copytree(OFFLINE, root / "offline_packages")
         (root / "packages.yml").write_text("packages:\n  - package: metaplane/dbt_expectations\n    version: 0.10.9\n")
         (root / "dbt_project.yml").write_text("name: project\nversion: 1.0.0\nprofile: none\n")
-        lock = {"packages": [{"name": NAME, "package": f"metaplane/{NAME}", "version": "0.10.9"}], "sha1_hash": ""}
-        (root / "package-lock.yml").write_text(yaml.safe_dump(lock))
+        shutil.copy(LOCKED, root)
 
     def install(self, folder: Path | None = None, *, refresh: bool = False) -> str:
         """Install, and remember what was told."""
@@ -122,7 +123,7 @@ def test_without_a_hub(project: Project) -> None:
     assert project.install() == packages.OFFLINE_SOURCE
     assert len(project.told) == 1
     assert "cannot be reached" in project.told[0]
-    assert project.installed == {NAME}
+    assert project.installed == BOTH
     assert project.install() == packages.OFFLINE_SOURCE
     assert project.told == []
 
@@ -144,13 +145,14 @@ def test_what_is_out_of_date_is_installed_anew(project: Project, tmp_path: Path)
 def test_leftovers_of_an_interruption_do_no_harm(project: Project) -> None:
     package(bootstrap.CACHE / "packages-new" / "half", "half")
     project.install()
-    assert project.installed == {NAME}
+    assert project.installed == BOTH
 
 
 def test_packages_that_somebody_installed_with_dbt_are_kept(project: Project) -> None:
     package(packages.INSTALLED / NAME, NAME)
+    package(packages.INSTALLED / "dbt_date", "dbt_date")
     assert project.install() == packages.OWN
-    shutil.rmtree(packages.INSTALLED / NAME)
+    shutil.rmtree(packages.INSTALLED / "dbt_date")
     assert project.install() == packages.OFFLINE_SOURCE
 
 
@@ -211,7 +213,7 @@ def test_hub_whose_downloads_fail(project: Project, hub: Path) -> None:
     (hub / "package.tar.gz").write_bytes(b"no archive")
     assert project.install() == packages.OFFLINE_SOURCE
     assert "could not be downloaded" in project.told[0]
-    assert project.installed == {NAME}
+    assert project.installed == BOTH
 
 
 def test_lock_file_is_of_the_packages_that_are_asked_for() -> None:

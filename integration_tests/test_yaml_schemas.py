@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 SCHEMAS = Path(next(iter(dbt.jsonschemas.__path__)))
 FOLDERS = ("models", "macros", "snapshots", "tests", "docs", "offline_packages")
-FILES = sorted(path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.yml"))
+FILES = sorted(
+    path.relative_to(ROOT)
+    for folder in FOLDERS
+    for path in (ROOT / folder).rglob("*.yml")
+    if path.name != "packages.yml"
+)
 PROJECTS = [Path("dbt_project.yml"), *(path for path in FILES if path.name == "dbt_project.yml")]
 OWN_MATERIALIZATIONS = ["view_in_place"]
 PROPERTIES = [path for path in FILES if path not in PROJECTS]
@@ -62,6 +68,17 @@ def test_properties(path: Path) -> None:
 @pytest.mark.parametrize("path", PROJECTS, ids=str)
 def test_project(path: Path) -> None:
     assert not list(faults("project", yaml.safe_load((ROOT / path).read_text())))
+
+
+@pytest.mark.thorough
+def test_schemas_of_the_newest_dbt(newest_dbt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [newest_dbt / "python", "-c", "import dbt.jsonschemas; print(*dbt.jsonschemas.__path__)"]
+    found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    assert Path(found) != SCHEMAS
+    monkeypatch.setitem(globals(), "SCHEMAS", Path(found))
+    for path in FILES:
+        kind = "project" if path in PROJECTS else "resources"
+        assert not list(faults(kind, yaml.safe_load((ROOT / path).read_text()))), path
 
 
 def test_misspelt_keys_are_found() -> None:

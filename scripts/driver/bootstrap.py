@@ -41,9 +41,19 @@ class Environment(NamedTuple):
         return self.directory / "cmsid.complete"
 
 
-RUNTIME = Environment(ROOT / ".venv", [], "cmsid")
-DEVELOPMENT = Environment(ROOT / ".venv-dev", ["dev"], "the tests and linters")
-BENCHMARK = Environment(ROOT / ".venv-bench", ["bench"], "the benchmark")
+def _pins() -> Path:
+    """The file of the pins: constraints.txt, or another full set of them."""
+    return ROOT / (os.environ.get(PINS) or "constraints.txt")
+
+
+def _directory(name: str) -> Path:
+    # Other pins, another folder: nobody's environment is made anew while they work in it.
+    return ROOT / "-".join([name] + [word for word in _pins().stem.split("-") if word != "constraints"])
+
+
+RUNTIME = Environment(_directory(".venv"), [], "cmsid")
+DEVELOPMENT = Environment(_directory(".venv-dev"), ["dev"], "the tests and linters")
+BENCHMARK = Environment(_directory(".venv-bench"), ["bench"], "the benchmark")
 
 
 def enter(environment: Environment) -> None:
@@ -114,11 +124,6 @@ def _is_complete(environment: Environment) -> bool:
 def _stamp_text(environment: Environment) -> str:
     # Console scripts hold the directory's name, so a project that was moved needs its environment anew.
     return "\n".join([str(environment.directory), os.path.realpath(environment.python), _pins().read_text("utf-8")])
-
-
-def _pins() -> Path:
-    """The file of the pins: constraints.txt, or another full set of them."""
-    return ROOT / os.environ.get(PINS, "constraints.txt")
 
 
 def _make(environment: Environment) -> None:

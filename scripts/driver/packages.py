@@ -82,7 +82,9 @@ def _installed_source() -> str:
         source, _, locked = (INSTALLED / RECORD).read_text("utf-8").partition("\n")
     except FileNotFoundError:
         # Installed with plain dbt: dbt itself knows best whether they are the right ones.
-        return OWN if INSTALLED.is_dir() and _required(ROOT) <= projects_in(INSTALLED).keys() else ""
+        # dbt 1.12 counts also those that packages ask for, which the lock file has.
+        wanted = {str(entry["name"]) for entry in _yaml(LOCKED).get("packages") or []}
+        return OWN if INSTALLED.is_dir() and wanted <= projects_in(INSTALLED).keys() else ""
     if source == OFFLINE_SOURCE:
         return source if _content(INSTALLED) == _content(OFFLINE) else ""
     return source if locked == LOCKED.read_text("utf-8") else ""
