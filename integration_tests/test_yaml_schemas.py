@@ -72,7 +72,7 @@ def test_project(path: Path) -> None:
 
 @pytest.mark.thorough
 def test_schemas_of_the_newest_dbt(newest_dbt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = [newest_dbt / "python", "-c", "import dbt.jsonschemas; print(*dbt.jsonschemas.__path__)"]
+    command = [str(newest_dbt / "python"), "-c", "import dbt.jsonschemas; print(*dbt.jsonschemas.__path__)"]
     found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     assert Path(found) != SCHEMAS
     monkeypatch.setitem(globals(), "SCHEMAS", Path(found))
