@@ -184,6 +184,10 @@ def test_what_names_all_columns_of_a_core_table_is_what_it_was(registry: Registr
         create materialized view kept as select j.x, j.y from (schools s join programs p on p.school_id = s.id) as j (x, y);
         create function first_name() returns text begin atomic select c from schools as s (a, b, c, d, e) limit 1; end;
         create function one() returns integer language sql as 'select coalesce(1, NULL)';
+        create table paid (cms_id integer, school_id integer);
+        create table asked (cms_id integer);
+        create view joined as
+        select schools.code, s.name from schools join schools s using (id) join paid on school_id = id join asked using (cms_id);
         create table labels (id integer, label text default (row(0, 'a', 'b', true, null::timestamp)::schools).name)
         """
     )

@@ -154,18 +154,6 @@ FIRST: dict[str, tuple[str, str]] = {
         ),
         "select f()",
     ),
-    "a branch of CASE, with an option in front": (
-        body(
-            "-- which way\n#variable_conflict use_column\nbegin\n  case n\n"
-            "    when 1, 2 then insert into old_schools select * from schools;\n    else null;\n  end case;\n"
-            "  if n = any (array[1, 2]) then return n; end if;\n"
-            "  foreach n in array array[3, 4] loop return n; end loop;\nend",
-            arguments="n integer",
-        ),
-        "select f(1)",
-    ),
-}
-SECOND: dict[str, tuple[str, str]] = {
     "parsed when it was made, a table returned": (
         "create function f() returns table (a integer, b text) language sql begin atomic select id, code from schools; end;",
         "select count(*) from f()",
@@ -846,3 +834,270 @@ FIFTH: dict[str, tuple[str, str]] = {
         INSERT,
     ),
 }
+
+WHOLE = "create type whole as (inner_row schools, note text);"
+SIXTH: dict[str, tuple[str, str]] = {
+    "a record whose columns the caller lists": (
+        body("select * from schools", "setof record", "sql")
+        + " create function g() returns bigint language sql as $$ select count(*)"
+        " from f() as t (a integer, b text, c text, d boolean, e timestamp) $$;",
+        "select g()",
+    ),
+    "a record by plpgsql, listed in a view": (
+        plpgsql("return query select s.* from schools as s", returns="setof record")
+        + " create view v as select t.a from f() as t (a integer, b text, c text, d boolean, e timestamp);",
+        "select count(*) from v",
+    ),
+    "a record of named columns": (
+        body(f"select {LISTED} from schools", "setof record", "sql")
+        + " create function g() returns bigint language sql as $$ select count(*)"
+        " from rows from (f() as (a integer, b text, c text, d boolean, e timestamp)) as t $$;",
+        "select g()",
+    ),
+    "a domain over a row type": (
+        "create domain kept as schools check ((value).code <> '');"
+        + plpgsql(f"k := row({A_ROW})::kept; return k.id", "k kept;"),
+        "select f()",
+    ),
+    "a domain over a row type, filled by a star": (
+        "create domain kept as schools;"
+        + plpgsql("select s.* into k from schools as s limit 1; return k.id", "k schools;"),
+        "select f()",
+    ),
+    "ON CONFLICT sets all columns": (
+        "create unique index on old_schools (id);"
+        + trigger(
+            "insert into old_schools (id) values (new.id) on conflict (id) do update\n"
+            "    set (id, code, name, is_active, created_at) = (select new.*)"
+        ),
+        INSERT + "; " + "update schools set name = name where code = 'NEW'",
+    ),
+    "ON CONFLICT sets all columns, found": (
+        "create unique index on old_schools (id); insert into old_schools (id) select generate_series(1, 10000);"
+        + trigger(
+            "insert into old_schools (id) values (new.id) on conflict (id) do update\n"
+            "    set (id, code, name, is_active, created_at) = (select new.*)"
+        ),
+        INSERT,
+    ),
+    "MERGE sets all columns": (
+        plpgsql(
+            "merge into old_schools as o using schools as t on o.id = t.id when matched then update\n"
+            "    set (id, code, name, is_active, created_at) = (select t.*); return 0"
+        ),
+        "select f()",
+    ),
+    "a cursor for a constant text": (
+        plpgsql(
+            "open c for execute 'select * from schools union all select * from old_schools'; fetch c into r; return 0",
+            "c refcursor; r record;",
+        ),
+        "select f()",
+    ),
+    "a subquery in RAISE": (
+        plpgsql(
+            f"raise notice '%', (select count(*) from (select * from schools union all select {LISTED} from schools) as q); return 0"
+        ),
+        "select f()",
+    ),
+    "a subquery in RAISE USING": (
+        plpgsql(
+            "raise notice 'x' using detail ="
+            f" (select count(*)::text from (select * from schools except select {LISTED} from schools) as q); return 0"
+        ),
+        "select f()",
+    ),
+    "a subquery in LIMIT": (
+        counted(
+            f"select * from schools limit (select count(*) from (select * from schools except select {LISTED} from schools) as q)"
+        ),
+        "select f()",
+    ),
+    "a subquery in a subscript": (
+        plpgsql(
+            f"a[(select count(*)::int from (select * from schools except select {LISTED} from schools) as q) + 1] := 2; return a[1]",
+            "a int[];",
+        ),
+        "select f()",
+    ),
+    "a subquery in a bound of FOR": (
+        plpgsql(
+            f"for i in 1 .. (select count(*) from (select * from schools except select {LISTED} from schools) as q)\n"
+            "  loop null; end loop; return 0"
+        ),
+        "select f()",
+    ),
+    "a subquery in what a cursor takes": (
+        plpgsql(
+            f"open c(n := (select count(*)::int from (select * from schools except select {LISTED} from schools) as q)); return 0",
+            "c cursor (n int) for select n;",
+        ),
+        "select f()",
+    ),
+    "grouped by positions behind a star": (
+        counted("select q.*, count(*) from (select * from schools) as q group by 1, 2, 3, 4, 5"),
+        "select f()",
+    ),
+    "grouped by the position of the key": (
+        counted("select s.*, count(*) from schools as s group by 1"),
+        "select f()",
+    ),
+    "ordered by a position behind a star": (
+        "insert into schools (code, name) values ('A', 'z'), ('B', 'y');"
+        + body(
+            "select code from (select s.*, length(s.name) - s.id from schools as s order by 6, 1 limit 1) as q",
+            "text",
+            "sql",
+        ),
+        "select f()",
+    ),
+    "ordered by a position before it": (
+        body("select code from (select s.*, 1 from schools as s order by 2 limit 1) as q", "text", "sql"),
+        "select f()",
+    ),
+    "a row in a row": (
+        WHOLE + body(f"select (row(row({A_ROW}), 'x')::whole).note", "text", "sql"),
+        "select f()",
+    ),
+    "a table made unless it is there": (
+        plpgsql(
+            "create table if not exists old_schools as select * from schools; insert into old_schools select * from schools; return 0"
+        ),
+        "select f()",
+    ),
+    "a constant text in a variable": (
+        plpgsql("q := 'insert into old_schools'; q := q || ' select * from schools'; execute q; return 0", "q text;"),
+        "select f()",
+    ),
+    "a text that format() makes of constants": (
+        plpgsql(
+            "execute format('insert into %I select * from %I', 'old_' || t, t); return 0",
+            "t constant text := 'schools';",
+        ),
+        "select f()",
+    ),
+    "a text with the trigger's table": (
+        trigger("execute format('insert into %I values ($1.*)', 'old_' || tg_table_name) using new"),
+        INSERT,
+    ),
+    "a text by the trigger's argument": (
+        plpgsql(
+            "execute 'insert into ' || quote_ident(tg_argv[0]) || ' values ($1.*)' using new; return null",
+            returns="trigger",
+        )
+        + " create trigger n after insert on schools for each row execute function f('old_schools');",
+        INSERT,
+    ),
+    "joined USING another cms_id": (
+        "create table paid (cms_id integer, sum integer); insert into paid select id, 1 from schools;"
+        + body(
+            "select count(*) from schools join imported on code = school_code join paid using (cms_id)", "bigint", "sql"
+        ),
+        "select f()",
+    ),
+    "a view joined USING another cms_id": (
+        "create table paid (cms_id integer, sum integer); insert into paid select id, 1 from schools;"
+        "create view v as select schools.code, sum from schools join imported on code = school_code join paid using (cms_id);",
+        "select count(*) from v",
+    ),
+    "only for another table, by tg_relid": (
+        trigger("if tg_relid = 'imported'::regclass then insert into old_schools select new.*; end if"),
+        INSERT,
+    ),
+    "only for another table, by CASE": (
+        trigger(
+            "case tg_table_name when 'imported' then insert into old_schools select new.*; when 'schools', 'x' then null; end case"
+        ),
+        INSERT,
+    ),
+    "left at once for this table": (
+        trigger("if tg_table_name <> 'imported' then return new; end if; insert into old_schools select new.*"),
+        INSERT,
+    ),
+    "left at once for another table": (
+        trigger("if tg_table_name <> 'schools' then return new; end if; insert into old_schools select new.*"),
+        INSERT,
+    ),
+    "only with another argument": (
+        plpgsql(
+            "if tg_nargs > 0 and tg_argv[0] = 'full' then insert into old_schools select new.*; end if; return null",
+            returns="trigger",
+        )
+        + " create trigger n after insert on schools for each row execute function f('short');",
+        INSERT,
+    ),
+    "with this argument": (
+        plpgsql(
+            "if tg_argv[0] = 'full' then insert into old_schools select new.*; end if; return null", returns="trigger"
+        )
+        + " create trigger n after insert on schools for each row execute function f('full');",
+        INSERT,
+    ),
+    "only for another operation": (
+        trigger("if tg_op = 'DELETE' then insert into old_schools select old.*; return old; end if"),
+        INSERT,
+    ),
+    "for this operation": (
+        trigger(
+            "if tg_op = 'DELETE' then return old; elsif tg_op in ('INSERT', 'UPDATE') then insert into old_schools select new.*; end if"
+        ),
+        INSERT,
+    ),
+    "a variable called cms_id that wins": (
+        body(
+            "#variable_conflict use_variable\ndeclare cms_id int := 1;\nbegin return (select count(*) from schools where id = cms_id); end"
+        ),
+        "select f()",
+    ),
+    "after the end": (
+        plpgsql("return 1; insert into old_schools select * from schools"),
+        "select f()",
+    ),
+    "a handler that raises it again": (
+        plpgsql(
+            "begin insert into old_schools select * from schools; exception when others then raise warning 'x'; raise; end; return 1"
+        ),
+        "select f()",
+    ),
+    "a handler for something else": (
+        plpgsql(
+            "begin insert into old_schools select * from schools; exception when unique_violation or no_data_found then null; end; return 1"
+        ),
+        "select f()",
+    ),
+}
+# What breaks on some of the ways through it, or is caught: no server can say that it always does.
+MAY: dict[str, tuple[str, str]] = {
+    "a handler that copes": (
+        plpgsql("begin insert into old_schools select * from schools; exception when others then null; end; return 1"),
+        "select f()",
+    ),
+    "what a condition decides": (
+        plpgsql(
+            "if (select count(*) from schools) > 1e6 then insert into old_schools select * from schools; end if; return 1"
+        ),
+        "select f()",
+    ),
+    "what is left to do after a condition": (
+        plpgsql("perform 1; if found then return 1; end if; insert into old_schools select * from schools; return 1"),
+        "select f()",
+    ),
+    "a text that a condition changes": (
+        plpgsql(
+            "if now() < '2000-01-01' then q := 'insert into old_schools select * from schools'; execute q; end if; execute q; return 1",
+            "q text := 'select 1';",
+        ),
+        "select f()",
+    ),
+    "a branch of CASE, with an option in front": (
+        body(
+            "-- which way\n#variable_conflict use_column\nbegin\n  case n\n"
+            "    when 1, 2 then insert into old_schools select * from schools;\n    else null;\n  end case;\n"
+            "  if n = any (array[1, 2]) then return n; end if;\n"
+            "  foreach n in array array[3, 4] loop return n; end loop;\nend",
+            arguments="n integer",
+        ),
+        "select f(1)",
+    ),
+}
+SECOND: dict[str, tuple[str, str]] = {}

@@ -378,11 +378,13 @@ class _Examination:
             return
         allowed = bool(self.project.var("allow_row_type_use"))
         for use in uses:
-            if use.kind == "breaks":
+            if use.kind in ("breaks", "may"):
+                certain = use.kind == "breaks"
                 self._add(
-                    "row_use_breaks",
-                    "none" if allowed else "both",
-                    f"{use.where}: {use.text}, once the core tables have cms_id",
+                    "row_use_breaks" if certain else "row_use_may_break",
+                    "both" if certain and not allowed else "none",
+                    f"{use.where}: {use.text}, once the core tables have cms_id"
+                    + ("" if certain else "; not every call comes to it"),
                     "name the columns there, or set var allow_row_type_use if it may fail",
                 )
         if typed := [f"{use.where} ({use.text})" for use in uses if use.kind == "typed"]:

@@ -1,12 +1,30 @@
-"""Finds what a further column of a core table breaks: every function is read twice, with the column and without."""
+"""Finds what a further column of a core table breaks: every function is read twice, with the column and without.
+
+What each call comes to is certain; what is behind a condition that cannot be evaluated here, or is caught, is not.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from driver.row_uses.plpgsql import Piece, Token, pieces
-from driver.row_uses.shapes import ADDED, Added, Catalogue, Columns, Elements, Reader, Scope, Stored, Whole, stored
+from driver.row_uses.plpgsql import YES, Flow, Piece, Token, pieces
+from driver.row_uses.shapes import (
+    ADDED,
+    SILENT,
+    Added,
+    Catalogue,
+    Columns,
+    Elements,
+    Reader,
+    Stored,
+    Whole,
+    first_of,
+    names_of,
+    stored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,8 +34,27 @@ if TYPE_CHECKING:
     from driver.dbt_project import CoreTable
 
 Name = tuple[str, str]
+RECORD = 2249
+_KEPT = (
+    "null",
+    "compare",
+    "record",
+    "returns",
+)  # what breaks where PostgreSQL keeps the text parsed: names stay what they were
 _EXPRESSIONS = ("if", "elsif", "elseif", "while", "case", "when", "exit", "continue", "perform", "foreach", "assert")
-_NOTHING = ("raise", "get", "null", "close", "commit", "rollback", "end", "move", "else")
+_NOTHING = ("get", "null", "close", "commit", "rollback", "end", "move", "else", "begin", "loop", "exception")
+_LEVELS = (("debug",), ("log",), ("info",), ("notice",), ("warning",))
+# What may be evaluated without asking more than the server's own functions and types.
+_FUNCTIONS = re.compile(
+    "format|concat(_ws)?|quote_(ident|literal)|lower|upper|replace|[blr]trim|left|right|substr(ing)?|length|to_regclass"
+)
+_TYPES = re.compile("text|varchar|bpchar|char|name|bool|int[248]|numeric|float8|oid|regclass|date|timestamp(tz)?")
+_KNOWN_TYPES = re.compile(
+    "text|varchar|character varying|name|bool(ean)?|int(eger|[248])?|bigint|oid|regclass", re.IGNORECASE
+)
+# The names of errors by which a handler catches what was found; others has them all.
+_CAUGHT = re.compile("syntax_error|datatype_mismatch|grouping_error|ambiguous_column|cannot_coerce|invalid_column|'42")
+_CAUGHT_COPIES = re.compile("unique_violation|integrity_constraint_violation|'23")
 RELATIONS = """
 select
     n.nspname::text,
@@ -31,10 +68,9 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f', 'c') and n.nspname !~ '^pg_(toast|t
 group by 1, 2
 """
 TYPES = """
-select t.oid::bigint, t.typelem::bigint + t.typbasetype::bigint, t.typcategory = 'A', n.nspname::text, c.relname::text
+select t.oid::bigint, t.typelem::bigint + t.typbasetype::bigint, t.typcategory = 'A', n.nspname::text, t.typname::text, t.typrelid <> 0
 from pg_catalog.pg_type as t
-left join pg_catalog.pg_class as c on t.typrelid = c.oid
-left join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+inner join pg_catalog.pg_namespace as n on t.typnamespace = n.oid
 where t.typrelid <> 0 or t.typbasetype <> 0 or (t.typelem <> 0 and t.typcategory = 'A')
 """
 ROUTINES = """
@@ -43,7 +79,7 @@ select
     n.nspname::text as schema_name,
     p.proname::text as routine_name,
     l.lanname::text as language,
-    case when p.prosqlbody is not null then pg_catalog.pg_get_functiondef(p.oid) else p.prosrc end as body,
+    coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) as body,
     p.prosqlbody is not null as parsed,
     p.prorettype::bigint as returned,
     p.proargnames::text[] as names,
@@ -54,10 +90,18 @@ select
         'search_path=' || pg_catalog.array_to_string(pg_catalog.current_schemas(false), ',')
     ) as search_path,
     array(
-        select array[tn.nspname, tc.relname, coalesce(t.tgnewtable, ''), coalesce(t.tgoldtable, '')]::text[]
+        select pg_catalog.json_build_object(
+            'tg_op', e.operation, 'tg_name', t.tgname, 'tg_relid', tc.oid, 'tg_table_schema', tn.nspname,
+            'tg_table_name', tc.relname, 'tg_relname', tc.relname, 'tg_nargs', t.tgnargs,
+            'tg_argv', pg_catalog.encode(t.tgargs, 'hex'), 'tg_level', case t.tgtype & 1 when 1 then 'ROW' else 'STATEMENT' end,
+            'tg_when', case t.tgtype & 66 when 2 then 'BEFORE' when 64 then 'INSTEAD OF' else 'AFTER' end,
+            'new', t.tgnewtable, 'old', t.tgoldtable
+        )
         from pg_catalog.pg_trigger as t
         inner join pg_catalog.pg_class as tc on t.tgrelid = tc.oid
         inner join pg_catalog.pg_namespace as tn on tc.relnamespace = tn.oid
+        inner join (values ('INSERT', 4), ('DELETE', 8), ('UPDATE', 16), ('TRUNCATE', 32)) as e (operation, bit)
+            on t.tgtype & e.bit <> 0
         where t.tgfoid = p.oid and not t.tgisinternal and t.tgenabled <> 'D'
     ) as triggers
 from pg_catalog.pg_proc as p
@@ -105,7 +149,8 @@ class Use:
     """Something that a function does.
 
     Attributes:
-        kind: breaks; unseen (what it does cannot be read); typed (it returns or takes a row of a core table).
+        kind: breaks; may (it breaks on some ways through it); unseen (what it does cannot be read); typed (it returns or
+            takes a row of a core table).
         where: the function and, but for typed, the line of its body.
         text: what it does.
     """
@@ -132,29 +177,34 @@ def find(session: psycopg.Connection[Any], tables: Sequence[CoreTable], audit_sc
         routines = cursor.execute(ROUTINES, [audit_schema]).fetchall()
     before, after, row_types = _catalogues(session, tables, routines)
     core = {(table.schema, table.identifier) for table in tables}
+    for routine in [one for one in routines if _is_record(one)] * 2:  # twice, as they may call each other
+        for world in (before, after):
+            reading = _Routine(session, world, routine, row_types, None)
+            world.given[routine["routine_name"]] = reading.gave if reading.read() else None
     uses: dict[Use, None] = {}
     for routine in routines:
         worlds = [
-            [_Routine(world, routine, row_types, trigger) for trigger in routine["triggers"] or [None]]
+            [_Routine(session, world, routine, row_types, trigger) for trigger in routine["triggers"] or [None]]
             for world in (before, after)
         ]
         uses |= dict.fromkeys(_uses(routine, core, row_types, worlds))
     for called, text in session.execute(EXPRESSIONS, [audit_schema]).fetchall():
-        uses |= {Use("breaks", called, problem): None for problem in _broken(session, text, before, after)}
-    return len(routines), list(uses)
+        broken = _broken(session, text, before, after, _KEPT)
+        uses |= {Use("breaks", called, problem): None for problem in broken}
+    return len(routines), [use for use in uses if use.kind != "may" or replace(use, kind="breaks") not in uses]
 
 
 def _uses(
     routine: Mapping[str, Any], core: set[Name], row_types: Mapping[int, Name], worlds: Sequence[Sequence[_Routine]]
 ) -> Iterator[Use]:
-    """What one function does; `worlds` are its readings before and after, one for each of its triggers."""
+    """What one function does; `worlds` are its readings before and after, one for each event of each of its triggers."""
     called = routine["called"]
     typed = core.intersection(row_types.get(oid, ("", "")) for oid in (routine["returned"], *routine["types"]))
     if typed:
         yield Use("typed", called, ", ".join(sorted(name for _, name in typed)))
     concerned = (
         typed
-        or core.intersection((trigger[0], trigger[1]) for trigger in routine["triggers"])
+        or core.intersection((trigger["tg_table_schema"], trigger["tg_table_name"]) for trigger in routine["triggers"])
         or any(name in routine["body"] for _, name in core)
     )
     if routine["language"] not in ("sql", "plpgsql"):
@@ -170,7 +220,7 @@ def _uses(
         for problem in new.reader.problems:
             line = new.line(problem.place)
             if (problem.kind, line) not in known:
-                yield Use("breaks", f"{called}, line {line}", problem.text)
+                yield Use("breaks" if problem.certain else "may", f"{called}, line {line}", problem.text)
         for place in new.dynamic if concerned else ():
             yield Use("unseen", f"{called}, line {new.line(place)}", "executes a text that it puts together")
 
@@ -189,15 +239,17 @@ def broken_statements(session: psycopg.Connection[Any], tables: Sequence[CoreTab
     return [(query, broken[-1]) for (query,) in found if (broken := _broken(session, query, before, after))]
 
 
-def _broken(session: psycopg.Connection[Any], text: str, *worlds: Catalogue) -> list[str]:
-    """What breaks of statements as the session would read them, in words."""
+def _broken(
+    session: psycopg.Connection[Any], text: str, before: Catalogue, after: Catalogue, kinds: Collection[str] = ()
+) -> list[str]:
+    """What breaks of statements as the session would read them, in words; of some kinds, or of all."""
     problems = []
-    for world in worlds:
+    for world in (before, after):
         reader = Reader(world, session.execute("select pg_catalog.current_schemas(false)").fetchall()[0][0])
         for statement in _parse(text) or ():
             reader.statement(statement)
         problems.append({problem.kind: problem.text for problem in reader.problems})
-    return [text for kind, text in problems[1].items() if kind not in problems[0]]
+    return [text for kind, text in problems[1].items() if kind not in problems[0] and kind in (kinds or problems[1])]
 
 
 def _catalogues(
@@ -205,14 +257,14 @@ def _catalogues(
 ) -> tuple[Catalogue, Catalogue, dict[int, Name]]:
     """What names mean before and after the migration, and the relation of each type that is made of a row type."""
     found = session.execute(RELATIONS).fetchall()
-    parts, row_types, arrays = {}, {}, set()
-    for oid, part, is_array, schema, name in session.execute(TYPES):
+    parts, row_types, arrays, names = {}, {}, set(), {}
+    for oid, part, is_array, schema, name, is_row in session.execute(TYPES):
         if is_array:
             arrays.add(oid)
-        if name:
+        if is_row:
             row_types[oid] = (schema, name)
         else:
-            parts[oid] = part
+            parts[oid], names[oid] = part, (schema, name)
     for oid in parts:
         part = oid
         while part in parts:
@@ -228,14 +280,18 @@ def _catalogues(
         given[name] = gives if given.get(name, gives) == gives else None  # those of the same name may differ
         taken[name] = takes if taken.get(name, takes) == takes else ()
     core = {(table.schema, table.identifier) for table in tables}
-    relations = [_relations(found, row_types, arrays, grown) for grown in ((), core)]
-    return Catalogue(relations[0], given, taken, arrays), Catalogue(relations[1], given, taken, arrays), row_types
+    before, after = _relations(found, row_types, arrays, (), names), _relations(found, row_types, arrays, core, names)
+    return Catalogue(before, dict(given), taken, arrays), Catalogue(after, dict(given), taken, arrays), row_types
 
 
 def _relations(
-    found: Sequence[tuple[Any, ...]], row_types: Mapping[int, Name], arrays: Collection[int], grown: Collection[Name]
+    found: Sequence[tuple[Any, ...]],
+    row_types: Mapping[int, Name],
+    arrays: Collection[int],
+    grown: Collection[Name],
+    others: Mapping[int, Name],
 ) -> dict[Name, Columns]:
-    """The columns of each relation, those that hold a row with its columns; those of some with the added one."""
+    """The columns of each relation, and of domains over rows; those that hold a row with its columns; of some with the added one."""
     relations: dict[Name, Columns] = {
         (schema, name): columns + [Added(ADDED)] * ((schema, name) in grown and ADDED not in columns)
         for schema, name, columns, _ in found
@@ -244,7 +300,15 @@ def _relations(
         for place, oid in enumerate(types):
             if row := relations.get(row_types.get(oid, ("", ""))):
                 relations[schema, name][place] = Whole(columns[place], Elements(row) if oid in arrays else row)
+    for oid, named in others.items():
+        if row := relations.get(row_types.get(oid, ("", ""))):
+            relations[named] = Elements(row) if oid in arrays else row
     return relations
+
+
+def _is_record(routine: Mapping[str, Any]) -> bool:
+    """Whether its rows are what it happens to give, which its callers list."""
+    return routine["returned"] == RECORD and routine["language"] in ("sql", "plpgsql") and not _outs(routine)
 
 
 def _outs(routine: Mapping[str, Any]) -> Columns:
@@ -257,6 +321,7 @@ def _inputs(routine: Mapping[str, Any]) -> list[tuple[str, int]]:
     return [(n, oid) for n, m, oid in zip(names, modes, routine["types"], strict=True) if m in ("i", "b", "v")]
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> list[dict[str, Any]] | None:
     """The statements of a text; None where it is none that PostgreSQL could read."""
     import postgast
@@ -269,35 +334,71 @@ def _parse(text: str) -> list[dict[str, Any]] | None:
     return [one["stmt"] for one in tree.get("stmts", ())]
 
 
+def _expression(text: str) -> dict[str, Any]:
+    """What one expression is parsed to; nothing where it is none."""
+    parsed = _parse(f"select {text}")
+    targets = parsed[0]["select_stmt"].get("target_list", []) if parsed else []
+    found: dict[str, Any] = targets[0]["res_target"]["val"] if len(targets) == 1 else {}
+    return found
+
+
+def _literal(value: str, kind: str) -> dict[str, Any]:
+    """A value of a type, as the parser gives it."""
+    quoted = value.replace("'", "''")
+    return _expression(f"'{quoted}'::{kind}")
+
+
+def _trigger_values(trigger: Mapping[str, Any]) -> dict[str, Any]:
+    """What the variables of a trigger function hold."""
+    arguments = [part.decode(errors="replace") for part in bytes.fromhex(trigger["tg_argv"]).split(b"\0")[:-1]]
+    quoted = ['"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' for part in arguments]
+    values = {name: _literal(str(trigger[name]), "text") for name in trigger if name not in ("tg_argv", "new", "old")}
+    values["tg_relid"] = _literal(str(trigger["tg_relid"]), "oid")
+    values["tg_nargs"] = _literal(str(trigger["tg_nargs"]), "int4")
+    values["tg_argv"] = _literal(f"[0:{len(quoted) - 1}]={{{','.join(quoted)}}}" if quoted else "{}", "text[]")
+    return values
+
+
 class _Routine:
     """One function as one catalogue has it, and as one trigger calls it."""
 
     def __init__(
-        self, world: Catalogue, routine: Mapping[str, Any], row_types: Mapping[int, Name], trigger: Sequence[str] | None
+        self,
+        session: psycopg.Connection[Any],
+        world: Catalogue,
+        routine: Mapping[str, Any],
+        row_types: Mapping[int, Name],
+        trigger: Mapping[str, Any] | None,
     ) -> None:
+        self._session = session
         self._routine = routine
         self._raw: bytes = routine["body"].encode()
         path = [part.strip().strip('"') for part in routine["search_path"].partition("=")[2].split(",")]
         self.reader = Reader(world, path)
         self.dynamic: list[int] = []
+        self.gave: Columns | None = None
+        self._start = 0
+        self._flow = Flow()
+        self._types: dict[str, str] = {}
         self._records: set[str] = set()
         self._cursors: dict[str, Columns | None] = {}
-        self._table = trigger[1] if trigger else ""
-        self._branches: list[str] = []
         inputs = [
             (name, Elements(row) if row and oid in world.arrays else row)
             for name, oid in _inputs(routine)
             for row in [world.relations.get(row_types.get(oid, ("", "")))]
         ]
-        self.reader.names = {*_outs(routine), *(name for name, _ in inputs)}
+        self._wins = bool(re.search(r"#\s*variable_conflict\s+use_variable", routine["body"], re.IGNORECASE))
+        self.reader.names = set() if self._wins else {*_outs(routine), *(name for name, _ in inputs)}
         self.reader.parameters = [columns for _, columns in inputs]
         self.reader.rows = {name: columns for name, columns in inputs if columns}
         self._returned = world.relations.get(row_types.get(routine["returned"], ("", ""))) or _outs(routine) or None
         if trigger:
-            self._returned = world.relations.get((trigger[0], trigger[1]))
+            self._returned = world.relations.get((trigger["tg_table_schema"], trigger["tg_table_name"]))
             self._records = {"new", "old"}
             self.reader.rows |= dict.fromkeys(self._records, self._returned)
-            self.reader.made |= dict.fromkeys(filter(None, trigger[2:]), self._returned)
+            self.reader.made |= dict.fromkeys(filter(None, (trigger["new"], trigger["old"])), self._returned)
+            self._flow.values = _trigger_values(trigger)
+            self._flow.constants = set(self._flow.values)
 
     def line(self, place: int) -> int:
         """The line of the body, from 1; a line end right behind the opening quotes counts, as in the server's messages."""
@@ -311,55 +412,162 @@ class _Routine:
             if self._routine["language"] == "sql":
                 return self._read_sql()
             for piece in pieces(self._routine["body"]):
-                if self._is_reached(piece):
+                self._divide(piece)
+                if self._flow.reach:
+                    known = len(self.reader.problems)
+                    self._start = piece.tokens[0].start
                     self._piece(piece)
+                    self.reader.problems[known:] = [
+                        replace(problem, place=self._start, certain=self._flow.reach == YES)
+                        for problem in self.reader.problems[known:]
+                    ]
+                self._enter(piece)
         except (postgast.PgQueryError, LookupError):
             return False
         return True
 
     def _read_sql(self) -> bool:
-        statements = _parse(self._routine["body"])
+        head = "create function f() " if self._routine["parsed"] else ""
+        statements = _parse(head + self._routine["body"])
         if statements is None:
             return False
-        if self._routine["parsed"]:
+        if head:
             made = statements[0]["create_function_stmt"].get("sql_body", {})
             statements = made["list"]["items"][0]["list"]["items"] if "list" in made else [made]
         given: Columns | None = None
         for statement in statements:
             given = self.reader.statement(statement) if statement else None
         if given and len(given) > 1:
+            self.reader.at = first_of(statements[-1], self.reader.at)
             self._fits(given)
+        self.reader.problems = [
+            replace(problem, place=problem.place - len(head))
+            for problem in self.reader.problems
+            if not head or problem.kind in _KEPT
+        ]
         return True
 
     def _fits(self, given: Columns | None) -> None:
+        self.gave = given
         if given is not None and self._returned is not None and len(given) != len(self._returned):
             self.reader.problem("returns", f"it gives {len(given)} columns where {len(self._returned)} are returned")
 
+    # ---- what is run
+
+    def _divide(self, piece: Piece) -> None:
+        """What ends before a piece."""
+        head, flow = piece.words[0], self._flow
+        if head not in ("end", "exception", "when", "else", "elsif", "elseif"):
+            return
+        frame = flow.end_branch()
+        if frame.kind == "begin" and head in ("when", "end") and not frame.raised:
+            for place in frame.caught:
+                self.reader.problems[place] = replace(self.reader.problems[place], certain=False)
+        frame.caught = []
+        if head == "end":
+            flow.frames.pop()
+        elif head == "exception":
+            frame.tried = list(range(frame.known, len(self.reader.problems)))
+            flow.handle()
+        elif frame.kind == "begin":
+            names = {word for word in piece.words[1:] if word != "or"}
+            for place in frame.tried:
+                kind = self.reader.problems[place].kind
+                error = _CAUGHT_COPIES if kind == "copies" else _CAUGHT
+                if kind not in SILENT and ("others" in names or any(map(error.match, names))):
+                    frame.caught.append(place)
+            frame.tried = [place for place in frame.tried if place not in frame.caught]
+            flow.branch(truth=None)
+        elif head == "else":
+            flow.branch(truth=True)
+        else:
+            frame.reach = frame.rest
+
+    def _enter(self, piece: Piece) -> None:
+        """What begins after a piece, or is not run after it."""
+        head, words, flow, known = piece.words[0], piece.words, self._flow, len(self.reader.problems)
+        kind = "loop" if head in ("loop", "for", "foreach", "while") else head
+        if kind in ("begin", "if", "case", "loop"):
+            flow.open(kind, known, sure=kind != "loop")
+        if head in ("if", "elsif", "elseif", "while"):
+            flow.branch(self._truth(self._text(piece.tokens[1:])))
+        elif head in ("case", "when") and flow.frames[-1].kind == "case":
+            place = words.index("when")
+            flow.frames[-1].subject = piece.tokens[1:place] or flow.frames[-1].subject
+            asked, subject = self._text(piece.tokens[place + 1 :]), self._text(flow.frames[-1].subject)
+            flow.branch(self._truth(f"({subject}) in ({asked})" if subject else asked))
+        elif head == "return" and words[1:2] not in (("query",), ("next",)):
+            flow.leave()
+        elif head == "raise" and words[1:2] not in _LEVELS:
+            flow.fail()
+        elif head in ("exit", "continue"):
+            flow.open("if", known)
+            flow.branch(self._truth(self._text(piece.tokens[words.index("when") + 1 :])) if "when" in words else True)
+            flow.leave(head)
+            flow.frames.pop()
+        elif head in ("get", "call"):
+            flow.values = {name: value for name, value in flow.values.items() if name not in words}
+
+    def _truth(self, text: str) -> bool | None:
+        """Whether a condition holds; None where that is not known."""
+        return self._decided(_expression(text))
+
+    def _decided(self, node: dict[str, Any]) -> bool | None:
+        asked = node.get("bool_expr")
+        if asked is None:
+            value = self._evaluated(node)
+            return None if value is None else value in ("true", "t")
+        found = [self._decided(one) for one in asked["args"]]
+        if asked["boolop"] == "NOT_EXPR":
+            return None if found[0] is None else not found[0]
+        decisive = asked["boolop"] == "OR_EXPR"
+        return decisive if decisive in found else None if None in found else not decisive
+
+    def _evaluated(self, node: dict[str, Any]) -> str | None:
+        """The value of an expression as the server gives it, where it is a constant here; None where it is not, or null."""
+        import postgast
+        import psycopg
+        from google.protobuf.json_format import ParseDict
+
+        try:
+            target = {"res_target": {"val": self._known(node)}}
+            select = {
+                "select_stmt": {"target_list": [target], "limit_option": "LIMIT_OPTION_DEFAULT", "op": "SETOP_NONE"}
+            }
+            text = postgast.deparse(ParseDict({"stmts": [{"stmt": select}]}, postgast.ParseResult()))
+            with self._session.transaction():
+                found = self._session.execute(f"select ({text})::text".encode()).fetchall()[0][0]
+        except (LookupError, postgast.PgQueryError, psycopg.Error):
+            return None
+        return None if found is None else str(found)
+
+    def _known(self, node: Any) -> Any:
+        """An expression with its variables replaced by what they hold.
+
+        Raises:
+            LookupError: it is more than the server's own functions of what is known.
+        """
+        if isinstance(node, list):
+            return [self._known(one) for one in node]
+        if not isinstance(node, dict):
+            return node
+        if "column_ref" in node:
+            return self._flow.values[".".join(names_of(node["column_ref"]["fields"]))]
+        for kind, content in node.items():
+            if kind in ("sub_link", "param_ref", "row_expr", "set_to_default", "sql_value_function", "collate_clause"):
+                raise LookupError(kind)
+            if kind == "func_call" and not _FUNCTIONS.fullmatch(names_of(content["funcname"])[-1]):
+                raise LookupError(kind)
+            if kind == "type_name" and not _TYPES.fullmatch(names_of(content["names"])[-1]):
+                raise LookupError(kind)
+        return {kind: self._known(content) for kind, content in node.items()}
+
     # ---- plpgsql
-
-    def _is_reached(self, piece: Piece) -> bool:
-        """Whether a trigger of this table comes here, as far as IF asks for the table."""
-        head = piece.words[0]
-        if head in ("if", "case"):
-            self._branches.append(head)
-        if head in ("if", "elsif", "elseif", "else") and self._branches[-1:] != ["case"]:
-            self._branches[-1] = "over" if self._branches[-1] in ("yes", "over") else self._holds(piece)
-        elif piece.words[:2] in (("end", "if"), ("end", "case")):
-            self._branches.pop()
-        return not {"no", "over"}.intersection(self._branches)
-
-    def _holds(self, piece: Piece) -> str:
-        """Whether `tg_table_name in ('students', 'schools') and ...` holds, or the like: yes, no or perhaps."""
-        asked = piece.tokens[1 : piece.index("and") if "and" in piece.words else None]
-        names = [token.text[1:-1] for token in asked if token.text.startswith("'")]
-        form = "".join(token.text.lower() for token in asked if not token.text.startswith("'")).replace(",", "")
-        if form not in ("tg_table_name=", "tg_table_namein()") or "or" in piece.words:
-            return "perhaps"
-        return "no" if self._table not in names else "perhaps" if "and" in piece.words else "yes"
 
     def _piece(self, piece: Piece) -> None:
         tokens, words = piece.tokens, piece.words
-        heads = {"return": self._return, "for": self._for, "open": self._cursor, "fetch": self._cursor}
+        heads = {"return": self._return, "for": self._for, "raise": self._raise}
+        heads |= dict.fromkeys(("open", "fetch"), self._cursor)
         if piece.declares:
             self._declare(piece)
         elif words[0] in heads:
@@ -367,30 +575,52 @@ class _Routine:
         elif words[0] == "execute":
             self._execute(tokens[1:])
         elif words[0] in _EXPRESSIONS:
-            start = {"exit": "when", "continue": "when", "case": "when", "foreach": "array"}.get(words[0], words[0])
-            start_at = words.index(start) + 1 if start in words else len(words)
-            self._query(tokens[start_at:], "select ")
+            start = {"exit": "when", "continue": "when", "foreach": "array"}.get(words[0], words[0])
+            place = words.index(start) + 1 if start in words else len(words)
+            if words[0] == "case":
+                self._query(tokens[1 : words.index("when")], "select ")
+                place = words.index("when") + 1
+            if words[0] != "when" or self._flow.frames[-1].kind == "case":
+                self._query(tokens[place:], "select ")
         elif words[1:2] and words[1] in (":=", "=", ".", "["):
             place = piece.index(":=", "=")
             value = self._value(tokens[place + 1 :])
             if place == 1:
-                self._assign(tokens[:1], value)
+                self._assign(tokens[:1], value, tokens[place + 1 :])
+            else:
+                self._flow.values.pop(tokens[0].name, None)
+                self._query(tokens[:place], "select ")
         elif words[0] not in _NOTHING:
             self._sql(piece)
+
+    def _raise(self, piece: Piece) -> None:
+        """RAISE: what is put into its text, and its options."""
+        tokens = [replace(token, text="=") if token.text == ":=" else token for token in piece.tokens]
+        using, comma = piece.index("using"), piece.index(",")
+        if comma >= 0 and (using < 0 or comma < using):
+            self._query(tokens[comma + 1 : using if using >= 0 else None], "select ")
+        if using >= 0:
+            self._query(tokens[using + 1 :], "select ")
 
     def _cursor(self, piece: Piece) -> None:
         """OPEN, which may say for which query, and FETCH."""
         tokens, words = piece.tokens, piece.words
-        if words[0] == "fetch" and "into" in words:
-            place = words.index("into")
+        place = piece.index("into", "for")
+        if words[0] == "fetch" and place >= 0:
             self._assign(tokens[place + 1 :], self._cursors.get(tokens[place - 1].name))
-        elif "for" in words and "execute" not in words:
-            self._cursors[tokens[1].name] = self._query(tokens[words.index("for") + 1 :])
+        elif words[0] == "open" and place >= 0:
+            executes = words[place + 1] == "execute"
+            read = self._execute if executes else self._query
+            self._cursors[tokens[1].name] = read(tokens[place + 1 + executes :])
+        elif words[0] == "open" and len(words) > 2:  # noqa: PLR2004 - what a declared cursor takes
+            self._query([replace(token, text="=>") if token.text == ":=" else token for token in tokens[1:]], "select ")
 
     def _declare(self, piece: Piece) -> None:
         tokens, words = piece.tokens, piece.words
         name = tokens[0].name
-        self.reader.names.add(name)
+        if not self._wins:
+            self.reader.names.add(name)
+        self._flow.values.pop(name, None)
         if "cursor" in words[1:4]:
             self._cursors[name] = self._query(tokens[piece.index("for", "is") + 1 :])
             return
@@ -398,6 +628,7 @@ class _Routine:
         declared = Piece(tuple(kept), declares=True)
         end = declared.index(":=", "=", "default", "not", "collate")
         kind = [token.name for token in kept[: end if end >= 0 else None]]
+        self._types[name] = self._text(kept[: end if end >= 0 else None])
         if kind == ["record"]:
             self._records.add(name)
         elif kind[0] == "alias":
@@ -409,7 +640,9 @@ class _Routine:
             self.reader.rows[name] = Elements(row) if row and array else row
         start = declared.index(":=", "=", "default")
         if start >= 0:
-            self._assign(tokens[:1], self._value(kept[start + 1 :]))
+            self._assign(tokens[:1], self._value(kept[start + 1 :]), kept[start + 1 :])
+        if "constant" in words[1:2]:
+            self._flow.constants.add(name)
 
     def _return(self, piece: Piece) -> None:
         tokens, words = piece.tokens, piece.words
@@ -417,7 +650,6 @@ class _Routine:
             given = self._execute(tokens[3:]) if words[2] == "execute" else self._query(tokens[2:])
         else:
             given = self._value(tokens[2 if words[1:2] == ("next",) else 1 :])
-        self.reader.at = tokens[0].start
         self._fits(given)
 
     def _for(self, piece: Piece) -> None:
@@ -425,12 +657,15 @@ class _Routine:
         place = words.index("in")
         asked = tokens[place + 1 :]
         if piece.index("..") >= 0 or words[place + 1] == "reverse":
+            bounds = [replace(token, text=",") if token.text in ("..", "by", "BY") else token for token in asked]
+            self._query(bounds[words[place + 1] == "reverse" :], "select ")
             return
         if words[place + 1] == "execute":
             given = self._execute(asked[1:])
         elif asked[0].name in self._cursors:
             given = self._cursors[asked[0].name]
             self._records.add(tokens[1].name)
+            self._query(asked, "select ")
         else:
             given = self._query(asked)
         self._assign(tokens[1:place], given)
@@ -451,72 +686,61 @@ class _Routine:
         self._assign(tokens[start:end], self._query([*tokens[:place], *tokens[end:]]))
 
     def _execute(self, tokens: Sequence[Token]) -> Columns | None:
-        """EXECUTE: a constant text is read as well, with what it is given."""
+        """EXECUTE: a text that is known is read as well, with what it is given."""
         piece = Piece(tuple(tokens), declares=False)
         into, using = piece.index("into"), piece.index("using")
         end = min((place for place in (into, using) if place >= 0), default=len(tokens))
-        parsed = _parse(f"select {self._text(tokens[:end])}")
-        value = parsed[0]["select_stmt"]["target_list"][0]["res_target"]["val"] if parsed else {}
-        text = value.get("a_const", {}).get("sval", {}).get("sval")
+        self._query(tokens[:end], "select ")
+        text = self._evaluated(_expression(self._text(tokens[:end])))
         statements = _parse(text) if text else None
         if statements is None:
-            self.dynamic.append(tokens[0].start)
+            self.dynamic.append(self._start)
+            self._assign(tokens[into + 1 : using if using > into else None] if into >= 0 else (), None)
             return None
         given = self._values(tokens[using + 1 : into if into > using else None]) if using >= 0 else []
         reader = Reader(self.reader.catalogue, self.reader.path, parameters=given)
         columns: Columns | None = None
         for statement in statements:
             columns = reader.statement(statement)
-        self.reader.problems += [replace(problem, place=tokens[0].start) for problem in reader.problems]
+        self.reader.problems += reader.problems
         if into >= 0:
             self._assign(tokens[into + 1 : using if using > into else None], columns)
         return columns
 
-    def _assign(self, targets: Sequence[Token], given: Columns | None) -> None:
-        """A row, or the row of a query, gets into a variable."""
+    def _assign(self, targets: Sequence[Token], given: Columns | None, value: Sequence[Token] = ()) -> None:
+        """A row, the row of a query, or a value that may be known gets into a variable."""
         if len(targets) == 1:
             name = targets[0].name
             if name in self._records:
                 self.reader.rows[name] = given
             else:
-                self.reader.at = targets[0].start
                 self.reader.lands(given, self.reader.rows.get(name), f"{name}:")
                 if any(isinstance(column, Stored) for column in given or ()):
                     self.reader.rows[name] = stored(self.reader.rows.get(name))
+        held = self._evaluated(_expression(self._text(value))) if value else None
+        for target in targets:
+            self._flow.values.pop(target.name, None)
+        kind = _KNOWN_TYPES.fullmatch(self._types.get(targets[0].name, "")) if held is not None else None
+        if held is not None and kind:
+            self._flow.values[targets[0].name] = _literal(held, kind.group())
 
-    def _text(self, tokens: Sequence[Token]) -> str:
-        """The text of tokens with as many bytes between them as in the body."""
-        text = bytearray(b" " * (tokens[-1].end - tokens[0].start))
-        for token in tokens:
-            text[token.start - tokens[0].start : token.end - tokens[0].start] = self._raw[token.start : token.end]
-        return text.decode()
-
-    def _parsed(self, tokens: Sequence[Token], prefix: str) -> list[dict[str, Any]]:
-        parsed = _parse(prefix + self._text(tokens)) if tokens else []
-        if parsed is None:
-            raise LookupError(self._text(tokens))
-        return parsed
+    @staticmethod
+    def _text(tokens: Sequence[Token]) -> str:
+        return " ".join(token.text for token in tokens)
 
     def _query(self, tokens: Sequence[Token], prefix: str = "") -> Columns | None:
         """The columns of a query, and everything in it looked at."""
-        known, columns = len(self.reader.problems), None
-        for statement in self._parsed(tokens, prefix):
+        parsed = _parse(prefix + self._text(tokens)) if tokens else []
+        if parsed is None:
+            raise LookupError(self._text(tokens))
+        columns: Columns | None = None
+        for statement in parsed:
             columns = self.reader.statement(statement)
-        shift = tokens[0].start - len(prefix) if tokens else 0
-        moved = [replace(problem, place=problem.place + shift) for problem in self.reader.problems[known:]]
-        self.reader.problems[known:] = moved
         return columns
 
     def _values(self, tokens: Sequence[Token]) -> list[Columns | None]:
         """The columns of each expression of a list; None for what is no row."""
-        self._query(tokens, "select ")
-        known, found = len(self.reader.problems), []
-        for statement in self._parsed(tokens, "select "):
-            if "from_clause" not in statement["select_stmt"]:
-                targets = statement["select_stmt"].get("target_list", ())
-                found = [self.reader.width(target["res_target"]["val"], Scope()) for target in targets]
-        del self.reader.problems[known:]  # told already
-        return found
+        return [getattr(value, "row", None) for value in self._query(tokens, "select ") or ()]
 
     def _value(self, tokens: Sequence[Token]) -> Columns | None:
         return next(iter(self._values(tokens)), None)

@@ -1,18 +1,19 @@
-"""Takes the body of a plpgsql function apart into the SQL in it, by PostgreSQL's own scanner."""
+"""Takes the body of a plpgsql function apart into the SQL in it, by PostgreSQL's own scanner, and follows which of it is run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _ENDS = {
     **dict.fromkeys(("if", "elsif", "elseif", "when", "case"), "then"),
     **dict.fromkeys(("while", "for", "foreach"), "loop"),
 }
-_OPENERS = ("begin", "declare", "else", "loop", "exception")
+_OPENERS = ("begin", "declare", "else", "loop", "exception")  # no end follows them
+NO, PERHAPS, YES = range(3)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def pieces(text: str) -> Iterator[Piece]:
                 continue
             if word in _OPENERS:
                 declares = word == "declare" or (declares and word != "begin")
-                if word == "else":
+                if word != "declare":
                     yield Piece((token,), declares=False)
                 continue
         if word in ("case", "end") and current and current[0].text.lower() != "end":
@@ -95,3 +96,105 @@ def pieces(text: str) -> Iterator[Piece]:
             current, depth, cases = [], 0, 0
         else:
             current.append(token)
+
+
+@dataclass
+class Frame:
+    """A block, loop, IF or CASE that is being read.
+
+    Attributes:
+        kind: the word that opens it.
+        reach: whether what comes next in it is run: NO, PERHAPS or YES.
+        rest: whether the branches are that may still come.
+        sure: whether the branch is run wherever the frame is.
+        around: the reach of the frames around it when it began.
+        values: what variables were known to hold when it began.
+        known: how many problems there were when it began.
+        subject: what CASE compares.
+        caught: the problems that the handler that is being read would catch.
+        tried: those of the block that no handler has caught yet.
+        live: whether the branch may be run.
+        raised: whether the branch ends with an error.
+    """
+
+    kind: str
+    reach: int
+    rest: int
+    sure: bool
+    around: list[int]
+    values: Mapping[str, Any]
+    known: int
+    subject: tuple[Token, ...] = ()
+    caught: list[int] = field(default_factory=list)
+    tried: list[int] = field(default_factory=list)
+    live: bool = True
+    raised: bool = False
+
+
+class Flow:
+    """Which part of a body is run on each call, as far as that can be known."""
+
+    def __init__(self) -> None:
+        """Nothing is read yet."""
+        self.frames: list[Frame] = []
+        self.values: dict[str, Any] = {}
+        self.constants: set[str] = set()
+        self.open("body", 0)
+
+    @property
+    def reach(self) -> int:
+        """Whether what comes next is run."""
+        return min((frame.reach for frame in self.frames), default=NO)
+
+    def open(self, kind: str, known: int, *, sure: bool = True) -> Frame:
+        """A frame begins; in a loop, what a variable holds may have been changed by the round before."""
+        reach = self.reach if self.frames else YES
+        around = [frame.reach for frame in self.frames]
+        self.frames.append(Frame(kind, reach, reach, sure, around, dict(self.values), known))
+        if kind == "loop":
+            self.values = {name: value for name, value in self.values.items() if name in self.constants}
+        return self.frames[-1]
+
+    def branch(self, truth: bool | None) -> None:  # noqa: FBT001 - what it is about
+        """A branch of the innermost frame begins: one that is taken, is not, or may be."""
+        frame = self.frames[-1]
+        frame.reach = NO if truth is False else frame.rest if truth else min(frame.rest, PERHAPS)
+        frame.live = frame.reach != NO
+        frame.rest = NO if truth else frame.rest if truth is False else frame.reach
+        frame.sure, frame.raised = bool(truth), False
+
+    def end_branch(self) -> Frame:
+        """The branch ends; what only it may have changed is no longer known."""
+        frame = self.frames[-1]
+        if frame.live and not frame.sure:
+            held = frame.values
+            self.values = {name: value for name, value in self.values.items() if held.get(name) == value}
+        return frame
+
+    def leave(self, until: str = "") -> None:
+        """RETURN, or EXIT and CONTINUE, which leave a loop or its round: what comes after it is not run, or not always.
+
+        That a loop is left early says nothing of what comes before that: it is run once.
+        """
+        certain = True
+        for frame in reversed(self.frames) if self.reach else ():
+            frame.reach = NO if certain else min(frame.reach, PERHAPS)
+            certain = certain and frame.sure
+            if until and (frame.kind == "loop" or (until == "exit" and not certain)):
+                break
+
+    def fail(self) -> None:
+        """An error is raised: what comes after it in the branch is not run; nothing is said of the calls that go another way."""
+        for frame in reversed(self.frames):
+            frame.reach, frame.raised = NO, True
+            if not frame.sure:
+                break
+
+    def handle(self) -> Frame:
+        """The handlers of a block begin, to which an error leads from everywhere in it."""
+        frame = self.frames[-1]
+        for one, before in zip(self.frames, frame.around, strict=False):
+            one.reach = max(one.reach, min(before, PERHAPS))
+        frame.rest = min(*frame.around, PERHAPS)
+        self.values = {name: value for name, value in self.values.items() if name in self.constants}
+        return frame

@@ -52,16 +52,19 @@ class Elements(list[str]):
 
 
 _ONE_OF_THEM = ("unnest", "lag", "lead", "first_value", "last_value", "nth_value", "any_value")
+SILENT = ("lands", "null", "natural", "renamed", "place")
+"""Kinds that raise no error: the answer is another one."""
 _OF_ITS_ARGUMENT: Mapping[str, type[Columns]] = {**dict.fromkeys(_ONE_OF_THEM, list), "array_agg": Elements}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that does not fit: its kind, how far it is into the text (in bytes), and in words."""
+    """Something that does not fit: its kind, how far it is into the text (in bytes), in words, and whether each call meets it."""
 
     kind: str
     place: int
     text: str
+    certain: bool = True
 
 
 @dataclass
@@ -69,7 +72,7 @@ class Catalogue:
     """What names mean: relations by schema and name, for functions what they give and take; and which types are arrays."""
 
     relations: Mapping[tuple[str, str], Columns]
-    given: Mapping[str, Columns | tuple[str, str]]
+    given: dict[str, Columns | tuple[str, str] | None]
     taken: Mapping[str, Sequence[tuple[str, str] | None]]
     arrays: Collection[int] = ()
 
@@ -81,15 +84,11 @@ class Catalogue:
 
 @dataclass
 class Scope:
-    """What a query may refer to: FROM items, common table expressions, its own columns in GROUP BY, the query around it.
-
-    Also the names that it is grouped by, where it is by names alone.
-    """
+    """What a query may refer to: FROM items, common table expressions, its own columns in GROUP BY, the query around it."""
 
     items: list[tuple[str, Columns | None]] = field(default_factory=list)
     ctes: dict[str, Columns | None] = field(default_factory=dict)
     given: Columns | None = None
-    grouped: Columns | None = None
     outer: Scope | None = None
 
     def chain(self) -> Iterator[Scope]:
@@ -108,6 +107,17 @@ def stored(columns: Columns | None) -> Columns | None:
 def names_of(nodes: Iterable[Node]) -> list[str]:
     """The texts of a list of names; `*` for a star."""
     return ["*" if "a_star" in node else node.get("string", {}).get("sval", "") for node in nodes]
+
+
+def first_of(statement: Node, place: int) -> int:
+    """Where the list begins that a statement gives; the place itself where it gives none."""
+    kind, node = next(iter(statement.items()))
+    while kind == "select_stmt" and "larg" in node:
+        node = node["larg"]
+    given = node.get("target_list") if kind == "select_stmt" else node.get("returning_clause", {}).get("exprs")
+    given = given or node.get("returning_list") or [{}]
+    found: int = given[0].get("res_target", {}).get("location", place)
+    return found
 
 
 @dataclass
@@ -161,10 +171,11 @@ class Reader:
             return self.select(content, scope)
         if kind in ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"):
             return self._write(kind, content, scope)
-        if kind == "create_table_as_stmt":
-            self.made[content["into"]["rel"]["relname"]] = self.statement(content["query"])
-        elif kind == "create_stmt":
-            self.made[content["relation"]["relname"]] = self._listed(content, scope)
+        if kind in ("create_table_as_stmt", "create_stmt"):
+            made = content["into"]["rel"] if "into" in content else content["relation"]
+            columns = self.statement(content["query"]) if "query" in content else self._listed(content, scope)
+            if not (content.get("if_not_exists") and self._range_var(made, scope)):
+                self.made[made["relname"]] = columns
         elif kind == "copy_stmt" and content.get("is_from") and not content.get("attlist") and "relation" in content:
             if any(isinstance(column, Added) for column in self._range_var(content["relation"], scope) or ()):
                 self.problem("copy", f"COPY {content['relation']['relname']} would expect {ADDED} in what it reads")
@@ -184,19 +195,35 @@ class Reader:
         if "values_lists" in node:
             lists = [self._targets(one["list"]["items"], scope, star) for one in node["values_lists"]]
             return lists[0]
+        listed = node.get("target_list", ())
+        columns = self._targets(listed, scope, star)
         groups = node.get("group_clause", ())
-        if groups and all("column_ref" in group for group in groups):
-            scope.grouped = [names_of(group["column_ref"]["fields"])[-1] for group in groups]
-        columns = self._targets(node.get("target_list", ()), scope, star)
-        for clause in ("where_clause", "having_clause", "window_clause", "distinct_clause"):
-            self.walk(node.get(clause), scope)
-        scope.given = [one["res_target"].get("name", "") for one in node.get("target_list", ())]
+        grouped = [self._positioned(group, columns) for group in groups]
+        for target in listed if groups and "" not in grouped else ():
+            given = self._starred(target["res_target"]["val"], scope, star)
+            if given is not star or len(scope.items) == 1:
+                self._grouped(given or [], grouped)
+        read = {"with_clause", "from_clause", "group_clause", "target_list", "sort_clause", "distinct_clause"}
+        for clause in node.keys() - read:
+            self.walk(node[clause], scope)
+        scope.given = [one["res_target"].get("name", "") for one in listed]
         self.walk(groups, scope)
-        for order in node.get("sort_clause", ()):
-            named = order["sort_by"]["node"].get("column_ref", {}).get("fields")
-            if not named or names_of(named)[0] not in (columns or ()):
-                self.walk(order, scope)
+        for one in [*node.get("distinct_clause", ()), *node.get("sort_clause", ())]:
+            if self._positioned(one.get("sort_by", {}).get("node", one), columns) not in (columns or ()):
+                self.walk(one, scope)
         return columns
+
+    def _positioned(self, node: Node, columns: Columns | None) -> str:
+        """The name by which GROUP BY or ORDER BY goes, which may be given by its position; empty if it is no name."""
+        if "column_ref" in node:
+            return names_of(node["column_ref"]["fields"])[-1]
+        place: int = node.get("a_const", {}).get("ival", {}).get("ival", 0)
+        if columns is None or not 0 < place <= len(columns):
+            return ""
+        if any(isinstance(column, Added) for column in columns[:place]):
+            self.at = node["a_const"].get("location", self.at)
+            self.problem("place", f"column {place} would be another one, as {ADDED} comes before it")
+        return columns[place - 1]
 
     def _write(self, kind: str, node: Node, scope: Scope) -> Columns | None:
         self._with(node, scope)
@@ -217,19 +244,30 @@ class Reader:
             if "values" in when:
                 given = self._targets(when["values"], scope, None)
                 self._insert(relation, when.get("target_list", ()), columns, given)
-        for target in node.get("target_list", ()) if kind == "update_stmt" else ():
-            assigned = target["res_target"]["val"].get("multi_assign_ref", {})
+            else:
+                self._assigned(when.get("target_list", ()), scope)
+            self.walk(when.get("condition"), scope)
+        if kind == "update_stmt":
+            self._assigned(node.get("target_list", ()), scope)
+        excluded = Scope([("excluded", columns)], outer=scope)
+        conflict = node.get("on_conflict_clause", {})
+        self._assigned(conflict.get("target_list", ()), excluded)
+        self.walk([conflict.get("where_clause"), node.get("where_clause"), node.get("join_condition")], excluded)
+        scope.items += [(name, columns) for name in ("old", "new") if name not in self.rows]
+        returning = node.get("returning_clause", {}).get("exprs", node.get("returning_list", ()))
+        return self._targets(returning, scope, columns)
+
+    def _assigned(self, targets: Iterable[Node], scope: Scope) -> None:
+        """What SET gives to columns, to one or to several at once."""
+        for target in targets:
+            value = target["res_target"].get("val", {})
+            assigned = value.get("multi_assign_ref", {})
             if assigned.get("colno") == 1:
                 width = self.width(assigned["source"], scope)
                 if width and len(width) != assigned["ncolumns"]:
                     self.problem("set", f"{len(width)} values are set in {assigned['ncolumns']} columns")
             elif not assigned:
-                self.walk(target["res_target"]["val"], scope)
-        excluded = Scope([("excluded", columns)], outer=scope)
-        self.walk([node.get("on_conflict_clause"), node.get("where_clause")], excluded)
-        scope.items += [(name, columns) for name in ("old", "new") if name not in self.rows]
-        returning = node.get("returning_clause", {}).get("exprs", node.get("returning_list", ()))
-        return self._targets(returning, scope, columns)
+                self.walk(value, scope)
 
     def _insert(
         self, relation: Node, named: Any, columns: Columns | None, given: Columns | None, *, unique: bool = True
@@ -291,18 +329,28 @@ class Reader:
         elif kind == "range_subselect":
             columns = self.statement(content["subquery"], scope)
         elif kind == "range_function" and len(content["functions"]) == 1:
-            call = content["functions"][0]["list"]["items"][0]
-            self.walk(call, scope)
-            names = names_of(call.get("func_call", {}).get("funcname", ()))
-            if names and "coldeflist" not in content:
-                columns, name = self._given_by(call["func_call"], scope), name or names[-1]
-            if columns and "ordinality" in content:
-                columns = [*columns, "ordinality"]
+            columns, called = self._function(content, scope)
+            name = name or called
         named = content.get("alias", {}).get("colnames", ())
         columns = self._renamed(columns, named)
-        defined = [one["column_def"]["colname"] for one in content.get("coldeflist", ())]
-        scope.items.append((name, columns or defined or names_of(named) or None))
+        scope.items.append((name, columns or names_of(named) or None))
         return columns
+
+    def _function(self, node: Node, scope: Scope) -> tuple[Columns | None, str]:
+        """The columns of a function in FROM, which the query may list; and the name that it goes by."""
+        call, *more = node["functions"][0]["list"]["items"]
+        self.walk(call, scope)
+        names = names_of(call.get("func_call", {}).get("funcname", ())) or [""]
+        columns = self._given_by(call["func_call"], scope) if names[-1] else None
+        listed = node.get("coldeflist") or (more[0].get("list", {}).get("items") if more else None)
+        if listed:
+            if columns is not None and len(columns) != len(listed):
+                self.at = call["func_call"].get("location", self.at)
+                self.problem("record", f"{names[-1]}() gives {len(columns)} columns where {len(listed)} are listed")
+            columns = [one["column_def"]["colname"] for one in listed]
+        if columns and "ordinality" in node:
+            columns = [*columns, "ordinality"]
+        return columns, names[-1]
 
     def _join(self, node: Node, scope: Scope) -> Columns | None:
         left, right = self._item(node["larg"], scope), self._item(node["rarg"], scope)
@@ -310,6 +358,8 @@ class Reader:
         if left is None or right is None:
             return None
         common = set(names_of(node.get("using_clause", ())))
+        if ADDED in common and max(left.count(ADDED), right.count(ADDED)) > 1:
+            self.problem("using", f"JOIN USING {ADDED}: it would be on one side twice")
         if node.get("is_natural"):
             common = set(left) & set(right)
             if any(isinstance(column, Added) for column in [*left, *right]) and ADDED in common:
@@ -346,8 +396,6 @@ class Reader:
             target = node.get("res_target", {})
             value = target.get("val", node)
             given = self._starred(value, scope, star)
-            if scope.grouped and (given is not star or len(scope.items) == 1):
-                self._grouped(given or [], scope.grouped)
             if given is None and not self._is_star(value):
                 self.walk(value, scope)
                 fields = names_of(value.get("column_ref", {}).get("fields", ()))
@@ -469,13 +517,15 @@ class Reader:
     def _type_cast(self, node: Node, scope: Scope) -> None:
         names = names_of(node["type_name"]["names"])
         for element in node["arg"].get("a_array_expr", {}).get("elements", [node["arg"]]):
-            self._cast(element, self.catalogue.relation(names, self.path), names[-1], scope)
+            self._cast(
+                element, self.catalogue.relation(names, self.path), names[-1], scope, node.get("location", self.at)
+            )
 
     def _call(self, node: Node, scope: Scope) -> None:
         taken = self.catalogue.taken.get(names_of(node["funcname"])[-1], ())
         for argument, row_type in zip(node.get("args", ()), taken, strict=False):  # the last ones may be left out
             if row_type:
-                self._cast(argument, self.catalogue.relations.get(row_type), row_type[1], scope)
+                self._cast(argument, self.catalogue.relations.get(row_type), row_type[1], scope, self.at)
 
     def _reference(self, node: Node, scope: Scope) -> None:
         if names_of(node["fields"]) == [ADDED]:
@@ -493,11 +543,14 @@ class Reader:
             self.at = at.get("location", self.at)
             self.problem("compare", f"a row of {len(left)} columns is compared with one of {len(right)}")
 
-    def _cast(self, node: Node, wanted: Columns | None, name: str, scope: Scope) -> None:
+    def _cast(self, node: Node, wanted: Columns | None, name: str, scope: Scope, at: int) -> None:
         if "row_expr" in node and wanted is not None:
             given = self.width(node, scope)
             if given is not None and len(given) != len(wanted):
+                self.at = at
                 self.problem("cast", f"a row of {len(given)} columns is cast to {name}, which has {len(wanted)}")
+            for argument, into in zip(node["row_expr"].get("args", ()), wanted, strict=False):
+                self._cast(argument, getattr(into, "row", None), f"the type of {into}", scope, at)
 
     def _renamed(self, columns: Columns | None, names: Iterable[Node]) -> Columns | None:
         """The columns by other names, of which there may be fewer."""
