@@ -22,7 +22,7 @@ from driver.backup import store
 from driver.checklist import CHECKLIST
 from driver.cli import cmsid
 from driver.progress import Stages
-from driver.report.files import REPORTS
+from driver.report import files
 from driver.report.show import show
 from driver.status import status
 from support.backups import connection_of, databases
@@ -70,7 +70,7 @@ def on_loaded(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Type:
 def no_reports(migrated_registry: Registry) -> Iterator[None]:
     """Remove the reports of this registry that the block leaves in the project; other tests leave some as well."""
     yield
-    for path in REPORTS.glob("*/report.json"):
+    for path in files.folder().glob("*/report.json"):
         with contextlib.suppress(FileNotFoundError):  # those of others are removed meanwhile
             if not path.parent.is_symlink() and f":{migrated_registry.server.port}/" in path.read_text("utf-8"):
                 shutil.rmtree(path.parent)

@@ -32,7 +32,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith(("PG", "DBT_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(profile, "ROOT", tmp_path)
+    monkeypatch.setattr(profile, "project", lambda: tmp_path)
     monkeypatch.setattr(first_use, "ROOT", tmp_path)
 
 

@@ -273,7 +273,7 @@ def test_the_command_works_on_the_same_database_wherever_it_is_called_from(
     for name, value in registry.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)
-    monkeypatch.setattr(profile, "ROOT", registry.profiles_dir)
+    monkeypatch.setattr(profile, "project", lambda: registry.profiles_dir)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(undo, ["--yes"])

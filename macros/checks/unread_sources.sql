@@ -2,7 +2,7 @@
     {#- A check by catalogue, one failing row for each source of a model of which this role does not see every row: without
         them, baseline and model may be equal and still say nothing. -#}
     {%- set names = [] -%}
-    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.package_name == project_name and node.name == model -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model -%}
         {%- for parent in node.depends_on.nodes if parent in graph.sources -%}
             {%- set source_node = graph.sources[parent] -%}
             {%- do names.append('(' ~ quote_text(source_node.schema) ~ ', ' ~ quote_text(source_node.identifier) ~ ')') -%}

@@ -2,7 +2,7 @@
     {#- A catalogue query: every object that stands on a cms_id and would go with it, or hold it: (table_name, object,
         view_schema, view_name, is_ours). Ours are the constraint, its index, the column's default, and the origin views. -#}
     {%- set views = ['null'] -%}
-    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.package_name == project_name -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' -%}
         {%- do views.append(quote_text(node.alias)) -%}
     {%- endfor -%}
 with recursive columns as (

@@ -1,5 +1,1 @@
-select
-    id,
-    cms_id,
-    {{ origin() }} as origin
-from {{ source('registry', 'module_prerequisites') }}
+{{ origin_view(source('registry', 'module_prerequisites')) }}

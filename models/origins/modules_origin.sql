@@ -1,5 +1,1 @@
-select
-    id,
-    cms_id,
-    {{ origin() }} as origin
-from {{ source('registry', 'modules') }}
+{{ origin_view(source('registry', 'modules')) }}

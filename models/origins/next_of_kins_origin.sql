@@ -1,5 +1,1 @@
-select
-    id,
-    cms_id,
-    {{ origin() }} as origin
-from {{ source('registry', 'next_of_kins') }}
+{{ origin_view(source('registry', 'next_of_kins')) }}

@@ -1,5 +1,1 @@
-select
-    id,
-    cms_id,
-    {{ origin() }} as origin
-from {{ source('registry', 'semester_modules') }}
+{{ origin_view(source('registry', 'semester_modules')) }}

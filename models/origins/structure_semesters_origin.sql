@@ -1,5 +1,1 @@
-select
-    id,
-    cms_id,
-    {{ origin() }} as origin
-from {{ source('registry', 'structure_semesters') }}
+{{ origin_view(source('registry', 'structure_semesters')) }}

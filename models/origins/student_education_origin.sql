@@ -1,5 +1,1 @@
-select
-    id,
-    cms_id,
-    {{ origin() }} as origin
-from {{ source('registry', 'student_education') }}
+{{ origin_view(source('registry', 'student_education')) }}

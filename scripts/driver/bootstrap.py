@@ -20,7 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CACHE = ROOT / ".cache"
 SKIP = "CMSID_NO_VENV"
 PINS = "CMSID_PINS"
+PROJECT = "CMSID_PROJECT_DIR"
 INTERRUPTED = 130
+
+
+def project() -> Path:
+    """The dbt project that the commands are about: this one, or another that has it as a package."""
+    return Path(os.environ.get(PROJECT) or ROOT)
 
 
 class Environment(NamedTuple):

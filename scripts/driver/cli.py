@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from driver import __version__
-from driver.bootstrap import ROOT
+from driver.bootstrap import PROJECT, ROOT
 from driver.errors import Problem
 from driver.termination import as_interruption
 
@@ -122,9 +122,16 @@ def preparing(command: click.Command) -> click.Command:
     # Without a command there is nothing to go wrong: show the help and succeed.
     invoke_without_command=True,
 )
+@click.option(
+    "--project-dir",
+    envvar=PROJECT,
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Work on another dbt project, which has this one as a package (docs/as-a-package.md).",
+)
 @click.version_option(__version__, "--version", message="%(prog)s %(version)s")
 @click.pass_context
-def cmsid(ctx: click.Context) -> None:
+def cmsid(ctx: click.Context, project_dir: str | None) -> None:
     """Tell rows that came from the CMS from rows created locally, and prove that nothing else changed.
 
     Adds a cms_id column to the registry's 12 core tables: equal to id in every row that exists at cut-over,
@@ -139,6 +146,14 @@ def cmsid(ctx: click.Context) -> None:
 
     Exit code: 0 done, 1 a check or a step failed, 2 wrong usage or an unexpected error, 130 interrupted.
     """
+    if project_dir:
+        os.environ[PROJECT] = os.path.abspath(project_dir)  # noqa: PTH100 - for every module, and without following links
+        if not os.path.isfile(os.path.join(project_dir, "dbt_project.yml")):  # noqa: PTH113, PTH118 - the same text
+            raise Problem(
+                "There is no dbt project", where=project_dir, do="name the folder that holds its dbt_project.yml"
+            )
+        if ctx.invoked_subcommand in ("demo", "setup"):
+            raise Problem(f"{ctx.invoked_subcommand} is about the project of its own", do="leave out --project-dir")
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from driver.bootstrap import ROOT, project
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
     from driver.profile import Connection
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCE_NAME = "registry"
+PACKAGE = "cms_id_tracking"
+OURS = ("--select", f"package:{PACKAGE}")
+"""What a dbt command of ours runs, whatever else the project holds."""
 COMMANDS = ("parse", "run", "run-operation", "snapshot", "test")
 FOLLOWED = {
     "DBT_LOG_PATH",
@@ -53,6 +55,20 @@ class CoreTable:
     identifier: str
     id_column: str
     constraint: str
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    """What a project's dbt_project.yml says; empty if there is none."""
+    import yaml
+
+    path = folder / "dbt_project.yml"
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+
+
+def keep_out_of_git(folder: Path) -> None:
+    """See to it that a folder of ours in somebody else's project is not committed with it."""
+    if project() != ROOT and project() in folder.absolute().parents:
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def nodes_at_a_time(connection: Connection) -> int:
@@ -112,7 +128,7 @@ class DbtProject:
         """Run one dbt command, quietly, and return dbt's own result; whether it succeeded is in `.success`."""
         from dbt.cli.main import dbtRunner
 
-        options = ["--project-dir", str(ROOT)]
+        options = ["--project-dir", str(project())]
         if self.profiles_dir:
             options += ["--profiles-dir", str(self.profiles_dir)]
         if self.target:
@@ -141,32 +157,32 @@ class DbtProject:
                 raise Problem(
                     "dbt may not write its log or the parsed project",
                     where=str(error.filename),
-                    do=f"make the folder {Path(error.filename or ROOT).parent} writable",
+                    do=f"make the folder {Path(error.filename or project()).parent} writable",
                 )
             if not result.success:
-                raise Problem("the dbt project could not be parsed", where=str(ROOT), do=f"run `dbt parse`: {error}")
+                raise Problem(
+                    "the dbt project could not be parsed", where=str(project()), do=f"run `dbt parse`: {error}"
+                )
             self._manifest = cast("Manifest", result.result)
         return self._manifest
 
     def var(self, name: str) -> Any:
-        """The value of a dbt var: the one given here, else the project's."""
+        """The value of a dbt var: the one given here, else the project's, else the package's."""
         if name in self.variables:
             return self.variables[name]
         return self._defaults[name]
 
     @cached_property
     def _defaults(self) -> Mapping[str, Any]:
-        import yaml
-
-        project = yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
-        return cast("Mapping[str, Any]", project["vars"])
+        given = settings(project()).get("vars") or {}
+        return {**settings(ROOT)["vars"], **given, **given.get(PACKAGE, {})}
 
     def core_tables(self) -> list[CoreTable]:
         """The core tables, by name: the sources with `core_table: true` in their meta."""
         tables = []
         for source in self.manifest.sources.values():
             meta = source.config.meta
-            if source.source_name == SOURCE_NAME and meta.get("core_table"):
+            if meta.get("core_table"):
                 constraint = meta.get("constraint") or self.var("cms_id_constraint").replace(
                     "{table}", source.identifier
                 )

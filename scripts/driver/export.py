@@ -18,7 +18,8 @@ from psycopg import sql
 
 from driver.backup.files import make_private_folder, open_private, sync_folder, write_private
 from driver.backup.session import begin_with_locks, join_snapshot, pinned, settings
-from driver.bootstrap import ROOT
+from driver.bootstrap import project as project_dir
+from driver.dbt_project import keep_out_of_git
 from driver.errors import Problem, why
 from driver.facts import tables_with_cms_id
 
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int, str], None]
     """Called with files done, files in all, and the name of the last one."""
 
-FOLDERS = {
-    "pre": ROOT / "backup_db" / "pre_migration_cms_id",
-    "post": ROOT / "backup_db" / "post_migration_cms_id",
-}
 MANIFEST = "export.json"
 DRAFT = ".new"
 
@@ -104,6 +101,11 @@ def order_of(name: str, header: Sequence[str]) -> tuple[tuple[str, ...], bool]:
     return CHAIN_ORDER.get(stem, (header[0],)), stem in CHAIN_ORDER or stem.endswith("_ids")
 
 
+def default_folder(phase: str) -> Path:
+    """Where an export goes."""
+    return project_dir() / "backup_db" / f"{phase}_migration_cms_id"
+
+
 def export(
     connection: Connection, project: DbtProject, phase: str, folder: Path, progress: Progress | None = None
 ) -> ExportManifest:
@@ -126,6 +128,7 @@ def export(
             begin_with_locks(session, connection, tables)
             _refuse_wrong_phase(session, connection, project, phase)
             make_private_folder(folder)
+            keep_out_of_git(folder)
             row = session.execute(
                 "select pg_export_snapshot(), statement_timestamp(), current_setting('server_version')"
             ).fetchone()

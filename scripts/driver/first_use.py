@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 
 from driver import packages, profile
-from driver.bootstrap import ROOT
+from driver.bootstrap import ROOT, project
 
 
 def prepare() -> None:
     """Install the dbt packages and write a profile, unless they are there. Raises Problem if that fails."""
+    if project() != ROOT:
+        return  # somebody else's, who has both
     packages.install()
     write_profile()
 

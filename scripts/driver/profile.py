@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from driver.bootstrap import ROOT
+from driver.bootstrap import ROOT, project
+from driver.dbt_project import settings
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     import psycopg
 
-NAME = os.environ.get("DBT_PROFILE") or "cms_id_tracking"
 FILE = "profiles.yml"
 APPLICATION = "cmsid"
 # What must hold before a session's first statement, or before PostgreSQL's programs set what they need themselves.
@@ -135,14 +135,15 @@ def load(target: str | None = None, profiles_dir: Path | None = None) -> Connect
     """
     folder = profiles_dir or find_profiles_dir()
     path = folder / FILE
-    profile = _read(path).get(NAME)
+    name = _name()
+    profile = _read(path).get(name)
     if not isinstance(profile, dict) or not isinstance(profile.get("outputs"), dict):
-        raise Problem(f"There is no profile {NAME}", where=str(path), do="copy it from profiles.example.yml")
+        raise Problem(f"There is no profile {name}", where=str(path), do="copy it from profiles.example.yml")
     outputs = profile["outputs"]
     chosen = target or os.environ.get("DBT_TARGET") or _render(profile.get("target", "default"), "target", path)
     if chosen not in outputs:
         known = ", ".join(map(str, outputs))
-        raise Problem(f"The profile {NAME} has no target {chosen}", where=str(path), do=f"use one of: {known}")
+        raise Problem(f"The profile {name} has no target {chosen}", where=str(path), do=f"use one of: {known}")
     if not isinstance(outputs[chosen], dict):
         raise Problem(f"The target {chosen} is empty", where=str(path), do="indent what belongs to it")
     values = {ALIASES.get(key, key): _render(value, str(key), path) for key, value in outputs[chosen].items()}
@@ -163,13 +164,17 @@ def find_profiles_dir() -> Path:
     named = os.environ.get("DBT_PROFILES_DIR")
     if named:
         return Path(named).expanduser().absolute()
-    return ROOT if (ROOT / FILE).exists() else Path.home() / ".dbt"
+    return project() if (project() / FILE).exists() else Path.home() / ".dbt"
+
+
+def _name() -> str:
+    return os.environ.get("DBT_PROFILE") or str(settings(project()).get("profile", "cms_id_tracking"))
 
 
 def is_profile_there() -> bool:
     """Whether the file that dbt would read has a profile of our name."""
     path = find_profiles_dir() / FILE
-    return path.exists() and NAME in _read(path)
+    return path.exists() and _name() in _read(path)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ does only what is still to do: on a registry that is migrated already it validat
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +17,7 @@ import psycopg
 from driver import __version__, comparisons, conclusion
 from driver.backup.session import pinned
 from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
-from driver.dbt_project import DbtProject, nodes_at_a_time
+from driver.dbt_project import OURS, PACKAGE, DbtProject, nodes_at_a_time
 from driver.dbt_step import DbtStep
 from driver.errors import Problem
 from driver.facts import migration_log, newest_backup, read_facts, told_by_online_mode
@@ -64,7 +64,7 @@ class Options:
     with_values: bool = False
     test_restore: bool = True
     validation: str | None = None
-    reports: Path = files.REPORTS
+    reports: Path = field(default_factory=files.folder)
     backups: Path | None = None
     only_validate: bool = False
 
@@ -255,13 +255,13 @@ class Run:
         )
 
     def _baseline(self, progress: StageProgress) -> str:
-        result = DbtStep(progress).run(self._project, "snapshot", *self._threads())
+        result = DbtStep(progress).run(self._project, "snapshot", *OURS, *self._threads())
         return f"{len(result.result.results)} snapshots, and a copy of every row of {len(self._tables)} tables"
 
     def _migrate(self, progress: StageProgress) -> str:
         step = DbtStep(progress)
         try:
-            step.run(self._project, "run-operation", "add_cms_id")
+            step.run(self._project, "run-operation", f"{PACKAGE}.add_cms_id")
         finally:
             self._plan_seconds = step.plan_seconds
         with pinned(self.connection) as session:
@@ -271,7 +271,7 @@ class Run:
         return f"{self._state.done} tables, {self._state.rows_filled:,} rows, {self._state.mode} mode"
 
     def _origins(self, progress: StageProgress) -> str:
-        result = DbtStep(progress).run(self._project, "run", *self._threads())
+        result = DbtStep(progress).run(self._project, "run", *OURS, *self._threads())
         return f"{len(result.result.results)} views in schema {self.connection.audit_schema}"
 
     def _validate(self, progress: StageProgress) -> str:

@@ -13,7 +13,8 @@ from driver.errors import Problem
 from driver.facts import newest_backup
 from driver.migration_progress import migration_progress
 from driver.migration_state import read_logged_state
-from driver.report.files import NAMES, REPORTS, newest
+from driver.report import files
+from driver.report.files import NAMES, newest
 from driver.report.terminal import verdict_sentence
 from driver.validation import first_line
 from driver.wording import moment
@@ -41,8 +42,9 @@ class Status(NamedTuple):
     problem: Problem | None
 
 
-def status(connection: Connection, reports: Path = REPORTS) -> Status:
+def status(connection: Connection, reports: Path | None = None) -> Status:
     """Find out where everything stands."""
+    reports = reports or files.folder()
     state, backup, problem = None, None, None
     progress: list[str] = []
     try:

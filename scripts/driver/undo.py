@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from driver.dbt_project import PACKAGE
 from driver.dbt_step import NO_REASON, DbtStep
 from driver.errors import Problem, why
 
@@ -57,7 +58,7 @@ def undo(project: DbtProject, *, force: bool = False, on_step: Callable[[str], N
 
 
 def _command(*, dry_run: bool, force: bool) -> list[str]:
-    return ["run-operation", "drop_cms_id", "--args", json.dumps({"dry_run": dry_run, "force": force})]
+    return ["run-operation", f"{PACKAGE}.drop_cms_id", "--args", json.dumps({"dry_run": dry_run, "force": force})]
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from driver.dbt_project import OURS
 from driver.errors import Problem, why
 from driver.facts import CHAINS
 from driver.result import FailingRow, Outcome, OutcomeStatus
@@ -80,7 +81,7 @@ def validate(
     Raises:
         Problem: if dbt could not run the tests at all.
     """
-    result = step.invoke(project, "test", "--threads", str(threads))
+    result = step.invoke(project, "test", *OURS, "--threads", str(threads))
     finished = getattr(result.result, "results", None)
     if finished is None:
         raise Problem("the tests could not be run", where=first_line(result.exception), do="run `dbt test`")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from driver.backup import files, manifest
-from driver.bootstrap import ROOT
+from driver.bootstrap import project
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def safe_name(database: str) -> str:
 
 def default_folder() -> Path:
     """The folder of all backups where a command is told none: CMSID_BACKUPS, or backup_db in the project."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or ROOT / "backup_db")
+    return Path(os.environ.get(FOLDER_VARIABLE) or project() / "backup_db")
 
 
 def folder_of(connection: Connection, directory: Path | None = None) -> Path:

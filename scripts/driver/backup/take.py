@@ -27,6 +27,7 @@ from driver.backup import (
 from driver.backup.manifest import DUMP, File, Manifest, Table
 from driver.backup.session import begin_with_locks, major_of, one_row, pinned, settings, system_identifier
 from driver.backup.verify import verify_backup
+from driver.dbt_project import keep_out_of_git
 from driver.errors import Problem, why
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def take_backup(
         hindrances.require(session, connection, hindrances.DUMP, *([hindrances.TRIAL] if verify else []))
         folder = store.folder_of(connection, directory)
         files.make_private_folder(folder)
+        keep_out_of_git(folder.parent)
         _begin(session, connection, progress)
         moment = store.now()
         backup_id = store.new_id(connection, folder, moment)

@@ -35,9 +35,9 @@ def diff(before: Path | None, after: Path | None, limit: int) -> int:
     """
     from driver.diff import diff as compare
     from driver.diff import moments
-    from driver.export import FOLDERS
+    from driver.export import default_folder
 
-    folders = before or FOLDERS["pre"], after or FOLDERS["post"]
+    folders = before or default_folder("pre"), after or default_folder("post")
     differing = compared = 0
     for file in compare(*folders, limit):
         compared += 1

@@ -30,12 +30,12 @@ def export(phase: str, directory: Path | None) -> None:
 
     from driver import profile
     from driver.dbt_project import DbtProject
-    from driver.export import FOLDERS
+    from driver.export import default_folder
     from driver.export import export as write
     from driver.progress import Stages, clock
 
     connection = profile.load()
-    folder = directory or FOLDERS[phase]
+    folder = directory or default_folder(phase)
     project = DbtProject(profiles_dir=connection.profiles_dir, target=connection.target)
     stages, began = Stages(Console(highlight=False)), clock()
     with stages.running("export") as progress:

@@ -7,17 +7,22 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from driver.bootstrap import ROOT
+from driver.bootstrap import project
+from driver.dbt_project import keep_out_of_git
 from driver.report.html import render_html
 from driver.report.junit import render_junit
 from driver.result import Result
 
-REPORTS = ROOT / "reports"
 LATEST = "latest"
 NAMES = {"json": "report.json", "html": "report.html", "junit": "junit.xml"}
 
 
-def write(result: Result, reports: Path = REPORTS) -> Path:
+def folder() -> Path:
+    """The folder of all reports."""
+    return project() / "reports"
+
+
+def write(result: Result, reports: Path) -> Path:
     """Write a result in every format.
 
     Args:
@@ -32,6 +37,7 @@ def write(result: Result, reports: Path = REPORTS) -> Path:
     """
     folder = reports / result.run_id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keep_out_of_git(reports)
     for kind, text in (("json", result.to_json()), ("html", render_html(result)), ("junit", render_junit(result))):
         write_private(folder / NAMES[kind], text)
     # a convenience only: where links are not allowed, the newest folder is the last by name
@@ -64,15 +70,15 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
-def newest(address: str, reports: Path = REPORTS, *, validated: bool = False) -> Result | None:
+def newest(address: str, reports: Path | None = None, *, validated: bool = False) -> Result | None:
     """The newest result about a database; None if there is none.
 
     Args:
         address: the database, as its connection describes itself.
-        reports: where to look.
+        reports: where to look; by default as `folder`.
         validated: only a result that got as far as the checklist.
     """
-    for file in sorted(reports.glob(f"*/{NAMES['json']}"), reverse=True):
+    for file in sorted((reports or folder()).glob(f"*/{NAMES['json']}"), reverse=True):
         if file.parent.is_symlink():
             continue
         try:

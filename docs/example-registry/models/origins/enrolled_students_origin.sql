@@ -1,5 +1,1 @@
-select
-    "Matrikel Nr" as id,
-    cms_id,
-    {{ origin() }} as origin
-from {{ core_table('enrolled_students') }}
+{{ origin_view(source('registry', 'enrolled_students')) }}

@@ -1,5 +1,1 @@
-select
-    "user" as id,
-    cms_id,
-    {{ origin() }} as origin
-from {{ core_table('final_marks') }}
+{{ origin_view(source('registry', 'final_marks')) }}

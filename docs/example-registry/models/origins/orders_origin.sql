@@ -1,5 +1,1 @@
-select
-    "ID" as id,
-    cms_id,
-    {{ origin() }} as origin
-from {{ core_table('orders') }}
+{{ origin_view(source('registry', 'orders')) }}

@@ -1,0 +1,1 @@
+{{ cms_id_tracking.origin_view(source('teaching', 'marks')) }}
