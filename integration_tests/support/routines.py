@@ -154,6 +154,8 @@ FIRST: dict[str, tuple[str, str]] = {
         ),
         "select f()",
     ),
+}
+SECOND: dict[str, tuple[str, str]] = {
     "parsed when it was made, a table returned": (
         "create function f() returns table (a integer, b text) language sql begin atomic select id, code from schools; end;",
         "select count(*) from f()",
@@ -1066,6 +1068,162 @@ SIXTH: dict[str, tuple[str, str]] = {
         "select f()",
     ),
 }
+
+SEVENTH: dict[str, tuple[str, str]] = {
+    "a table made with another cms_id": (
+        plpgsql(
+            "create temp table out as select s.*, i.cms_id from schools as s join imported as i on code = school_code; return 1"
+        ),
+        "select f()",
+    ),
+    "a record's first cms_id": (
+        plpgsql(
+            "for r in select s.*, i.cms_id from schools as s join imported as i on code = school_code loop n :="
+            " n + coalesce(r.cms_id, -5); end loop; return n",
+            "r record; n bigint := 0;",
+        ),
+        "select f()",
+    ),
+    "a record's own cms_id": (
+        plpgsql(
+            "for r in select i.cms_id, s.* from schools as s join imported as i on code = school_code loop n :="
+            " n + r.cms_id; end loop; return n",
+            "r record; n bigint := 0;",
+        ),
+        "select f()",
+    ),
+    "a function written as a column": (
+        "create function cms_id(s schools) returns integer language sql as 'select s.id + 100';"
+        + body("select max(s.cms_id) from schools as s", "integer", "sql"),
+        "select f()",
+    ),
+    "JSON in which the row's keys win": (
+        body(
+            "select (jsonb_build_object('cms_id', 7) || to_jsonb(s)) ->> 'cms_id' from schools as s limit 1",
+            "text",
+            "sql",
+        ),
+        "select f()",
+    ),
+    "JSON in which the other's keys win": (
+        body(
+            "select (to_jsonb(s) || jsonb_build_object('cms_id', 7)) ->> 'cms_id' from schools as s limit 1",
+            "text",
+            "sql",
+        ),
+        "select f()",
+    ),
+    "a view made in place of one": (
+        "create view v as select s.*, 1 as one from schools as s;"
+        + plpgsql("execute 'create or replace view v as select s.*, 1 as one from schools as s'; return 1"),
+        "select f()",
+    ),
+    "a view made anew": (
+        "create view v as select s.*, 1 as one from schools as s;"
+        + plpgsql("drop view v; create or replace view v as select s.*, 1 as one from schools as s; return 1"),
+        "select f()",
+    ),
+    "a view to which a column may be added": (
+        "create view v as select 1 as one, s.* from schools as s;"
+        + plpgsql("create or replace view v as select 1 as one, s.* from schools as s; return 1"),
+        "select f()",
+    ),
+    "fewer variables than columns": (
+        plpgsql(
+            "select * into a, b, c, d, e from schools limit 1; return a", "a int; b text; c text; d bool; e timestamp;"
+        ),
+        "select f()",
+    ),
+    "a row written as a text": (
+        body("select ('(7,x,\"y, z\",t,2020-01-01)'::schools).name", "text", "sql"),
+        "select f()",
+    ),
+    "a row among others' rows": (
+        "insert into old_schools select * from schools;"
+        + counted("select 1 from schools as s where s in (select o from old_schools as o)"),
+        "select f()",
+    ),
+    "a row among an array of others' rows": (
+        "insert into old_schools select * from schools;"
+        + counted("select 1 from schools as s where s = any (array(select o from old_schools as o))"),
+        "select f()",
+    ),
+    "a table that inherits, united with its parent": (
+        "create table young (extra integer) inherits (schools);"
+        + counted(
+            "select id, code, name, is_active, created_at, cast(null as integer) as extra from schools union all select y.* from young as y"
+        ),
+        "select f()",
+    ),
+    "two tables that inherit, united": (
+        "create table young () inherits (schools); create table old () inherits (schools);"
+        + counted("table young union all table old"),
+        "select f()",
+    ),
+    "deleted rows that are asked for nulls": (
+        trigger("if new is not null then insert into old_schools select old.id; end if", "after delete"),
+        "insert into schools (code, name) values ('N', 'N'); delete from schools where code = 'N'",
+    ),
+    "ordered by a position of a union": (
+        body(
+            "select code from (select s.*, - s.id from schools as s union all select s.*, 0 from schools as s order by 6, 1 limit 1) as q",
+            "text",
+            "sql",
+        ),
+        "select f()",
+    ),
+    "a column of the row type, set": (
+        "create table kept (school schools); insert into kept values (null);"
+        + plpgsql(f"update kept set school = row({A_ROW}); return 1"),
+        "select f()",
+    ),
+    "a switch that is off": (
+        plpgsql(
+            "if debug then insert into old_schools select * from schools; end if; return 1",
+            "debug constant boolean := false;",
+        ),
+        "select f()",
+    ),
+    "an argument among several": (
+        plpgsql(
+            "if tg_op = any (string_to_array(tg_argv[0], ',')) then insert into old_schools select new.*; end if; return null",
+            returns="trigger",
+        )
+        + " create trigger n after insert on schools for each row execute function f('UPDATE,DELETE');",
+        INSERT,
+    ),
+    "an argument by which nothing is left out": (
+        plpgsql(
+            "if not tg_op = any (string_to_array(tg_argv[0], ',')) then return null; end if;"
+            " insert into old_schools select new.*; return null",
+            returns="trigger",
+        )
+        + " create trigger n after insert on schools for each row execute function f('INSERT,DELETE');",
+        INSERT,
+    ),
+    "either of two records": (
+        trigger("insert into old_schools select (coalesce(new, old)).*", "after delete"),
+        "insert into schools (code, name) values ('N', 'N'); delete from schools where code = 'N'",
+    ),
+    "a loop that is left at once": (
+        plpgsql("loop exit; insert into old_schools select * from schools; end loop; return 1"),
+        "select f()",
+    ),
+    "raised again by a name": (
+        plpgsql(
+            "begin insert into old_schools select * from schools;"
+            " exception when syntax_error then raise exception 'no: %', sqlerrm; end; return 1"
+        ),
+        "select f()",
+    ),
+    "a table that is made for the time": (
+        plpgsql(
+            "create temp table schools on commit drop as select id, code, name, is_active, created_at from"
+            " public.schools; insert into old_schools select * from schools; return 1"
+        ),
+        "select f()",
+    ),
+}
 # What breaks on some of the ways through it, or is caught: no server can say that it always does.
 MAY: dict[str, tuple[str, str]] = {
     "a handler that copes": (
@@ -1099,5 +1257,27 @@ MAY: dict[str, tuple[str, str]] = {
         ),
         "select f(1)",
     ),
+    "the keys of a row": (
+        plpgsql(
+            "j := to_jsonb(new); perform log(k) from jsonb_object_keys(j) as k; return null",
+            "j jsonb;",
+            returns="trigger",
+        )
+        + " create trigger n after insert on schools for each row execute function f();",
+        INSERT,
+    ),
+    "the text of a row": (
+        body("select md5(string_agg(s::text, '' order by id)) from schools as s", "text", "sql"),
+        "select f()",
+    ),
+    "a row as JSON, compared": (
+        "create table said as select s.id, to_jsonb(s) as school from schools as s;"
+        + counted("select 1 from schools as s join said using (id) where to_jsonb(s) = school"),
+        "select f()",
+    ),
+    "a record that nobody asks for": (body("select * from schools", "setof record", "sql"), "select 1"),
+    "a trigger function without a trigger": (
+        plpgsql("insert into old_schools select * from schools; return null", returns="trigger"),
+        "select 1",
+    ),
 }
-SECOND: dict[str, tuple[str, str]] = {}

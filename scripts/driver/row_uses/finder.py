@@ -19,6 +19,7 @@ from driver.row_uses.shapes import (
     Columns,
     Elements,
     Reader,
+    Scope,
     Stored,
     Whole,
     first_of,
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from driver.dbt_project import CoreTable
 
 Name = tuple[str, str]
-RECORD = 2249
+RECORD, TRIGGER = 2249, 2279
+_COLUMNS = r"information_schema\.columns|pg_attribute"
 _KEPT = (
     "null",
     "compare",
@@ -47,6 +49,7 @@ _LEVELS = (("debug",), ("log",), ("info",), ("notice",), ("warning",))
 # What may be evaluated without asking more than the server's own functions and types.
 _FUNCTIONS = re.compile(
     "format|concat(_ws)?|quote_(ident|literal)|lower|upper|replace|[blr]trim|left|right|substr(ing)?|length|to_regclass"
+    "|split_part|strpos|position|string_to_array|array_(position|length)|cardinality|starts_with"
 )
 _TYPES = re.compile("text|varchar|bpchar|char|name|bool|int[248]|numeric|float8|oid|regclass|date|timestamp(tz)?")
 _KNOWN_TYPES = re.compile(
@@ -73,6 +76,19 @@ from pg_catalog.pg_type as t
 inner join pg_catalog.pg_namespace as n on t.typnamespace = n.oid
 where t.typrelid <> 0 or t.typbasetype <> 0 or (t.typelem <> 0 and t.typcategory = 'A')
 """
+CHILDREN = """
+with recursive children as (
+    select i.inhrelid, i.inhparent from pg_catalog.pg_inherits as i
+    union
+    select i.inhrelid, c.inhparent from pg_catalog.pg_inherits as i inner join children as c on i.inhparent = c.inhrelid
+)
+select cn.nspname::text, c.relname::text, pn.nspname::text, p.relname::text
+from children as i
+inner join pg_catalog.pg_class as c on i.inhrelid = c.oid and c.relkind in ('r', 'p', 'f')
+inner join pg_catalog.pg_namespace as cn on c.relnamespace = cn.oid
+inner join pg_catalog.pg_class as p on i.inhparent = p.oid
+inner join pg_catalog.pg_namespace as pn on p.relnamespace = pn.oid
+"""
 ROUTINES = """
 select
     p.oid::regprocedure::text as called,
@@ -89,6 +105,9 @@ select
         (select c from pg_catalog.unnest(p.proconfig) as c where c like 'search_path=%%'),
         'search_path=' || pg_catalog.array_to_string(pg_catalog.current_schemas(false), ',')
     ) as search_path,
+    pg_catalog.concat(
+        p.proconfig::text, pg_catalog.current_setting('plpgsql.extra_errors', true)
+    ) ~ 'strict_multi_assignment|extra_errors=all|^all' as strict,
     array(
         select pg_catalog.json_build_object(
             'tg_op', e.operation, 'tg_name', t.tgname, 'tg_relid', tc.oid, 'tg_table_schema', tn.nspname,
@@ -102,7 +121,7 @@ select
         inner join pg_catalog.pg_namespace as tn on tc.relnamespace = tn.oid
         inner join (values ('INSERT', 4), ('DELETE', 8), ('UPDATE', 16), ('TRUNCATE', 32)) as e (operation, bit)
             on t.tgtype & e.bit <> 0
-        where t.tgfoid = p.oid and not t.tgisinternal and t.tgenabled <> 'D'
+        where t.tgfoid = p.oid and not t.tgisinternal and t.tgenabled in ('O', 'A')
     ) as triggers
 from pg_catalog.pg_proc as p
 inner join pg_catalog.pg_namespace as n on p.pronamespace = n.oid
@@ -133,7 +152,7 @@ from (
     )
     from pg_catalog.pg_trigger as t
     inner join pg_catalog.pg_class as r on t.tgrelid = r.oid
-    where t.tgqual is not null and t.tgenabled <> 'D'
+    where t.tgqual is not null and t.tgenabled in ('O', 'A')
 ) as o (oid, namespace, called, body)
 inner join pg_catalog.pg_namespace as n on o.namespace = n.oid
 where
@@ -202,20 +221,21 @@ def _uses(
     typed = core.intersection(row_types.get(oid, ("", "")) for oid in (routine["returned"], *routine["types"]))
     if typed:
         yield Use("typed", called, ", ".join(sorted(name for _, name in typed)))
-    concerned = (
-        typed
-        or core.intersection((trigger["tg_table_schema"], trigger["tg_table_name"]) for trigger in routine["triggers"])
-        or any(name in routine["body"] for _, name in core)
+    of_core = core.intersection(
+        (trigger["tg_table_schema"], trigger["tg_table_name"]) for trigger in routine["triggers"]
     )
-    if routine["language"] not in ("sql", "plpgsql"):
+    concerned = typed or of_core or re.search("|".join([_COLUMNS, *(name for _, name in core)]), routine["body"])
+    unread = "" if routine["language"] in ("sql", "plpgsql") else f"is written in {routine['language']}"
+    if unread or not all(reading.read() for readings in worlds for reading in readings):
         if concerned:
-            yield Use("unseen", called, f"is written in {routine['language']}")
+            yield Use("unseen", called, unread or "could not be read")
         return
+    if asked := re.search(_COLUMNS, routine["body"]):
+        line = routine["body"][: asked.start()].count("\n") + 1
+        yield Use("unseen", f"{called}, line {line}", "asks the catalogue for the columns of tables")
     for old, new in zip(*worlds, strict=True):
-        if not (old.read() and new.read()):
-            if concerned:
-                yield Use("unseen", called, "could not be read")
-            return
+        if len(new.record or ()) != len(old.record or ()):
+            yield Use("may", called, "it gives one more column, and its callers list them")
         known = {(problem.kind, new.line(problem.place)) for problem in old.reader.problems}
         for problem in new.reader.problems:
             line = new.line(problem.place)
@@ -280,6 +300,7 @@ def _catalogues(
         given[name] = gives if given.get(name, gives) == gives else None  # those of the same name may differ
         taken[name] = takes if taken.get(name, takes) == takes else ()
     core = {(table.schema, table.identifier) for table in tables}
+    core |= {(child[0], child[1]) for child in session.execute(CHILDREN) if (child[2], child[3]) in core}
     before, after = _relations(found, row_types, arrays, (), names), _relations(found, row_types, arrays, core, names)
     return Catalogue(before, dict(given), taken, arrays), Catalogue(after, dict(given), taken, arrays), row_types
 
@@ -376,6 +397,7 @@ class _Routine:
         path = [part.strip().strip('"') for part in routine["search_path"].partition("=")[2].split(",")]
         self.reader = Reader(world, path)
         self.dynamic: list[int] = []
+        self._is_called = routine["returned"] != TRIGGER or trigger is not None
         self.gave: Columns | None = None
         self._start = 0
         self._flow = Flow()
@@ -395,10 +417,17 @@ class _Routine:
         if trigger:
             self._returned = world.relations.get((trigger["tg_table_schema"], trigger["tg_table_name"]))
             self._records = {"new", "old"}
-            self.reader.rows |= dict.fromkeys(self._records, self._returned)
+            empty = {"INSERT": "old", "DELETE": "new", "TRUNCATE": "new"}.get(trigger["tg_op"])
+            by_row = trigger["tg_level"] == "ROW"
+            self.reader.rows |= {name: self._returned for name in self._records if by_row and name != empty}
             self.reader.made |= dict.fromkeys(filter(None, (trigger["new"], trigger["old"])), self._returned)
             self._flow.values = _trigger_values(trigger)
             self._flow.constants = set(self._flow.values)
+
+    @property
+    def record(self) -> Columns | None:
+        """What it gives where its callers list that."""
+        return self.gave if _is_record(self._routine) else None
 
     def line(self, place: int) -> int:
         """The line of the body, from 1; a line end right behind the opening quotes counts, as in the server's messages."""
@@ -418,7 +447,11 @@ class _Routine:
                     self._start = piece.tokens[0].start
                     self._piece(piece)
                     self.reader.problems[known:] = [
-                        replace(problem, place=self._start, certain=self._flow.reach == YES)
+                        replace(
+                            problem,
+                            place=self._start,
+                            certain=problem.certain and self._is_called and self._flow.reach == YES,
+                        )
                         for problem in self.reader.problems[known:]
                     ]
                 self._enter(piece)
@@ -717,6 +750,13 @@ class _Routine:
                 self.reader.lands(given, self.reader.rows.get(name), f"{name}:")
                 if any(isinstance(column, Stored) for column in given or ()):
                     self.reader.rows[name] = stored(self.reader.rows.get(name))
+        wanted = sum(target.text == "," for target in targets) + 1
+        if wanted > 1 and self._routine["strict"] and given is not None and len(given) != wanted:
+            self.reader.problem(
+                "strict", f"{len(given)} columns are assigned to {wanted} variables, which extra_errors forbids"
+            )
+        if value and self.reader.is_json(_expression(self._text(value)), Scope()):
+            self.reader.json.add(targets[0].name)
         held = self._evaluated(_expression(self._text(value))) if value else None
         for target in targets:
             self._flow.values.pop(target.name, None)

@@ -5,6 +5,7 @@ What is not known has no columns (None), and nothing is said of it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ class Elements(list[str]):
 
 
 _ONE_OF_THEM = ("unnest", "lag", "lead", "first_value", "last_value", "nth_value", "any_value")
-SILENT = ("lands", "null", "natural", "renamed", "place")
+_KEYS = ("jsonb_each", "json_each", "jsonb_object_keys", "json_object_keys", "each", "akeys", "skeys")
+SILENT = ("lands", "null", "natural", "renamed", "place", "written")
 """Kinds that raise no error: the answer is another one."""
 _OF_ITS_ARGUMENT: Mapping[str, type[Columns]] = {**dict.fromkeys(_ONE_OF_THEM, list), "array_agg": Elements}
 
@@ -132,6 +134,7 @@ class Reader:
         parameters: the same for `$1`, `$2` and so on.
         problems: what was found.
         made: the columns of tables that the function makes.
+        json: the variables that hold a row of a core table as JSON.
         at: how far what is looked at is into the text.
     """
 
@@ -142,11 +145,12 @@ class Reader:
     parameters: Sequence[Columns | None] = ()
     problems: list[Problem] = field(default_factory=list)
     made: dict[str, Columns | None] = field(default_factory=dict)
+    json: set[str] = field(default_factory=set)
     at: int = 0
 
     def problem(self, kind: str, text: str) -> None:
         """Note what does not fit."""
-        self.problems.append(Problem(kind, self.at, text))
+        self.problems.append(Problem(kind, self.at, text, certain=kind != "written"))
 
     def lands(self, given: Columns | None, wanted: Columns | None, what: str, *, unique: bool = False) -> None:
         """The added column must not get into another one by its position, nor another one into it, nor twice into a table."""
@@ -171,17 +175,33 @@ class Reader:
             return self.select(content, scope)
         if kind in ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"):
             return self._write(kind, content, scope)
-        if kind in ("create_table_as_stmt", "create_stmt"):
-            made = content["into"]["rel"] if "into" in content else content["relation"]
-            columns = self.statement(content["query"]) if "query" in content else self._listed(content, scope)
-            if not (content.get("if_not_exists") and self._range_var(made, scope)):
-                self.made[made["relname"]] = columns
+        if kind in ("create_table_as_stmt", "create_stmt", "view_stmt"):
+            self._makes(content, scope)
+        elif kind == "drop_stmt":
+            self.made |= dict.fromkeys(
+                names_of(one.get("list", {}).get("items", [{}]))[-1] for one in content["objects"]
+            )
         elif kind == "copy_stmt" and content.get("is_from") and not content.get("attlist") and "relation" in content:
             if any(isinstance(column, Added) for column in self._range_var(content["relation"], scope) or ()):
                 self.problem("copy", f"COPY {content['relation']['relname']} would expect {ADDED} in what it reads")
         else:
             self.walk({"func_call": content["funccall"]} if kind == "call_stmt" else content, scope)
         return []
+
+    def _makes(self, node: Node, scope: Scope) -> None:
+        """A table or view that is made, unless it is there, or in place of one: then its first columns stay what they are."""
+        made = node.get("view") or node.get("into", {}).get("rel") or node["relation"]
+        columns = self.statement(node["query"]) if "query" in node else self._listed(node, scope)
+        columns = self._renamed(columns, node.get("aliases", ()))
+        there = self._range_var(made, scope)
+        if sum(column == ADDED for column in columns or ()) > 1 and any(
+            isinstance(one, Added) for one in columns or ()
+        ):
+            self.problem("twice", f"{made['relname']} would have {ADDED} twice")
+        if node.get("replace") and any(isinstance(column, Added) for column in (columns or ())[: len(there or ())]):
+            self.problem("view", f"{made['relname']} would have {ADDED} where it has another column")
+        if not (node.get("if_not_exists") and there):
+            self.made[made["relname"]] = columns
 
     def select(self, node: Node, scope: Scope) -> Columns | None:
         """The columns of a SELECT, VALUES or TABLE, or of a union of them."""
@@ -190,6 +210,8 @@ class Reader:
             left, right = (self.select(node[side], Scope(outer=scope)) for side in ("larg", "rarg"))
             if left is not None and right is not None and len(left) != len(right):
                 self.problem("union", f"{node['op'][6:]} of {len(left)} and of {len(right)} columns")
+            for one in node.get("sort_clause", ()):
+                self._positioned(one["sort_by"]["node"], left)
             return left
         star = self._from(node.get("from_clause", ()), scope)
         if "values_lists" in node:
@@ -245,19 +267,19 @@ class Reader:
                 given = self._targets(when["values"], scope, None)
                 self._insert(relation, when.get("target_list", ()), columns, given)
             else:
-                self._assigned(when.get("target_list", ()), scope)
+                self._assigned(when.get("target_list", ()), scope, columns)
             self.walk(when.get("condition"), scope)
         if kind == "update_stmt":
-            self._assigned(node.get("target_list", ()), scope)
+            self._assigned(node.get("target_list", ()), scope, columns)
         excluded = Scope([("excluded", columns)], outer=scope)
         conflict = node.get("on_conflict_clause", {})
-        self._assigned(conflict.get("target_list", ()), excluded)
+        self._assigned(conflict.get("target_list", ()), excluded, columns)
         self.walk([conflict.get("where_clause"), node.get("where_clause"), node.get("join_condition")], excluded)
         scope.items += [(name, columns) for name in ("old", "new") if name not in self.rows]
         returning = node.get("returning_clause", {}).get("exprs", node.get("returning_list", ()))
         return self._targets(returning, scope, columns)
 
-    def _assigned(self, targets: Iterable[Node], scope: Scope) -> None:
+    def _assigned(self, targets: Iterable[Node], scope: Scope, columns: Columns | None) -> None:
         """What SET gives to columns, to one or to several at once."""
         for target in targets:
             value = target["res_target"].get("val", {})
@@ -268,6 +290,8 @@ class Reader:
                     self.problem("set", f"{len(width)} values are set in {assigned['ncolumns']} columns")
             elif not assigned:
                 self.walk(value, scope)
+                into = next((column for column in columns or () if column == target["res_target"].get("name")), None)
+                self._cast(value, getattr(into, "row", None), f"the type of {into}", scope, self.at)
 
     def _insert(
         self, relation: Node, named: Any, columns: Columns | None, given: Columns | None, *, unique: bool = True
@@ -466,7 +490,7 @@ class Reader:
             row = self._row(content["arg"], scope)
             return list(row) if isinstance(row, Elements) else None
         if kind == "coalesce_expr":
-            return self._row(content["args"][0], scope)
+            return next(filter(None, (self._row(argument, scope) for argument in content["args"])), None)
         if kind == "case_expr":
             return self._row(content["args"][0]["case_when"]["result"], scope)
         return None
@@ -501,12 +525,25 @@ class Reader:
             self.walk(content, scope)
 
     def _comparison(self, node: Node, scope: Scope) -> None:
-        if node.get("kind") in ("AEXPR_OP", "AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT") and "lexpr" in node:
-            self._compared(self.width(node["lexpr"], scope), self.width(node["rexpr"], scope), node)
+        if "lexpr" not in node:
+            return
+        left, right, kind = node["lexpr"], node["rexpr"], node.get("kind")
+        operator = names_of(node.get("name", ()))[-1:]
+        if operator == ["||"] and f"'{ADDED}'" in str(left) and self.is_json(right, scope):
+            self.problem("name", f"{ADDED} of the row would replace the other in the JSON")
+        elif operator in (["="], ["<>"]) and self.is_json(left, scope) != self.is_json(right, scope):
+            self.problem("written", f"{ADDED} would be in one of what is compared")
+        for one in right["list"].get("items", ()) if kind == "AEXPR_IN" else [right]:
+            other = self.width(one, scope)
+            if isinstance(other, Elements) == (kind in ("AEXPR_OP_ANY", "AEXPR_OP_ALL")):
+                self._compared(self.width(left, scope), other, node)
 
     def _membership(self, node: Node, scope: Scope) -> None:
-        if node["sub_link_type"] == "ANY_SUBLINK" and "row_expr" in node["testexpr"]:
-            self._compared(self.width(node["testexpr"], scope), self.statement(node["subselect"], scope), node)
+        if node["sub_link_type"] == "ANY_SUBLINK":
+            given = self.statement(node["subselect"], scope)
+            row = getattr(given[0], "row", None) if given and len(given) == 1 else None
+            if "row_expr" in node["testexpr"] or row:
+                self._compared(self.width(node["testexpr"], scope), row or given, node)
 
     def _null_test(self, node: Node, scope: Scope) -> None:
         row = self.width(node["arg"], scope) if node["nulltesttype"] == "IS_NOT_NULL" else None
@@ -516,6 +553,10 @@ class Reader:
 
     def _type_cast(self, node: Node, scope: Scope) -> None:
         names = names_of(node["type_name"]["names"])
+        if names[-1] in ("text", "varchar") and any(
+            isinstance(one, Added) for one in self.width(node["arg"], scope) or ()
+        ):
+            self.problem("written", f"{ADDED} would be in the text of the row")
         for element in node["arg"].get("a_array_expr", {}).get("elements", [node["arg"]]):
             self._cast(
                 element, self.catalogue.relation(names, self.path), names[-1], scope, node.get("location", self.at)
@@ -523,20 +564,41 @@ class Reader:
 
     def _call(self, node: Node, scope: Scope) -> None:
         taken = self.catalogue.taken.get(names_of(node["funcname"])[-1], ())
+        if names_of(node["funcname"])[-1].startswith(_KEYS) and self.is_json(node["args"][0], scope):
+            self.problem("written", f"{ADDED} would be one of the keys")
         for argument, row_type in zip(node.get("args", ()), taken, strict=False):  # the last ones may be left out
             if row_type:
-                self._cast(argument, self.catalogue.relations.get(row_type), row_type[1], scope, self.at)
+                at = argument.get("row_expr", {}).get("location", self.at)
+                self._cast(argument, self.catalogue.relations.get(row_type), row_type[1], scope, at)
+
+    def is_json(self, node: Node, scope: Scope) -> bool:
+        """Whether this is a row of a core table as JSON."""
+        call = node.get("func_call", {})
+        if "column_ref" in node and names_of(node["column_ref"]["fields"])[-1] in self.json:
+            return True
+        made = names_of(call.get("funcname", ()))[-1:] in (["to_jsonb"], ["to_json"], ["row_to_json"], ["hstore"])
+        return made and any(isinstance(column, Added) for column in self._row(call["args"][0], scope) or ())
 
     def _reference(self, node: Node, scope: Scope) -> None:
-        if names_of(node["fields"]) == [ADDED]:
-            self.at = node.get("location", self.at)
+        """A column called cms_id: that of something else, a variable, or a function of the row (s.cms_id is cms_id(s))."""
+        *qualifier, name = names_of(node["fields"])
+        if name != ADDED:
+            return
+        self.at = node.get("location", self.at)
+        items = [item for around in scope.chain() for item in around.items]
+        if qualifier:
+            named = [column for column in self._named(qualifier[-1], scope) or () if column == ADDED]
+            seen = named if qualifier[-1] in [alias for alias, _ in items] else named[:1]
+            added = qualifier[-1:] if any(isinstance(column, Added) for column in seen) else []
+            meant = len(named) > 1 or ADDED in self.catalogue.taken
+        else:
             added = [alias for alias, columns in scope.items if any(isinstance(one, Added) for one in columns or ())]
-            seen = [scope.given, *(columns for around in scope.chain() for _, columns in around.items)]
-            meant = any(
-                column == ADDED and not isinstance(column, Added) for columns in seen for column in columns or ()
-            )
-            if added and (meant or ADDED in self.names):
-                self.problem("name", f"{ADDED} would be that of {added[0]}, or ambiguous")
+            others = [
+                column for columns in [scope.given, *(columns for _, columns in items)] for column in columns or ()
+            ]
+            meant = ADDED in self.names or any(one == ADDED and not isinstance(one, Added) for one in others)
+        if added and meant:
+            self.problem("name", f"{ADDED} would be that of {added[0]}, or ambiguous")
 
     def _compared(self, left: Columns | None, right: Columns | None, at: Node) -> None:
         if left is not None and right is not None and len(left) != len(right):
@@ -544,13 +606,15 @@ class Reader:
             self.problem("compare", f"a row of {len(left)} columns is compared with one of {len(right)}")
 
     def _cast(self, node: Node, wanted: Columns | None, name: str, scope: Scope, at: int) -> None:
-        if "row_expr" in node and wanted is not None:
-            given = self.width(node, scope)
-            if given is not None and len(given) != len(wanted):
-                self.at = at
-                self.problem("cast", f"a row of {len(given)} columns is cast to {name}, which has {len(wanted)}")
-            for argument, into in zip(node["row_expr"].get("args", ()), wanted, strict=False):
-                self._cast(argument, getattr(into, "row", None), f"the type of {into}", scope, at)
+        written = node.get("a_const", {}).get("sval", {}).get("sval", "").strip()
+        given = self.width(node, scope) if "row_expr" in node else None
+        if written.startswith("(") and not isinstance(wanted, Elements):
+            given = re.sub('"[^"]*"', "", written).split(",")
+        if given is not None and wanted is not None and len(given) != len(wanted):
+            self.at = at
+            self.problem("cast", f"a row of {len(given)} columns is cast to {name}, which has {len(wanted)}")
+        for argument, into in zip(node.get("row_expr", {}).get("args", ()), wanted or (), strict=False):
+            self._cast(argument, getattr(into, "row", None), f"the type of {into}", scope, at)
 
     def _renamed(self, columns: Columns | None, names: Iterable[Node]) -> Columns | None:
         """The columns by other names, of which there may be fewer."""
