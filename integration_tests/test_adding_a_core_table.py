@@ -64,6 +64,7 @@ def _with_departments(registry: Registry, runner: Dbt) -> Registry:
     return Registry(registry.server, registry.dbname, runner, registry.counts)
 
 
+@pytest.mark.thorough
 def test_a_fresh_registry_migrates_all_thirteen(registry: Registry, followed: Dbt) -> None:
     """Baseline, migration and every test take the new table in."""
     thirteen = _with_departments(registry, followed)

@@ -74,6 +74,7 @@ def test_a_backup_is_verified_private_and_listed(registry: Registry, connection:
     assert databases(registry.server, "cmsid_scratch") == []
 
 
+@pytest.mark.thorough
 def test_the_migration_accepts_a_backup_of_the_same_rows_only(baselined_registry: Registry, tmp_path: Path) -> None:
     registry = baselined_registry
     take_backup(connection_of(registry.server), directory=tmp_path)

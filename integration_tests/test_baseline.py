@@ -204,6 +204,7 @@ def test_awkward_columns_and_another_session(registry: Registry) -> None:
     assert {row["column_name"] for row in rows} == set(changes)
 
 
+@pytest.mark.thorough
 def test_a_backup_session_with_other_settings_is_no_difference(registry: Registry) -> None:
     """The gate compares fingerprints of two sessions; a column that is hashed as text must not depend on theirs."""
     registry.execute(
@@ -304,6 +305,7 @@ def test_a_core_table_that_joins_later_does_not_change_what_a_report_counts(migr
     assert links() == before
 
 
+@pytest.mark.thorough
 def test_a_default_isolation_hides_no_migration_that_is_waited_for(registry: Registry) -> None:
     registry.execute("alter database registry set default_transaction_isolation = 'serializable'")
     registry.dbt_ok("snapshot", variables=NO_BACKUP)

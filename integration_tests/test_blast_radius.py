@@ -217,6 +217,7 @@ def test_every_foreign_key_of_the_catalogue_is_checked(registry: Registry) -> No
     assert len(found) == 5, "the key of a table to itself is none of a core table's"
 
 
+@pytest.mark.thorough
 def test_a_table_that_is_not_read_whole_has_no_unbroken_keys_and_no_chain(registry: Registry) -> None:
     registry.execute(
         f"""
@@ -346,6 +347,7 @@ def test_the_migration_rolls_back_when_something_else_changes_with_it(baselined_
     assert registry.value("select to_regclass('public.answered') is null")
 
 
+@pytest.mark.thorough
 def test_a_table_of_which_row_level_security_hides_rows_is_no_pass(registry: Registry) -> None:
     registry.execute(
         "create table notes (id integer, note text); insert into notes values (1, 'kept'); create policy none on notes"

@@ -145,6 +145,7 @@ def test_a_report_of_an_earlier_migration_says_so(on_migrated: Type, migrated_re
     assert told.endswith("Next:        Validate it:\n             scripts/cmsid run\n")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_reports")
 def test_a_report_of_before_a_restore_says_so(on_migrated: Type, tmp_path: Path) -> None:
     folder = ("--directory", tmp_path)

@@ -575,6 +575,13 @@ def test_the_same_schema_for_ours_and_theirs_is_refused(registry: Registry) -> N
     assert [f.code for f in diagnosis.against("online")] == ["audit_schema_is_registry"]
 
 
+def test_the_log_of_another_registry_is_refused(migrated_registry: Registry) -> None:
+    with migrated_registry.connect() as connection:
+        sample_registry.load(connection, 0.001, schema="campus_b")
+    assert codes(diagnose(migrated_registry, registry_schema="campus_b")) == {"audit_schema_in_use"}
+
+
+@pytest.mark.thorough
 def test_a_second_registry_does_not_take_the_audit_schema_of_the_first(migrated_registry: Registry) -> None:
     registry = migrated_registry
     with registry.connect() as connection:

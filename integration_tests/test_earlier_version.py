@@ -52,18 +52,14 @@ def filled(registry: Registry) -> int:
     return sum(registry.value(f"select count(*) from {table} where cms_id = id") for (table,) in core)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("state", "skipped"),
     [
         ("half_filled", {"doctor", "backup", "baseline"}),
-        *(
-            pytest.param(state, skipped, marks=pytest.mark.thorough)
-            for state, skipped in (
-                ("baselined", set()),
-                ("migrated", {"doctor", "backup", "baseline", "migrate", "origins"}),
-                ("undone", set()),
-            )
-        ),
+        ("baselined", set()),
+        ("migrated", {"doctor", "backup", "baseline", "migrate", "origins"}),
+        ("undone", set()),
     ],
 )
 def test_a_run_goes_on_where_it_stopped(runner: Runner, tmp_path: Path, state: str, skipped: set[str]) -> None:

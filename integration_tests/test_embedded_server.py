@@ -170,6 +170,7 @@ def test_files_are_private(plain_server: EmbeddedServer) -> None:
     assert secret not in " ".join(psutil.Process(plain_server.pid).cmdline())
 
 
+@pytest.mark.thorough
 def test_listens_on_the_loopback_address_only(plain_server: EmbeddedServer) -> None:
     listening = [
         c.laddr for c in psutil.Process(plain_server.pid).net_connections("inet") if c.status == psutil.CONN_LISTEN
@@ -177,12 +178,14 @@ def test_listens_on_the_loopback_address_only(plain_server: EmbeddedServer) -> N
     assert [(address.ip, address.port) for address in listening] == [("127.0.0.1", plain_server.port)]
 
 
+@pytest.mark.thorough
 def test_durable_unless_told_otherwise() -> None:
     with EmbeddedServer() as server, server.connect() as connection:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             assert connection.execute(f"show {setting}".encode()).fetchone() == ("on",)
 
 
+@pytest.mark.thorough
 def test_settings_of_the_caller_win() -> None:
     settings = {"synchronous_commit": "on", "work_mem": "7MB"}
     with EmbeddedServer(fsync=False, settings=settings) as server, server.connect() as connection:
@@ -190,6 +193,7 @@ def test_settings_of_the_caller_win() -> None:
         assert connection.execute("show work_mem").fetchone() == ("7MB",)
 
 
+@pytest.mark.thorough
 def test_scarce_shared_memory_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded_server, "ENOUGH_SHARED_MEMORY", 1 << 60)
     with EmbeddedServer(fsync=False) as server, server.connect() as connection:
@@ -206,6 +210,7 @@ def test_nothing_left_after_the_block() -> None:
     assert not server.running
 
 
+@pytest.mark.thorough
 def test_nothing_left_after_an_error_even_if_it_was_to_be_kept() -> None:
     server = EmbeddedServer(fsync=False, keep=True)
     seen: dict[str, Any] = {}
@@ -248,6 +253,7 @@ def test_interrupt_from_the_terminal_reaches_the_owner_only(owner: Any) -> None:
     assert gone(told["pid"])
 
 
+@pytest.mark.thorough
 def test_sweep_ends_a_server_that_outlived_its_owner() -> None:
     """As where the kernel does not end it."""
     server = EmbeddedServer(fsync=False, keep=True).start()
@@ -336,6 +342,7 @@ def test_failed_start_says_why_and_leaves_nothing() -> None:
     assert not server.home.exists()
 
 
+@pytest.mark.thorough
 def test_taken_port_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))

@@ -76,6 +76,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.csv")}
 
 
+@pytest.mark.thorough
 @pytest.mark.every_major
 def test_equal_data_gives_equal_bytes_before_and_after_and_on_every_server(
     registry: Registry, connection: Connection, project: DbtProject, tmp_path: Path

@@ -162,6 +162,7 @@ def implementation(request: pytest.FixtureRequest) -> Path:
     return Path(PUBLISHED)
 
 
+@pytest.mark.thorough
 def test_verdicts(implementation: Path, server: EmbeddedServer, tmp_path: Path) -> None:
     server.drop_database(DATABASE)
     server.create_database(DATABASE)

@@ -148,6 +148,7 @@ def test_from_a_folder(project: Project, tmp_path: Path) -> None:
         project.install(checkouts)
 
 
+@pytest.mark.thorough
 def test_from_the_hub(project: Project, hub: Path) -> None:
     assert hub.is_dir()
     assert project.install() == packages.HUB

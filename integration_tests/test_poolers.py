@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from support.registry import Registry
 
+pytestmark = pytest.mark.thorough  # PgBouncer is no Python package
+
 NO_OPTIONS = "ignore_startup_parameters = extra_float_digits,options"
 SETTINGS = (
     "select name, setting from pg_settings where name not like 'plpgsql.%' and name <> 'application_name' order by 1"
@@ -56,14 +58,13 @@ def pooled_sessions(registry: Registry) -> set[tuple[Any, ...]]:
     )
 
 
-@pytest.mark.parametrize("tries", [pytest.param(3), pytest.param(50, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("extra", [NO_OPTIONS, "server_round_robin = 1", "default_pool_size = 1"])
-def test_transaction_mode_is_refused_each_time(registry: Registry, folder: Path, extra: str, tries: int) -> None:
+def test_transaction_mode_is_refused_each_time(registry: Registry, folder: Path, extra: str) -> None:
     with pooler(registry.server, "transaction", folder, extra) as port:
         connection = replace(connection_of(registry.server), port=port)
         with psycopg.connect("", **{**parameters(registry), "port": port}, autocommit=True) as before:
             settings = before.execute(SETTINGS, prepare=False).fetchall()
-        for _ in range(tries):
+        for _ in range(50):
             with pytest.raises(Problem, match=r"pooler in transaction mode .*: connect to the server itself"):
                 pinned(connection)
         with psycopg.connect("", **{**parameters(registry), "port": port}, autocommit=True) as after:
@@ -75,7 +76,6 @@ def parameters(registry: Registry) -> dict[str, Any]:
     return {name: getattr(connection, name) for name in ("host", "user", "password", "dbname")}
 
 
-@pytest.mark.thorough
 def test_commands_and_plain_dbt_refuse_transaction_mode_and_leave_nothing(
     baselined_registry: Registry, folder: Path, tmp_path: Path
 ) -> None:
@@ -102,7 +102,7 @@ def test_commands_and_plain_dbt_refuse_transaction_mode_and_leave_nothing(
             assert pooled_sessions(registry) == set()
 
 
-@pytest.mark.parametrize("extra", ["", pytest.param(NO_OPTIONS, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("extra", ["", NO_OPTIONS])
 def test_all_commands_work_through_session_mode(registry: Registry, folder: Path, tmp_path: Path, extra: str) -> None:
     with pooler(registry.server, "session", folder, extra) as port:
         environment = {

@@ -157,6 +157,7 @@ def test_what_only_a_superuser_may_set_is_told_to_others_and_done_by_superusers(
     assert state_of(registry) == state
 
 
+@pytest.mark.thorough
 def test_a_backup_with_another_audit_schema_names_both(connection: Connection, tmp_path: Path) -> None:
     other = replace(connection, audit_schema="Another schema")
     assert take_backup(other, directory=tmp_path).manifest.audit_schema == ""
@@ -255,6 +256,7 @@ def test_a_session_that_may_not_be_ended_is_told_before_anything_is_closed(
     assert situation.describe(connection, tmp_path) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.every_major
 def test_autovacuum_in_the_live_database_is_nobody_who_is_connected(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -280,6 +282,7 @@ def test_an_address_that_is_hidden_is_called_unknown(registry: Registry, connect
     assert f"from {registry.server.host}" in seen.describe()
 
 
+@pytest.mark.thorough
 def test_a_failed_restore_is_undone_while_autovacuum_is_at_work_in_the_copy(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -387,6 +390,7 @@ def test_the_command_asks_shows_who_is_connected_and_says_how_to_go_back(
     assert store.find(connection, None, tmp_path).backup_id == backup.backup_id
 
 
+@pytest.mark.thorough
 def test_a_replaced_database_in_use_is_not_dropped(registry: Registry, connection: Connection, tmp_path: Path) -> None:
     backup = take_backup(connection, directory=tmp_path)
     restored = restore.restore(connection, backup, directory=tmp_path)
@@ -398,6 +402,7 @@ def test_a_replaced_database_in_use_is_not_dropped(registry: Registry, connectio
     assert databases(registry.server, "registry_") == [restored.replaced]
 
 
+@pytest.mark.thorough
 def test_names_with_spaces_are_quoted_in_the_commands_to_type(registry: Registry, tmp_path: Path) -> None:
     name = "The Registry"
     registry.server.create_database(name, OWNER)

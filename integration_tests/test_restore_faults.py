@@ -85,7 +85,7 @@ def _check_what_status_says(connection: Connection, directory: Path) -> None:
         assert _holds_original(connection)
 
 
-@pytest.mark.parametrize("step", at_steps("loading", journal.CLOSED, journal.SWAPPED))
+@pytest.mark.parametrize("step", at_steps(journal.CLOSED))
 def test_a_driver_killed_at_a_step_and_then_gone_on(step: str, connection: Connection, tmp_path: Path) -> None:
     killed = faulty_restore(connection, tmp_path, step, DRIVER)
     assert was_killed(killed), killed.stderr
@@ -105,7 +105,7 @@ def test_a_driver_killed_at_a_step_and_then_gone_on(step: str, connection: Conne
     assert not any("interrupted" in line for line in situation.describe(connection, tmp_path))
 
 
-@pytest.mark.parametrize("step", at_steps("loading", journal.CLOSED))
+@pytest.mark.parametrize("step", at_steps("loading"))
 def test_a_driver_killed_at_a_step_and_then_gone_back(
     step: str, connection: Connection, registry: Registry, tmp_path: Path
 ) -> None:
@@ -135,7 +135,7 @@ def test_pg_restore_killed_undoes_everything(connection: Connection, registry: R
     assert situation.describe(connection, tmp_path) == []
 
 
-@pytest.mark.parametrize("when", ["before the commit", "after the commit"])
+@pytest.mark.parametrize("when", [pytest.param("before the commit", marks=pytest.mark.thorough), "after the commit"])
 def test_a_driver_killed_while_restoring_in_place(
     when: str, connection: Connection, registry: Registry, tmp_path: Path
 ) -> None:
@@ -217,6 +217,7 @@ def test_the_server_killed_at_a_step(step: str, then: str, crash_folder: Path) -
         assert situation.describe(connection, directory) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("in_place", [False, True], ids=["beside", "in place"])
 def test_interrupted_right_behind_the_point_of_no_return_it_is_not_called_given_up(
     connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_place: bool

@@ -107,8 +107,6 @@ CASES = {
 }
 QUICK = {
     "partitions",
-    "large objects",
-    "names and bodies like a script's",
     "privileges of what is kept",
     "what only a superuser can make",
     "every kind in public",
@@ -141,7 +139,11 @@ def test_all_is_as_it_was_at_the_backup(name: str, empty_registry: Registry, tmp
         assert differences(damaged, picture_of(empty_registry, AUDIT_SCHEMA)).keys() <= new
 
 
-@pytest.mark.parametrize("fault", ["the comparison", "pg_restore killed", "its session ended", "a dump cut short"])
+@pytest.mark.parametrize(
+    "fault",
+    ["the comparison", "a dump cut short"]
+    + [pytest.param(name, marks=THOROUGH) for name in ("pg_restore killed", "its session ended")],
+)
 def test_what_fails_late_leaves_everything_as_it_was(
     fault: str, empty_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

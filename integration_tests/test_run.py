@@ -138,6 +138,7 @@ def test_values_are_shown_if_asked_for(runner: Runner) -> None:
     assert "Somebody Else" in outcome.file("html")
 
 
+@pytest.mark.thorough
 def test_the_backup_is_restored_if_asked_for(runner: Runner) -> None:
     outcome = runner.go("origins", lambda: corrupt(runner.registry), on_failure="restore")
     assert outcome.code == 1
@@ -210,6 +211,7 @@ def test_a_failure_long_after_the_migration_is_told_and_restores_no_old_backup(r
     assert registry.value("select count(*) from schools where code = 'NEW'") == 1
 
 
+@pytest.mark.thorough
 def test_a_write_behind_the_backup_stops_the_migration_and_nothing_is_changed(runner: Runner) -> None:
     registry = runner.registry
     outcome = runner.go("baseline", lambda: registry.execute("update schools set name = name || '!'"))

@@ -367,14 +367,11 @@ def outcomes(connection: profile.Connection, folder: Path, role: str) -> dict[st
 THOROUGH = pytest.mark.thorough
 QUICK = {
     ("owner", "nothing"),
-    ("owner", "range type"),
     ("uncreative", "nothing"),
     ("owner", "schema"),
     ("member", "a team's table in the owner's schema"),
-    ("owner", "function in C"),
     ("owner", "trusted extension"),
     ("owner", "untrusted extension"),
-    ("owner", "index by a function"),
 }
 MATRIX = [
     pytest.param(role, name, id=f"{role}-{name}", marks=() if (role, name) in QUICK else THOROUGH)
