@@ -47,6 +47,7 @@ OF_OPERATIONS: dict[str, type] = {
     "lock_timeout": str,
     "max_replica_lag": str,
     "max_waiting_sessions": int,
+    "mode": str,
     "online_lock_attempts": int,
     "online_lock_timeout": str,
     "rows_per_second": int,

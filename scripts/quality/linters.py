@@ -40,12 +40,12 @@ class Finding(NamedTuple):
 
 
 @contextmanager
-def beside() -> Iterator[Callable[[], bool]]:
-    """Run all linters, one by one, beside the block, which often waits. What it gets tells what they found, when asked."""
+def beside(*, everything: bool) -> Iterator[Callable[[], bool]]:
+    """Run the linters, one by one, beside the block, which often waits. What it gets tells what they found, when asked."""
     told: list[str] = []
     clean: list[bool] = []
     stop = threading.Event()
-    thread = threading.Thread(target=lambda: clean.append(run(1, told.append, stop)))
+    thread = threading.Thread(target=lambda: clean.append(run(1, told.append, stop, everything=everything)))
     thread.start()
 
     def ask() -> bool:
@@ -60,19 +60,26 @@ def beside() -> Iterator[Callable[[], bool]]:
         thread.join()
 
 
-def run(at_once: int = AT_ONCE, tell: Callable[[str], None] = print, stop: threading.Event | None = None) -> bool:
+def run(
+    at_once: int = AT_ONCE,
+    tell: Callable[[str], None] = print,
+    stop: threading.Event | None = None,
+    *,
+    everything: bool = True,
+) -> bool:
     """Run all linters, tell what they find, and return whether they find nothing.
 
     Args:
         at_once: how many at a time.
         tell: what to tell it with.
         stop: once it is set, no other begins.
+        everything: whether the longest query is judged as well, which takes as long as all others.
     """
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(at_once) as pool:
         # dbt wants a profile even where it connects to nothing.
         copy(ROOT / "profiles.example.yml", Path(folder, "profiles.yml"))
         environment = {**os.environ, "DBT_PROFILES_DIR": folder, "PYTHONPATH": str(ROOT / "scripts"), "NO_COLOR": "1"}
-        linters = all_linters()
+        linters = all_linters(everything=everything)
         clean = True
         findings = pool.map(lambda linter: _judge(linter, environment, stop or threading.Event()), linters)
         for linter, finding in zip(linters, findings, strict=True):
@@ -83,7 +90,7 @@ def run(at_once: int = AT_ONCE, tell: Callable[[str], None] = print, stop: threa
     return clean
 
 
-def all_linters() -> list[Linter]:
+def all_linters(*, everything: bool) -> list[Linter]:
     """The linters, those first that take longest."""
     python, target = sys.executable, str(CACHE / "lint")
     manifest = f"{target}/manifest.json"
@@ -92,7 +99,8 @@ def all_linters() -> list[Linter]:
     # On Python 3.10 only a version of it installs that knows other rules.
     if sys.version_info >= (3, 11):
         about_manifest.append(["dbt-bouncer", "run", "--config-file", "dbt-bouncer.yml", "--show-all-failures"])
-    sqlfluff = [python, "-m", "quality.with_registry", "sqlfluff", "lint", "models", "tests", "snapshots"]
+    sqlfluff = [python, "-m", "quality.with_registry", "sqlfluff", "lint", "tests", "snapshots"]
+    sqlfluff += sorted(str(path) for path in Path("models").rglob("*.sql") if everything or path.stem != "catalogue")
     return [
         Linter("sqlfluff: style of the rendered SQL", [sqlfluff]),
         Linter("dbt parse, dbt-score, dbt-bouncer: sound, described, well placed", about_manifest),

@@ -64,7 +64,7 @@ def _run(lint: bool, everything: bool, for_pytest: list[str]) -> int:  # noqa: F
     if everything:
         system_packages.install_missing()
     # Both are run in any case: one look at the end shows everything there is to do.
-    with linters.beside() as found_nothing:
+    with linters.beside(everything=everything) as found_nothing:
         passed = tests.run_all() if everything else tests.run()
         clean = found_nothing()
     print(f"\n{'All is well' if clean and passed else 'There are failures'}, {time.monotonic() - start:.0f} s.")
