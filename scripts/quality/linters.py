@@ -90,7 +90,7 @@ def run(
     return clean
 
 
-def all_linters(*, everything: bool) -> list[Linter]:
+def all_linters(*, everything: bool = True) -> list[Linter]:
     """The linters, those first that take longest."""
     python, target = sys.executable, str(CACHE / "lint")
     manifest = f"{target}/manifest.json"
