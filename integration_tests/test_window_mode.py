@@ -184,6 +184,7 @@ def test_what_names_all_columns_of_a_core_table_is_what_it_was(registry: Registr
         create view renamed as select a, c from schools as s (a, b, c, d, e);
         create materialized view kept as select j.x, j.y from (schools s join programs p on p.school_id = s.id) as j (x, y);
         create function first_name() returns text begin atomic select c from schools as s (a, b, c, d, e) limit 1; end;
+        create view not_one as select id from schools where id not in (select nullif(1, NULL)) or greatest(id, 1, NULL) = 1;
         create function one() returns integer language sql as 'select coalesce(1, NULL)';
         create table paid (cms_id integer, school_id integer);
         create table asked (cms_id integer);
@@ -201,6 +202,11 @@ def test_what_names_all_columns_of_a_core_table_is_what_it_was(registry: Registr
     assert registry.dbt("test", "--select", "catalogue_unchanged")["catalogue_unchanged"].failures == 1
     registry.execute("create or replace function one() returns integer language sql as 'select coalesce(1)'")
     assert registry.dbt("test", "--select", "catalogue_unchanged")["catalogue_unchanged"].failures == 2
+    registry.execute(
+        "create or replace view not_one as"
+        " select id from schools where id not in (select nullif(1, NULL)) or greatest(id, 1) = 1"
+    )
+    assert registry.dbt("test", "--select", "catalogue_unchanged")["catalogue_unchanged"].failures == 3
 
 
 @pytest.mark.thorough

@@ -11,5 +11,5 @@ where
         where b.object = l.object or (l.is_beginning and starts_with(b.object, l.object))
     )
     {%- endset -%}
-    {%- do return(object_differences(expected, 'select * from ' ~ after)) -%}
+    {%- do return(object_differences(expected, 'select * from ' ~ after, longer='expected')) -%}
 {% endmacro %}
