@@ -1216,6 +1216,24 @@ SEVENTH: dict[str, tuple[str, str]] = {
         ),
         "select f()",
     ),
+    "an array of rows that is asked for nulls": (
+        plpgsql("return (a is not null)::integer", "a schools[] := array(select s from schools s);"),
+        "select f()",
+    ),
+    "a function that gives rows and more": (
+        "create function g() returns table (s schools, n bigint) language sql as 'select s, 1::bigint from schools s';"
+        + plpgsql("insert into old_schools select (x.s).* from g() as x; return 1"),
+        "select f()",
+    ),
+    "an argument by its name that is a row": (
+        "create function g(n int, s schools) returns int language sql as 'select n';"
+        + plpgsql(f"return g(s => ({A_ROW}), n => 1)"),
+        "select f()",
+    ),
+    "rows into a table that inherits": (
+        "create table young () inherits (schools);" + plpgsql("insert into young select * from schools; return 1"),
+        "select f()",
+    ),
     "a table that is made for the time": (
         plpgsql(
             "create temp table schools on commit drop as select id, code, name, is_active, created_at from"

@@ -18,6 +18,7 @@ from driver.row_uses.shapes import (
     Catalogue,
     Columns,
     Elements,
+    Inherited,
     Reader,
     Scope,
     Stored,
@@ -291,30 +292,39 @@ def _catalogues(
             part = parts[part]
         if part in row_types:
             row_types[oid] = row_types[part]
-    given: dict[str, Any] = {}
-    taken: dict[str, Any] = {}
-    for routine in routines:
-        name = routine["routine_name"]
-        gives = None if routine["returned"] in arrays else row_types.get(routine["returned"]) or _outs(routine) or None
-        takes = [row_types.get(oid) for _, oid in _inputs(routine)]
-        given[name] = gives if given.get(name, gives) == gives else None  # those of the same name may differ
-        taken[name] = takes if taken.get(name, takes) == takes else ()
     core = {(table.schema, table.identifier) for table in tables}
-    core |= {(child[0], child[1]) for child in session.execute(CHILDREN) if (child[2], child[3]) in core}
-    before, after = _relations(found, row_types, arrays, (), names), _relations(found, row_types, arrays, core, names)
-    return Catalogue(before, dict(given), taken, arrays), Catalogue(after, dict(given), taken, arrays), row_types
+    heirs = {(child[0], child[1]) for child in session.execute(CHILDREN) if (child[2], child[3]) in core}
+    worlds = []
+    for grown in ({}, {**dict.fromkeys(heirs, Inherited(ADDED)), **dict.fromkeys(core, Added(ADDED))}):
+        relations = _relations(found, row_types, arrays, grown, names)
+        given: dict[str, Any] = {}
+        taken: dict[str, Any] = {}
+        for routine in routines:
+            name = routine["routine_name"]
+            outs: Columns = [
+                Whole(out, Elements(row) if row and oid in arrays else row)
+                for out, oid in _arguments(routine, "obt")
+                for row in [relations.get(row_types.get(oid, ("", "")))]
+            ]
+            gives = None if routine["returned"] in arrays else row_types.get(routine["returned"]) or outs or None
+            inputs = enumerate(_arguments(routine, "ibv"))
+            takes = {key: row_types[oid] for place, (n, oid) in inputs if oid in row_types for key in (place, n)}
+            given[name] = gives if given.get(name, gives) == gives else None  # those of the same name may differ
+            taken[name] = takes if taken.get(name, takes) == takes else {}
+        worlds.append(Catalogue(relations, given, taken, arrays))
+    return worlds[0], worlds[1], row_types
 
 
 def _relations(
     found: Sequence[tuple[Any, ...]],
     row_types: Mapping[int, Name],
     arrays: Collection[int],
-    grown: Collection[Name],
+    grown: Mapping[Name, Added],
     others: Mapping[int, Name],
 ) -> dict[Name, Columns]:
     """The columns of each relation, and of domains over rows; those that hold a row with its columns; of some with the added one."""
     relations: dict[Name, Columns] = {
-        (schema, name): columns + [Added(ADDED)] * ((schema, name) in grown and ADDED not in columns)
+        (schema, name): columns + [grown.get((schema, name), "")] * ((schema, name) in grown and ADDED not in columns)
         for schema, name, columns, _ in found
     }
     for schema, name, columns, types in found:
@@ -332,14 +342,15 @@ def _is_record(routine: Mapping[str, Any]) -> bool:
     return routine["returned"] == RECORD and routine["language"] in ("sql", "plpgsql") and not _outs(routine)
 
 
+def _arguments(routine: Mapping[str, Any], modes: str) -> list[tuple[str, int]]:
+    """The names and types of what it takes (ibv) or gives (obt)."""
+    types = routine["types"]
+    found = zip(routine["names"] or [""] * len(types), routine["modes"] or "i" * len(types), types, strict=True)
+    return [(name, oid) for name, mode, oid in found if mode in modes]
+
+
 def _outs(routine: Mapping[str, Any]) -> Columns:
-    return [n for n, m in zip(routine["names"] or (), routine["modes"] or (), strict=False) if m in ("o", "b", "t")]
-
-
-def _inputs(routine: Mapping[str, Any]) -> list[tuple[str, int]]:
-    names = routine["names"] or [""] * len(routine["types"])
-    modes = routine["modes"] or ["i"] * len(routine["types"])
-    return [(n, oid) for n, m, oid in zip(names, modes, routine["types"], strict=True) if m in ("i", "b", "v")]
+    return [name for name, _ in _arguments(routine, "obt")]
 
 
 @lru_cache(maxsize=4096)
@@ -406,7 +417,7 @@ class _Routine:
         self._cursors: dict[str, Columns | None] = {}
         inputs = [
             (name, Elements(row) if row and oid in world.arrays else row)
-            for name, oid in _inputs(routine)
+            for name, oid in _arguments(routine, "ibv")
             for row in [world.relations.get(row_types.get(oid, ("", "")))]
         ]
         self._wins = bool(re.search(r"#\s*variable_conflict\s+use_variable", routine["body"], re.IGNORECASE))

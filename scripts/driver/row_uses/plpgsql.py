@@ -102,19 +102,10 @@ def pieces(text: str) -> Iterator[Piece]:
 class Frame:
     """A block, loop, IF or CASE that is being read.
 
-    Attributes:
-        kind: the word that opens it.
-        reach: whether what comes next in it is run: NO, PERHAPS or YES.
-        rest: whether the branches are that may still come.
-        sure: whether the branch is run wherever the frame is.
-        around: the reach of the frames around it when it began.
-        values: what variables were known to hold when it began.
-        known: how many problems there were when it began.
-        subject: what CASE compares.
-        caught: the problems that the handler that is being read would catch.
-        tried: those of the block that no handler has caught yet.
-        live: whether the branch may be run.
-        raised: whether the branch ends with an error.
+    `reach` says whether what comes next in it is run (NO, PERHAPS or YES), `rest` the same of the branches that may still come, `around`
+    of the frames around it when it began; `sure` whether its branch is run wherever the frame is, and `live` whether it may be.
+    `values` and `known` are what variables held and how many problems there were when it began. A handler would catch the problems
+    `caught`, of those of the block (`tried`) that none has yet; `raised` says that the branch ends with an error.
     """
 
     kind: str

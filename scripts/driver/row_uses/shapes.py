@@ -25,6 +25,12 @@ class Added(str):
     __slots__ = ()
 
 
+class Inherited(Added):
+    """The same in a table that inherits it, without being unique."""
+
+    __slots__ = ()
+
+
 class Stored(Added):
     """The same where it has the value of a row of the table, which no other row may have."""
 
@@ -75,7 +81,7 @@ class Catalogue:
 
     relations: Mapping[tuple[str, str], Columns]
     given: dict[str, Columns | tuple[str, str] | None]
-    taken: Mapping[str, Sequence[tuple[str, str] | None]]
+    taken: Mapping[str, Mapping[str | int, tuple[str, str]]]
     arrays: Collection[int] = ()
 
     def relation(self, names: Sequence[str], path: Sequence[str]) -> Columns | None:
@@ -103,7 +109,7 @@ class Scope:
 
 def stored(columns: Columns | None) -> Columns | None:
     """The columns where they have the values of a table's row."""
-    return columns and [Stored(column) if isinstance(column, Added) else column for column in columns]
+    return columns and type(columns)(Stored(column) if isinstance(column, Added) else column for column in columns)
 
 
 def names_of(nodes: Iterable[Node]) -> list[str]:
@@ -159,7 +165,7 @@ class Reader:
                 self.problem("lands", f"{what} {into} would get the value of {ADDED}")
             elif isinstance(into, Added) and column != ADDED:
                 self.problem("lands", f"{what} {ADDED} would get a value that is meant for another column")
-            elif unique and isinstance(column, Stored) and isinstance(into, Added):
+            elif unique and isinstance(column, Stored) and isinstance(into, Added) and not isinstance(into, Inherited):
                 self.problem("copies", f"{what} {ADDED}, which is unique, would be copied")
             rows = [getattr(one, "row", None) or () for one in (column, into)]
             if all(rows) and len(rows[0]) != len(rows[1]):
@@ -563,13 +569,14 @@ class Reader:
             )
 
     def _call(self, node: Node, scope: Scope) -> None:
-        taken = self.catalogue.taken.get(names_of(node["funcname"])[-1], ())
+        taken = self.catalogue.taken.get(names_of(node["funcname"])[-1], {})
         if names_of(node["funcname"])[-1].startswith(_KEYS) and self.is_json(node["args"][0], scope):
             self.problem("written", f"{ADDED} would be one of the keys")
-        for argument, row_type in zip(node.get("args", ()), taken, strict=False):  # the last ones may be left out
-            if row_type:
-                at = argument.get("row_expr", {}).get("location", self.at)
-                self._cast(argument, self.catalogue.relations.get(row_type), row_type[1], scope, at)
+        for place, argument in enumerate(node.get("args", ())):
+            named = argument.get("named_arg_expr", {"name": place, "arg": argument})
+            if row_type := taken.get(named["name"]):
+                at = named["arg"].get("row_expr", {}).get("location", self.at)
+                self._cast(named["arg"], self.catalogue.relations.get(row_type), row_type[1], scope, at)
 
     def is_json(self, node: Node, scope: Scope) -> bool:
         """Whether this is a row of a core table as JSON."""
