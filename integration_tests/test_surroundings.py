@@ -190,6 +190,27 @@ def test_the_whole_job_under_hostile_settings(
 
 
 @pytest.mark.thorough
+def test_the_whole_job_by_a_role_whose_sessions_begin_as_another(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login that owns nothing, and is the owner in each session: the driver's, dbt's and pg_dump's."""
+    monkeypatch.setenv("CMSID_BACKUPS", str(tmp_path / "backups"))
+    password = registry.server.passwords["agent"] = registry.server.passwords[OWNER]
+    registry.execute(f"create role agent login password '{password}' in role {OWNER}", user=SUPERUSER)
+    try:
+        registry.execute(f"alter role agent set role = '{OWNER}'", user=SUPERUSER)
+        done = Runner(replace(registry, user="agent"), tmp_path / "run", monkeypatch).go()
+        assert done.code == 0, done.text
+        assert done.result
+        assert (done.result.verdict, done.result.lines_passed) == ("passed", 13)
+        owned = "select count(*) from pg_shdepend where refobjid = 'agent'::regrole"
+        assert registry.value(owned) == 0
+    finally:
+        registry.execute("drop role agent", user=SUPERUSER)
+        del registry.server.passwords["agent"]
+
+
+@pytest.mark.thorough
 def test_every_command_beside_casts_operators_and_classes_of_users(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
