@@ -385,7 +385,7 @@ class _Examination:
                     "both" if certain and not allowed else "none",
                     f"{use.where}: {use.text}, once the core tables have cms_id"
                     + ("" if certain else "; not every call comes to it"),
-                    "name the columns there, or set var allow_row_type_use if it may fail",
+                    "name the columns there" + (", or set var allow_row_type_use if it may fail" if certain else ""),
                 )
         if typed := [f"{use.where} ({use.text})" for use in uses if use.kind == "typed"]:
             self._add(

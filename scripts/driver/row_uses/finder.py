@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Name = tuple[str, str]
 RECORD, TRIGGER = 2249, 2279
+_PLAIN = {"limit_option": "LIMIT_OPTION_DEFAULT", "op": "SETOP_NONE"}
 _COLUMNS = r"information_schema\.columns|pg_attribute"
 _KEPT = (
     "null",
@@ -294,7 +295,8 @@ def _catalogues(
             row_types[oid] = row_types[part]
     core = {(table.schema, table.identifier) for table in tables}
     heirs = {(child[0], child[1]) for child in session.execute(CHILDREN) if (child[2], child[3]) in core}
-    worlds = []
+    worlds: list[Catalogue] = []
+    evaluated: dict[str, str | None] = {}
     for grown in ({}, {**dict.fromkeys(heirs, Inherited(ADDED)), **dict.fromkeys(core, Added(ADDED))}):
         relations = _relations(found, row_types, arrays, grown, names)
         given: dict[str, Any] = {}
@@ -311,7 +313,7 @@ def _catalogues(
             takes = {key: row_types[oid] for place, (n, oid) in inputs if oid in row_types for key in (place, n)}
             given[name] = gives if given.get(name, gives) == gives else None  # those of the same name may differ
             taken[name] = takes if taken.get(name, takes) == takes else {}
-        worlds.append(Catalogue(relations, given, taken, arrays))
+        worlds.append(Catalogue(relations, given, taken, arrays, evaluated))
     return worlds[0], worlds[1], row_types
 
 
@@ -574,16 +576,19 @@ class _Routine:
         from google.protobuf.json_format import ParseDict
 
         try:
-            target = {"res_target": {"val": self._known(node)}}
-            select = {
-                "select_stmt": {"target_list": [target], "limit_option": "LIMIT_OPTION_DEFAULT", "op": "SETOP_NONE"}
-            }
-            text = postgast.deparse(ParseDict({"stmts": [{"stmt": select}]}, postgast.ParseResult()))
-            with self._session.transaction():
-                found = self._session.execute(f"select ({text})::text".encode()).fetchall()[0][0]
+            known = self._known(node)
+            asked, evaluated = str(known), self.reader.catalogue.evaluated
+            if asked not in evaluated:
+                evaluated[asked] = None
+                select = {"target_list": [{"res_target": {"val": known}}], **_PLAIN}
+                text = postgast.deparse(
+                    ParseDict({"stmts": [{"stmt": {"select_stmt": select}}]}, postgast.ParseResult())
+                )
+                with self._session.transaction():
+                    evaluated[asked] = self._session.execute(f"select ({text})::text".encode()).fetchall()[0][0]
         except (LookupError, postgast.PgQueryError, psycopg.Error):
             return None
-        return None if found is None else str(found)
+        return evaluated[asked]
 
     def _known(self, node: Any) -> Any:
         """An expression with its variables replaced by what they hold.

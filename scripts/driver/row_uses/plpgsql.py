@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,8 +69,13 @@ def tokens_of(text: str) -> list[Token]:
     ]
 
 
-def pieces(text: str) -> Iterator[Piece]:
+@lru_cache(maxsize=64)
+def pieces(text: str) -> tuple[Piece, ...]:
     """The statements of a body, in the order of the text."""
+    return tuple(_pieces(text))
+
+
+def _pieces(text: str) -> Iterator[Piece]:
     current: list[Token] = []
     depth = cases = option = 0
     declares = label = False

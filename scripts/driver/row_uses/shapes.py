@@ -77,12 +77,16 @@ class Problem:
 
 @dataclass
 class Catalogue:
-    """What names mean: relations by schema and name, for functions what they give and take; and which types are arrays."""
+    """What names mean: relations by schema and name, for functions what they give and take; which types are arrays.
+
+    And what constant expressions came to, so that each is asked once.
+    """
 
     relations: Mapping[tuple[str, str], Columns]
     given: dict[str, Columns | tuple[str, str] | None]
     taken: Mapping[str, Mapping[str | int, tuple[str, str]]]
     arrays: Collection[int] = ()
+    evaluated: dict[str, str | None] = field(default_factory=dict)
 
     def relation(self, names: Sequence[str], path: Sequence[str]) -> Columns | None:
         """The columns of a relation or of its row type."""
