@@ -14,5 +14,8 @@
             {%- do columns.append({'name': column.name, 'quoted': quote_name(column.name), 'comparable': '{}.' ~ quote_name(column.name)}) -%}
         {%- endfor -%}
     {%- endif -%}
-    {%- do return(value_differences(chain, baseline_as_of_cut_over(baseline), 'select * from ' ~ current, key, columns)) -%}
+    {%- set kept = baseline_as_of_cut_over(baseline) -%}
+    {%- do return(told_differences([
+        {'name': chain, 'key': key, 'kept': kept, 'rows': value_differences(chain, kept, 'select * from ' ~ current, key, columns)}
+    ])) -%}
 {% endmacro %}

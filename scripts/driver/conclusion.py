@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from driver.migration_state import MigrationState
-    from driver.result import Result, Verdict
+    from driver.result import Difference, Result, Verdict
 
 COMMAND = "scripts/cmsid"
 VALIDATE = ("Validate it:", f"{COMMAND} run")
@@ -121,10 +121,42 @@ def _after_the_migration(result: Result) -> tuple[str, str]:
             "No test has failed, but not all of them were run; mend the cause, then validate again:",
             f"{COMMAND} run",
         )
+    back, ongoing = _way_back(result), f"{COMMAND} run --validation ongoing"
+    differences = [difference for test in result.failing_tests for difference in test.differences]
+    primary = [difference for difference in differences if not difference.derived]
+    first = next((item for item in primary if item.verdict == "damage"), next(iter(primary or differences), None))
+    if first and first.verdict == "damage":
+        step = f"{first.line}. Damage: {first.evidence}. Look at these rows with their values, and go back ({back}):"
+        return step, f"{COMMAND} report --validate --with-values"
     if result.validation == "ongoing":
-        return f"Mend what was found, then validate again, or go back ({_way_back(result)}):", f"{COMMAND} run"
+        return f"Mend what was found, then validate again, or go back ({back}):", f"{COMMAND} run"
+    if first and _only_written(result, primary):
+        step = f"Let it be: {first.verdict} and nothing else ({first.evidence}). Validate what holds in spite of them:"
+        return step, ongoing
+    if first:
+        step = (
+            f"{first.line}. Whether that is damage cannot be told. Look at these rows (the report has the query); if the"
+            f" application wrote them, validate what holds in spite of them, else go back ({back}):"
+        )
+        return step, ongoing
     step = "If the application has written meanwhile, validate what holds all the same, before you go back"
-    return f"{step} ({_way_back(result)}):", f"{COMMAND} run --validation ongoing"
+    return f"{step} ({back}):", ongoing
+
+
+def _only_written(result: Result, primary: list[Difference]) -> bool:
+    """Whether all that failed follows from writes of the application: none is left that says more, or nothing.
+
+    A chain shows new links for new rows; one that is gone or changed has another reason.
+    """
+    written = bool(primary) and all(item.verdict == "writes of the application" for item in primary)
+    only_new = all(not item.column or item.column == "cms_id" for item in primary)
+    return written and all(
+        all(not item.derived or item.column or item.pattern == "additional" for item in test.differences)
+        and all(not only_new or not item.derived or item.column in ("", "aggregate_value") for item in test.differences)
+        if test.differences
+        else "row_count" in test.name
+        for test in result.failing_tests
+    )
 
 
 def _way_back(result: Result) -> str:

@@ -15,6 +15,7 @@ SCHEMA_VERSION = 1
 Verdict = Literal["passed", "failed", "interrupted"]
 OutcomeStatus = Literal["passed", "failed", "error", "skipped", "missing"]
 LineStatus = Literal["passed", "failed", "not proven", "not applicable"]
+Origin = Literal["writes of the application", "damage", "cannot be told"]
 StageStatus = Literal["done", "failed", "interrupted", "skipped", "not reached"]
 
 
@@ -40,6 +41,46 @@ class FailingRow:
 
 
 @dataclass
+class Difference:
+    """What all differing rows of a table and column have in common, as the test's own SQL summed it up.
+
+    Attributes:
+        line: table, column, number and pattern in one line.
+        table: the table, chain or aggregate.
+        column: the column; empty for whole rows.
+        rows: how many differ.
+        of: of how many.
+        pattern: what all of them share.
+        keys: their range, and how close they lie; empty if the keys tell who somebody is.
+        places: how many of them lie in each fortieth of the table's range of keys, before the first and after the last
+            of which there is one place more; empty if hidden or without numbers.
+        verdict: what they come from.
+        evidence: what shows it.
+        derived: whether it only follows from rows of other tables, as a chain and a sum do.
+        query: the SQL that shows the rows with both values; empty if derived.
+    """
+
+    line: str
+    table: str
+    column: str
+    rows: int
+    of: int
+    pattern: str
+    keys: str
+    places: list[int]
+    verdict: Origin
+    evidence: str
+    derived: bool
+    query: str
+
+    @property
+    def origin(self) -> str:
+        """Where the rows lie and what they come from, in one line."""
+        where = f"{self.keys}. " if self.keys else ""
+        return f"{where}{self.verdict.capitalize()}: {self.evidence}."
+
+
+@dataclass
 class Outcome:
     """What became of one test.
 
@@ -53,6 +94,7 @@ class Outcome:
         message: why it has no verdict, for error, skipped and missing.
         tables: the tables it found fault with.
         rows: the first of the failing rows.
+        differences: the same, and all the others, summed up by table and column.
     """
 
     name: str
@@ -64,6 +106,7 @@ class Outcome:
     message: str = ""
     tables: list[str] = field(default_factory=list)
     rows: list[FailingRow] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
 
 
 @dataclass

@@ -10,7 +10,7 @@ import psycopg
 from driver.dbt_project import OURS
 from driver.errors import Problem, why
 from driver.facts import CHAINS
-from driver.result import FailingRow, Outcome, OutcomeStatus
+from driver.result import Difference, FailingRow, Outcome, OutcomeStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from driver.dbt_step import DbtStep
 
 SHOWN_ROWS = 20
+SHOWN_DIFFERENCES = 400
+"""All there are, but in a registry of very many columns."""
+PLACES = 42
 
 STATUS: dict[str, OutcomeStatus] = {"pass": "passed", "fail": "failed", "error": "error", "skipped": "skipped"}
 """dbt's words. Any other, a warning among them, is no pass."""
@@ -125,7 +128,7 @@ def _table(node: Any) -> str:
     return str(sources[0][1]) if sources else ""
 
 
-def _outcome(result: Any, rows: Callable[[Any], list[FailingRow]]) -> Outcome:
+def _outcome(result: Any, rows: Callable[[Any], tuple[list[FailingRow], list[Difference]]]) -> Outcome:
     node, expectation = result.node, _expectation(result.node)
     status = STATUS.get(str(result.status), "failed")
     outcome = Outcome(
@@ -139,8 +142,9 @@ def _outcome(result: Any, rows: Callable[[Any], list[FailingRow]]) -> Outcome:
     if status in ("error", "skipped"):
         outcome.message = why(str(result.message or "")) or f"it was {result.status}"
     elif status == "failed":
-        outcome.rows = rows(result)
-        outcome.tables = sorted({row.table for row in outcome.rows if row.table}) or list(filter(None, [_table(node)]))
+        outcome.rows, outcome.differences = rows(result)
+        outcome.failures = max(outcome.failures - len(outcome.differences), 1)
+        outcome.tables = sorted({item.table for item in [*outcome.differences, *outcome.rows] if item.table}) or list(filter(None, [_table(node)]))
     return outcome
 
 
@@ -157,18 +161,19 @@ def _harmless_foreign_keys(connection: psycopg.Connection[Any]) -> set[str]:
 
 def _rows(
     connection: psycopg.Connection[Any], result: Any, foreign_keys: set[str], *, with_values: bool
-) -> list[FailingRow]:
-    """The first failing rows of a test, asked for again: dbt keeps only their number."""
+) -> tuple[list[FailingRow], list[Difference]]:
+    """The first failing rows of a test and what sums all of them up, asked for again: dbt keeps only their number."""
     node = result.node
-    query = f"select * from (\n{node.compiled_code}\n) as failing limit {SHOWN_ROWS}"  # noqa: S608 - the test's own SQL
+    query = f"select * from (\n{node.compiled_code}\n) as failing limit {SHOWN_DIFFERENCES + SHOWN_ROWS}"  # noqa: S608 - the test's own SQL
     try:
         cursor = connection.execute(query.encode())
         names = [column.name for column in cursor.description or []]
         found = [dict(zip(names, row, strict=True)) for row in cursor]
     except psycopg.Error as error:
-        return [FailingRow(_table(node), actual=f"the rows could not be read: {first_line(error)}")]
+        return [FailingRow(_table(node), actual=f"the rows could not be read: {first_line(error)}")], []
+    differences = [_difference(values["summary"]) for values in found if values.get("summary")]
     rows = []
-    for values in found:
+    for values in [values for values in found if not values.get("summary")][:SHOWN_ROWS]:
         if "table_name" in values:
             row = FailingRow(
                 table=_text(values["table_name"]),
@@ -183,7 +188,18 @@ def _rows(
         else:  # a generic test returns rows of the table, or one row of its own making
             row = FailingRow(_table(node), _text(values.get("id")), actual=", ".join(_generic_values(values)))
         rows.append(row if with_values else _masked(row, node.fqn[1] if len(node.fqn) > 2 else "", foreign_keys))  # noqa: PLR2004 - project, category, test
-    return rows
+    if not with_values:
+        for difference in differences:
+            if difference.table in PERSONAL_KEYS:
+                difference.keys, difference.places = "", []
+    return rows, differences
+
+
+def _difference(summary: dict[str, Any]) -> Difference:
+    places = [0] * PLACES if summary["places"] else []
+    for place, number in summary["places"].items():
+        places[int(place)] = number
+    return Difference(**{**summary, "places": places})
 
 
 def _counts_rows(node: Any) -> bool:

@@ -27,6 +27,7 @@ MARKS = {
     "not proven": ("open", "OPEN"),
     "not applicable": ("apart", "N/A"),
 }
+ORIGINS = {"writes of the application": "apart", "damage": "failed", "cannot be told": "open"}
 STAGE_NAMES = {"origins": "Origin views"}
 CHAIN_NAMES = {
     "student_school_chain": "Student → School",
@@ -53,6 +54,7 @@ def render_html(result: Result) -> str:
         "kind": lambda test: test.status if test.status in ("passed", "failed") else "open",
         "moment": moment,
         "short_name": _short_name,
+        "steps": _steps,
         "unbroken": _unbroken,
     }
     # Rows on a logarithmic scale, since they differ by a factor of thousands.
@@ -65,6 +67,7 @@ def render_html(result: Result) -> str:
         result=result,
         titles=TITLES,
         marks=MARKS,
+        origins=ORIGINS,
         stage_names={stage.key: STAGE_NAMES.get(stage.key, stage.key.capitalize()) for stage in result.stages},
         chain_names={chain.name: CHAIN_NAMES.get(chain.name, chain.name) for chain in result.chains},
         bars=[(table, 100 * math.log10(1 + (table.rows_after or 0)) / top) for table in by_size],
@@ -99,6 +102,13 @@ def _judged(figures: Sequence[int | None]) -> list[tuple[int | None, bool]]:
         lost = name == "rows_after" and figures[0] is not None and figures[0] != number
         judged.append((number, lost or (name == "different" and bool(number))))
     return judged
+
+
+def _steps(places: Sequence[int]) -> str:
+    """A path of one bar for each place, the highest 8 high; a single row is still to be seen."""
+    top = max([*places, 1])
+    bars = [(place, max(8 * number / top, 1.2)) for place, number in enumerate(places) if number]
+    return "".join(f"M{place} 8v-{height:.1f}h1v{height:.1f}z" for place, height in bars)
 
 
 def _unbroken(text: str) -> Markup:

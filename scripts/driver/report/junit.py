@@ -60,9 +60,10 @@ def _test(suite: str, test: Outcome) -> ET.Element:
     name = f"{test.spec} {test.name}".strip() if test.spec not in test.name else test.name
     case = ET.Element("testcase", classname=f"cmsid.{suite}", name=_legal(name), time=f"{test.seconds:.3f}")
     if test.status == "failed":
+        told = [f"{difference.line}. {difference.origin}" for difference in test.differences]
         summary = f"{test.failures} failing" + (f" in {', '.join(test.tables)}" if test.tables else "")
-        failure = ET.SubElement(case, "failure", message=_legal(summary), type="difference")
-        failure.text = _legal("\n".join(row_sentence(row) for row in test.rows))
+        failure = ET.SubElement(case, "failure", message=_legal(told[0] if told else summary), type="difference")
+        failure.text = _legal("\n".join([*told, *(row_sentence(row) for row in test.rows)]))
     elif test.status != "passed":
         # A test that gave no verdict is no pass for whoever counts these, so it is not told as skipped.
         ET.SubElement(case, "error", message=_legal(test.message or test.status), type=test.status)

@@ -20,6 +20,7 @@ WORDS = {
 VERDICTS = {"passed": "bold green", "failed": "bold red", "interrupted": "bold yellow"}
 INDENT = 7
 ROWS_SHOWN = 5
+DIFFERENCES_SHOWN = 8
 
 
 def print_report(console: Console, result: Result) -> None:
@@ -80,6 +81,11 @@ def _print_test(console: Console, test: Outcome) -> None:
     number = f"{test.spec} " if test.spec and test.spec not in test.name else ""
     count = f"{test.failures:,} failing" if test.status == "failed" else f"{test.status}: {test.message}"
     _wrapped(console, f"test {number}{test.name}: {count}", INDENT, style="red")
+    for difference in test.differences[:DIFFERENCES_SHOWN]:
+        _wrapped(console, difference.line, INDENT + 2, style="bold")
+        _wrapped(console, difference.origin, INDENT + 4)
+    if len(test.differences) > DIFFERENCES_SHOWN:
+        _wrapped(console, f"… {len(test.differences) - DIFFERENCES_SHOWN:,} more columns", INDENT + 2)
     for row in test.rows[:ROWS_SHOWN]:
         _wrapped(console, row_sentence(row), INDENT + 2)
     if test.failures > len(test.rows[:ROWS_SHOWN]) and test.rows:

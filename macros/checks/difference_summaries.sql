@@ -1,0 +1,178 @@
+{% macro difference_summaries(differing, whole) %}
+    {#- One row for each table and column of `differing`: the five columns of a failing row, and `summary`, which is all that
+        any report says of it. A pattern is named only where it holds for every row that is counted; a text is read as a
+        number or a moment only where it is written as one, so that no cast can fail. No value is told, since it may be
+        somebody's. What cannot be shown is not claimed: writes of the application have left their traces in every row, and
+        damage is what no application does. -#}
+    {%- set number = "'^[-+]?[0-9]+([.][0-9]+)?$'" -%}
+    {%- set moment = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:]+([.][0-9]+)?([-+][0-9:]+)?)?$'" -%}
+    {%- set in_utc = "case when d.{0} ~ ':.*[-+]' then d.{0}::timestamptz at time zone 'UTC' else d.{0}::timestamp end" -%}
+    {%- set conversion = "'^(trimmed|blanks|in |cut|rounded|the same number|the time of day|all .*(later|earlier))'" -%}
+    {%- set rows_only = 'bool_and(coalesce({}, false))' -%}
+with as_read as (
+    select
+        d.*,
+        case when d.column_name is null then d.now end as row_change,
+        case when length(d.key) < 19 and d.key ~ '^-?[0-9]+$' then d.key::bigint end as place,
+        case when length(d.was) < 40 and d.was ~ {{ number }} then d.was::numeric end as was_number,
+        case when length(d.now) < 40 and d.now ~ {{ number }} then d.now::numeric end as now_number,
+        case when d.is_moment and d.was ~ {{ moment }} then {{ in_utc.format('was') }} end as was_moment,
+        case when d.is_moment and d.now ~ {{ moment }} then {{ in_utc.format('now') }} end as now_moment
+    from (
+        select
+            table_name,
+            key collate "C" as key,
+            column_name,
+            was collate "C" as was,
+            now collate "C" as now,
+            is_moment,
+            origin collate "C" as origin,
+            transaction collate "C" as transaction
+        from {{ differing }}
+    ) as d
+),
+
+counted as (
+    select
+        table_name,
+        column_name,
+        row_change,
+        count(*) as n,
+        min(place) as first_place,
+        max(place) as last_place,
+        min(key) as first_key,
+        count(place) = count(*) as are_placed,
+        count(origin) = count(*) as are_explained,
+        min(origin) as origin,
+        count(*) > 1 and count(transaction) = count(*) and min(transaction) = max(transaction) as by_one_transaction,
+        case
+            when row_change = 'the row is missing' then 'missing'
+            when row_change is not null then 'additional'
+            when count(now) = 0 then 'NULL now'
+            when count(was) = 0 then 'NULL before'
+            when max(now) = '' and count(now) = count(*) then 'empty now'
+            when count(*) = 2 and count(was) = 2 and count(now) = 2 and min(was) = min(now) and max(was) = max(now)
+                then 'swapped between the two rows'
+            when {{ rows_only.format('now_number = was_number') }} then 'the same number, written otherwise'
+            when count(now_number - was_number) = count(*) and min(now_number - was_number) = max(now_number - was_number)
+                then 'all ' || case when min(now_number - was_number) > 0 then '+' else '' end || trim_scale(min(now_number - was_number))
+            when {{ rows_only.format('now_number = -was_number') }} then 'the sign turned round'
+            when {{ rows_only.format('now_number = round(was_number)') }} then 'rounded to whole numbers'
+            when {{ rows_only.format('now_number = trunc(was_number)') }} then 'cut to whole numbers'
+            when {{ rows_only.format('now_number = round(was_number, 1)') }} then 'rounded to one decimal'
+            when {{ rows_only.format('now_number = round(was_number, 2)') }} then 'rounded to two decimals'
+            when count(now_moment - was_moment) = count(*) and min(now_moment - was_moment) = max(now_moment - was_moment)
+                then 'all ' || {{ time_shift('extract(epoch from min(now_moment - was_moment))') }}
+            when {{ rows_only.format("now_moment = date_trunc('day', was_moment)") }} then 'the time of day lost'
+            when count(*) > 1 and count(now) = count(*) and min(now) = max(now) then 'the same value now'
+            when {{ rows_only.format("was in ('true', 'false') and now in ('true', 'false')") }} then 'true and false turned round'
+            when {{ rows_only.format("length(now) < length(was) and now = btrim(was, E' \t\n\r')") }} then 'trimmed'
+            when {{ rows_only.format("length(now) > length(was) and was = btrim(now, E' \t\n\r')") }} then 'blanks added'
+            when {{ rows_only.format('length(now) = length(was) and now = upper(was collate "default")') }} then 'in capitals now'
+            when {{ rows_only.format('length(now) = length(was) and now = lower(was collate "default")') }} then 'in small letters now'
+            when {{ rows_only.format('length(now) = length(was) and lower(now collate "default") = lower(was collate "default")') }} then 'in other case'
+            when {{ rows_only.format('starts_with(was, now)') }} then 'cut off'
+                || case when min(length(now)) = max(length(now)) then ' after ' || min(length(now)) || ' characters' else '' end
+            when count(*) > 1 then 'no pattern in common'
+            else 'changed'
+        end as pattern
+    from as_read
+    group by table_name, column_name, row_change
+),
+
+placed as (
+    select
+        table_name,
+        column_name,
+        row_change,
+        jsonb_object_agg(bucket, n) as places
+    from (
+        select
+            r.table_name,
+            r.column_name,
+            r.row_change,
+            width_bucket(r.place::double precision, w.lowest::double precision, w.highest::double precision + 1, 40) as bucket,
+            count(*) as n
+        from as_read as r
+        inner join {{ whole }} as w on r.table_name = w.table_name
+        where r.place is not null and w.lowest ~ '^-?[0-9]+$' and w.highest ~ '^-?[0-9]+$'
+        group by r.table_name, r.column_name, r.row_change, bucket
+    ) as b
+    group by table_name, column_name, row_change
+),
+
+judged as (
+    select
+        c.*,
+        w.of_rows,
+        w.is_derived,
+        concat_ws('.', c.table_name, c.column_name) || ': ' || to_char(c.n, 'FM999,999,999,999,990')
+            || case when c.n = 1 and w.of_rows <> 1 and c.pattern = 'additional' then ' row beside ' when c.pattern = 'additional' then ' rows beside ' else ' of ' end
+            || to_char(w.of_rows, 'FM999,999,999,999,990')
+            || case when c.pattern = 'additional' then ', ' when w.of_rows = 1 then ' row, ' else ' rows, ' end || c.pattern as line,
+        case
+            when c.n = 1 then 'key ' || c.first_key
+            when not c.are_placed then to_char(c.n, 'FM999,999,999,999,990') || ' keys'
+            else 'keys ' || c.first_place || ' to ' || c.last_place || case
+                when c.last_place - c.first_place + 1 = c.n then ', without a gap'
+                when c.last_place - c.first_place < 2 * c.n then ', close together'
+                else ', scattered'
+            end
+        end as keys,
+        case
+            when c.origin like 'damage: %' then c.origin
+            when c.are_explained then c.origin
+            when w.is_derived then 'cannot be told: what it is made of says more, see core_rows_unchanged'
+            when c.n = w.of_rows and c.n >= 10 and c.pattern not in ('no pattern in common', 'additional')
+                then 'damage: every row of the table' || case when c.column_name is null then '' else ', in this column' end
+            when c.pattern ~ {{ conversion }} and c.n >= 10 and c.by_one_transaction
+                then 'damage: values converted by one transaction, typed by nobody'
+            else 'cannot be told: ' || case
+                when c.pattern = 'missing' then 'a row that is gone leaves no trace of who deleted it'
+                else 'nothing in these rows says who wrote them' || case when c.by_one_transaction then ', but one transaction did' else '' end
+            end
+        end as verdict,
+        case
+            when w.is_derived then ''
+            else format(
+                'select coalesce(kept.%1$s, live.%1$s) as key%2$s from (%3$s) as kept full join (%4$s) as live on kept.%1$s = live.%1$s where %5$s order by 1',
+                w.id,
+                coalesce(', kept.' || quote_ident(c.column_name) || ' as was, live.' || quote_ident(c.column_name) || ' as now', ', kept, live'),
+                w.kept,
+                w.live,
+                case
+                    when c.pattern = 'missing' then format('live.%s is null', w.id)
+                    when c.pattern = 'additional' then format('kept.%s is null', w.id)
+                    else format('kept.%2$s::text is distinct from live.%2$s::text and kept.%1$s = live.%1$s', w.id, quote_ident(c.column_name))
+                end
+            )
+        end as query
+    from counted as c
+    inner join {{ whole }} as w on c.table_name = w.table_name
+)
+
+select
+    j.table_name,
+    j.keys as key,
+    j.column_name,
+    'no difference in ' || to_char(j.of_rows, 'FM999,999,999,999,990') || ' rows' as expected,
+    format('%s; %s. %s', substr(j.line, strpos(j.line, ': ') + 2), j.keys, j.verdict) as actual,
+    jsonb_build_object(
+        'line', j.line,
+        'table', j.table_name,
+        'column', coalesce(j.column_name, ''),
+        'rows', j.n,
+        'of', j.of_rows,
+        'pattern', j.pattern,
+        'keys', j.keys,
+        'places', coalesce(p.places, '{}'),
+        'verdict', split_part(j.verdict, ': ', 1),
+        'evidence', substr(j.verdict, strpos(j.verdict, ': ') + 2),
+        'derived', j.is_derived,
+        'query', j.query
+    ) as summary
+from judged as j
+left join placed as p
+    on j.table_name = p.table_name and j.column_name is not distinct from p.column_name and j.row_change is not distinct from p.row_change
+order by j.n desc, j.line
+{% endmacro %}
