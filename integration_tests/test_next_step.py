@@ -13,10 +13,10 @@ from driver.migration_state import MigrationState
 from driver.result import Outcome, Stage
 from driver.run import Options
 from driver.wording import few
-from support.sample_result import failed_result, passed_tests, result_of
+from support.sample_result import difference, failed_result, passed_tests, result_of
 
 if TYPE_CHECKING:
-    from driver.result import Result
+    from driver.result import Difference, Result
 
 DONE = MigrationState("done", 12, done=12, mode="window", cut_over_at="2026-01-31T08:00:00Z")
 NOT_BEGUN = MigrationState("not begun", 12)
@@ -26,6 +26,12 @@ HALF_WAY = MigrationState("half-way", 12, ("schools",), 1, "online", 15, 300, cu
 UNLOGGED = MigrationState("unlogged", 12, ("schools",))
 
 
+WRITTEN = difference("writes of the application", column="", pattern="additional")
+LINKS = difference("cannot be told", column="", pattern="additional", derived=True)
+UNEXPLAINED = difference("cannot be told", column="module_id", derived=True)
+UNKNOWN, DAMAGE = difference("cannot be told"), difference("damage")
+
+
 def told(result: Result, state: MigrationState | None, options: Options | None = None) -> tuple[str, str, str]:
     """What the result says: state, step, command."""
     result.next_step = result.next_command = result.state = ""
@@ -33,9 +39,12 @@ def told(result: Result, state: MigrationState | None, options: Options | None =
     return result.state, result.next_step, result.next_command
 
 
-def failed(**changes: Any) -> Result:
-    """A run whose validation failed, changed."""
+def failed(*differences: Difference, **changes: Any) -> Result:
+    """A run whose validation failed, changed: its tests say this of the rows that differ."""
     result = failed_result()
+    result.beyond[0].differences = list(differences)
+    if differences:
+        result.checklist = []
     for name, value in changes.items():
         setattr(result, name, value)
     return result
@@ -61,6 +70,14 @@ def test_after_a_pass_there_is_nothing_to_do() -> None:
         (failed(mode="online"), DONE, "has written meanwhile", "scripts/cmsid run --validation ongoing"),
         (failed(mode="window"), DONE, "has written meanwhile", "scripts/cmsid run --validation ongoing"),
         (failed(), DONE, "scripts/cmsid restore b-1, the last step", "scripts/cmsid run --validation ongoing"),
+        (failed(WRITTEN), DONE, "Let it be: writes of the application", "scripts/cmsid run --validation ongoing"),
+        (failed(WRITTEN, LINKS), DONE, "Let it be", "scripts/cmsid run --validation ongoing"),
+        (failed(WRITTEN, UNEXPLAINED), DONE, "cannot be told", "scripts/cmsid run --validation ongoing"),
+        (failed(WRITTEN, UNKNOWN), DONE, "the page has the query", "scripts/cmsid run --validation ongoing"),
+        (failed(LINKS), DONE, "cannot be told", "scripts/cmsid run --validation ongoing"),
+        (failed(WRITTEN, UNKNOWN, DAMAGE), DONE, "Damage: evidence", "scripts/cmsid report --validate --with-values"),
+        (failed(DAMAGE, validation="ongoing"), DONE, "Damage: ev", "scripts/cmsid report --validate --with-values"),
+        (failed(UNKNOWN, validation="ongoing"), DONE, "Mend what was found", "scripts/cmsid run"),
         (failed(backup=None), DONE, "undo keeps every row):", "scripts/cmsid run --validation ongoing"),
     ],
 )

@@ -98,6 +98,11 @@ def test_a_standard_parser_reads_the_junit_file(tmp_path: Path) -> None:
     assert len(cases) == suites.tests
     failing = {case.name for case in cases if case.result}
     assert failing == {"validate", "3.1 cms_id_equals_id", "7.1 cms_ids_unique", "9.1 core_rows_unchanged"}
+    message = next(case.result[0].message for case in cases if "core_rows" in case.name)
+    assert message.startswith("modules.remark: 3 of 4,059 rows, ")
+    assert message.endswith(
+        '. keys 9 to 4711, scattered. Damage: evidence <script>alert(1)</script> & "Mokhèlé" 学生 | �.'
+    )
     assert "schools key 5 cms_id: expected 5, found NULL" in file.read_text(encoding="utf-8")
     assert "scripts/cmsid restore b-1" in file.read_text(encoding="utf-8")
 
@@ -162,6 +167,8 @@ def test_every_format_names_line_test_table_key_and_the_way_back() -> None:
         assert part in render_junit(result)
     for told in (html, text, result.to_json()):
         assert "15 rows had other columns changed" in told
+        assert told.index("modules.remark: 3 of 4,059 rows") < told.index("9667801.25")
+        assert "keys 9 to 4711, scattered" in told.replace("Keys", "keys")
     assert f"Failed: {result.lines_passed} of 13 checklist lines passed</h1>" in html
     assert '<span class="nowrap">9667801.25</span>' in html
 
@@ -169,7 +176,7 @@ def test_every_format_names_line_test_table_key_and_the_way_back() -> None:
 class Page(HTMLParser):
     """Collects what a page would fetch, and whether its elements are closed in order."""
 
-    VOID = frozenset(("meta", "link", "rect", "br"))
+    VOID = frozenset(("meta", "link", "rect", "path", "br"))
 
     def __init__(self) -> None:
         """Nothing is read yet."""
@@ -263,7 +270,7 @@ def test_a_count_of_rows_that_differs_shows_both(names: tuple[str, str]) -> None
         fqn=["project", "registry", "test"],
     )
     connection: Any = SimpleNamespace(execute=lambda _: Answer([(15, 14)]))
-    (row,) = _rows(connection, SimpleNamespace(node=node), set(), with_values=False)
+    ((row,), _) = _rows(connection, SimpleNamespace(node=node), set(), with_values=False)
     assert row_sentence(row) == "schools count(*): expected 15, found 14"
     assert row_sentence(FailingRow("schools")) == "schools: it differs"
 

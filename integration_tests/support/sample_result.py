@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 from driver.checklist import CHECKLIST, Facts, checklist_lines
 from driver.conclusion import verdict
 from driver.result import (
@@ -9,12 +12,16 @@ from driver.result import (
     ChainFacts,
     Comparison,
     Database,
+    Difference,
     FailingRow,
     Outcome,
     Result,
     Stage,
     TableFacts,
 )
+
+if TYPE_CHECKING:
+    from driver.result import Origin
 
 TABLES = ("modules", "programs", "schools", "student_modules")
 AWKWARD = '<script>alert(1)</script> & "Mokhèlé" 学生 | \x07'
@@ -71,19 +78,36 @@ def result_of(tests: dict[str, list[Outcome]], beyond: list[Outcome] | None = No
     return result
 
 
+def difference(verdict: Origin, rows: int = 3, column: str = "remark", **changes: Any) -> Difference:
+    """A summary of rows that differ."""
+    found = Difference(
+        f"modules.{column}: {rows} of 4,059 rows, {AWKWARD}", "modules", column, rows, 4_059, AWKWARD,
+        "keys 9 to 4711, scattered", [0, 1, *[0] * 38, rows - 1, 0], verdict, f"evidence {AWKWARD}", derived=False,
+        query=f"select kept.remark as was from (select * from kept) as kept where '{AWKWARD}' is null",
+    )  # fmt: skip
+    return replace(found, **changes)
+
+
 def failed_result() -> Result:
     """A run whose validation found a null, and a name that it does not tell."""
     tests = passed_tests()
     null = FailingRow("schools", "5", "cms_id", "5", "NULL")
     tests["cms_id_equals_id"] = [
-        Outcome("cms_id_equals_id", "Equal.", "3.1", "failed", 21, 0.5, "", ["schools"], [null] * 20)
+        Outcome("cms_id_equals_id", "Equal.", "3.1", "failed", 21, 0.5, "", ["schools"], rows=[null] * 20)
     ]
     tests["uniqueness"] = [Outcome("cms_ids_unique", "", "7.1", "error", message=AWKWARD)]
     hidden = FailingRow("next_of_kins", "7", "name", hidden=True)
     shown = FailingRow("modules", "9", "remark", "old", AWKWARD)
     total = FailingRow("marks", "total_marks", "aggregate_value", "9667801.25", "9667811.25")
+    told = [
+        difference("damage"),
+        difference("cannot be told"),
+        difference("writes of the application", query="", places=[]),
+    ]
     beyond = [
-        Outcome("core_rows_unchanged", "Rows.", "9.1", "failed", 3, 1.0, "", ["next_of_kins"], [hidden, shown, total])
+        Outcome(
+            "core_rows_unchanged", "Rows.", "9.1", "failed", 3, 1.0, "", ["next_of_kins"], told, [hidden, shown, total]
+        )
     ]
     result = result_of(tests, beyond)
     result.stages[-1] = Stage("validate", "failed", "2026-01-31T08:00:00Z", 60.0, f"90 of 92 tests passed {AWKWARD}")

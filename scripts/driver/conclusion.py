@@ -121,26 +121,33 @@ def _after_the_migration(result: Result) -> tuple[str, str]:
             "No test has failed, but not all of them were run; mend the cause, then validate again:",
             f"{COMMAND} run",
         )
-    back, ongoing = _way_back(result), f"{COMMAND} run --validation ongoing"
+    if step_by_origin := _by_origin(result):
+        return step_by_origin
+    if result.validation == "ongoing":
+        return f"Mend what was found, then validate again, or go back ({_way_back(result)}):", f"{COMMAND} run"
+    step = "If the application has written meanwhile, validate what holds all the same, before you go back"
+    return f"{step} ({_way_back(result)}):", f"{COMMAND} run --validation ongoing"
+
+
+def _by_origin(result: Result) -> tuple[str, str] | None:
+    """The next step that follows from what the differing rows come from; None if no test says anything of it."""
     differences = [difference for test in result.failing_tests for difference in test.differences]
     primary = [difference for difference in differences if not difference.derived]
     first = next((item for item in primary if item.verdict == "damage"), next(iter(primary or differences), None))
-    if first and first.verdict == "damage":
-        step = f"{first.line}. Damage: {first.evidence}. Look at these rows with their values, and go back ({back}):"
+    if first is None or (first.verdict != "damage" and result.validation == "ongoing"):
+        return None
+    back, ongoing = _way_back(result), f"{COMMAND} run --validation ongoing"
+    if first.verdict == "damage":
+        step = f"{first.line}. Damage: {first.evidence}. Look at these rows with their values, then go back ({back}):"
         return step, f"{COMMAND} report --validate --with-values"
-    if result.validation == "ongoing":
-        return f"Mend what was found, then validate again, or go back ({back}):", f"{COMMAND} run"
-    if first and _only_written(result, primary):
+    if _only_written(result, primary):
         step = f"Let it be: {first.verdict} and nothing else ({first.evidence}). Validate what holds in spite of them:"
         return step, ongoing
-    if first:
-        step = (
-            f"{first.line}. Whether that is damage cannot be told. Look at these rows (the report has the query); if the"
-            f" application wrote them, validate what holds in spite of them, else go back ({back}):"
-        )
-        return step, ongoing
-    step = "If the application has written meanwhile, validate what holds all the same, before you go back"
-    return f"{step} ({back}):", ongoing
+    step = (
+        f"{first.line}. Whether that is damage cannot be told. Look at these rows (the page has the query); if the"
+        f" application wrote them, validate what holds in spite of them, else go back ({back}):"
+    )
+    return step, ongoing
 
 
 def _only_written(result: Result, primary: list[Difference]) -> bool:
@@ -148,11 +155,15 @@ def _only_written(result: Result, primary: list[Difference]) -> bool:
 
     A chain shows new links for new rows; one that is gone or changed has another reason.
     """
-    written = bool(primary) and all(item.verdict == "writes of the application" for item in primary)
-    only_new = all(not item.column or item.column == "cms_id" for item in primary)
-    return written and all(
-        all(not item.derived or item.column or item.pattern == "additional" for item in test.differences)
-        and all(not only_new or not item.derived or item.column in ("", "aggregate_value") for item in test.differences)
+    if not primary or any(item.verdict != "writes of the application" for item in primary):
+        return False
+    changed = any(item.pattern != "additional" and item.column != "cms_id" for item in primary)
+    explained = {"additional", "aggregate_value"} if not changed else None
+    return all(
+        all(
+            not item.derived or explained is None or {item.pattern, item.column} & explained
+            for item in test.differences
+        )
         if test.differences
         else "row_count" in test.name
         for test in result.failing_tests

@@ -93,8 +93,8 @@ class Outcome:
         seconds: how long it took.
         message: why it has no verdict, for error, skipped and missing.
         tables: the tables it found fault with.
+        differences: all of its failing rows, summed up by table and column.
         rows: the first of the failing rows.
-        differences: the same, and all the others, summed up by table and column.
     """
 
     name: str
@@ -105,8 +105,8 @@ class Outcome:
     seconds: float = 0.0
     message: str = ""
     tables: list[str] = field(default_factory=list)
-    rows: list[FailingRow] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
+    rows: list[FailingRow] = field(default_factory=list)
 
 
 @dataclass

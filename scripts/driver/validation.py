@@ -144,7 +144,8 @@ def _outcome(result: Any, rows: Callable[[Any], tuple[list[FailingRow], list[Dif
     elif status == "failed":
         outcome.rows, outcome.differences = rows(result)
         outcome.failures = max(outcome.failures - len(outcome.differences), 1)
-        outcome.tables = sorted({item.table for item in [*outcome.differences, *outcome.rows] if item.table}) or list(filter(None, [_table(node)]))
+        named = {row.table for row in outcome.rows if row.table} | {item.table for item in outcome.differences}
+        outcome.tables = sorted(named) or list(filter(None, [_table(node)]))
     return outcome
 
 
