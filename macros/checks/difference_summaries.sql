@@ -1,14 +1,12 @@
 {% macro difference_summaries(differing, whole) %}
     {#- One row for each table and column of `differing`: the five columns of a failing row, and `summary`, which is all that
-        any report says of it. A pattern is named only where it holds for every row that is counted; a text is read as a
-        number or a moment only where it is written as one, so that no cast can fail. No value is told, since it may be
-        somebody's. What cannot be shown is not claimed: writes of the application have left their traces in every row, and
+        any report says of it. A text is read as a number or a moment only where it is written as one, so that no cast can
+        fail. What cannot be shown is not claimed: writes of the application have left their traces in every row, and
         damage is what no application does. -#}
     {%- set number = "'^[-+]?[0-9]+([.][0-9]+)?$'" -%}
     {%- set moment = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:]+([.][0-9]+)?([-+][0-9:]+)?)?$'" -%}
     {%- set in_utc = "case when d.{0} ~ ':.*[-+]' then d.{0}::timestamptz at time zone 'UTC' else d.{0}::timestamp end" -%}
     {%- set conversion = "'^(trimmed|blanks|in |cut|rounded|the same number|the time of day|all .*(later|earlier))'" -%}
-    {%- set rows_only = 'bool_and(coalesce({}, false))' -%}
 with as_read as (
     select
         d.*,
@@ -45,37 +43,7 @@ counted as (
         count(origin) = count(*) as are_explained,
         min(origin) as origin,
         count(*) > 1 and count(transaction) = count(*) and min(transaction) = max(transaction) as by_one_transaction,
-        case
-            when row_change = 'the row is missing' then 'missing'
-            when row_change is not null then 'additional'
-            when count(now) = 0 then 'NULL now'
-            when count(was) = 0 then 'NULL before'
-            when max(now) = '' and count(now) = count(*) then 'empty now'
-            when count(*) = 2 and count(was) = 2 and count(now) = 2 and min(was) = min(now) and max(was) = max(now)
-                then 'swapped between the two rows'
-            when {{ rows_only.format('now_number = was_number') }} then 'the same number, written otherwise'
-            when count(now_number - was_number) = count(*) and min(now_number - was_number) = max(now_number - was_number)
-                then 'all ' || case when min(now_number - was_number) > 0 then '+' else '' end || trim_scale(min(now_number - was_number))
-            when {{ rows_only.format('now_number = -was_number') }} then 'the sign turned round'
-            when {{ rows_only.format('now_number = round(was_number)') }} then 'rounded to whole numbers'
-            when {{ rows_only.format('now_number = trunc(was_number)') }} then 'cut to whole numbers'
-            when {{ rows_only.format('now_number = round(was_number, 1)') }} then 'rounded to one decimal'
-            when {{ rows_only.format('now_number = round(was_number, 2)') }} then 'rounded to two decimals'
-            when count(now_moment - was_moment) = count(*) and min(now_moment - was_moment) = max(now_moment - was_moment)
-                then 'all ' || {{ time_shift('extract(epoch from min(now_moment - was_moment))') }}
-            when {{ rows_only.format("now_moment = date_trunc('day', was_moment)") }} then 'the time of day lost'
-            when count(*) > 1 and count(now) = count(*) and min(now) = max(now) then 'the same value now'
-            when {{ rows_only.format("was in ('true', 'false') and now in ('true', 'false')") }} then 'true and false turned round'
-            when {{ rows_only.format("length(now) < length(was) and now = btrim(was, E' \t\n\r')") }} then 'trimmed'
-            when {{ rows_only.format("length(now) > length(was) and was = btrim(now, E' \t\n\r')") }} then 'blanks added'
-            when {{ rows_only.format('length(now) = length(was) and now = upper(was collate "default")') }} then 'in capitals now'
-            when {{ rows_only.format('length(now) = length(was) and now = lower(was collate "default")') }} then 'in small letters now'
-            when {{ rows_only.format('length(now) = length(was) and lower(now collate "default") = lower(was collate "default")') }} then 'in other case'
-            when {{ rows_only.format('starts_with(was, now)') }} then 'cut off'
-                || case when min(length(now)) = max(length(now)) then ' after ' || min(length(now)) || ' characters' else '' end
-            when count(*) > 1 then 'no pattern in common'
-            else 'changed'
-        end as pattern
+        {{ shared_pattern() }} as pattern
     from as_read
     group by table_name, column_name, row_change
 ),
