@@ -114,6 +114,11 @@ def assert_shown(verdicts: dict[str, Verdict], corruption: Corruption, shown: Sh
                 or row["column_name"] in (None, "cms_id", "count(*)")
                 or "column" in row["actual"]
             )
+        summaries = [row["summary"] for row in verdicts[label].rows if row.get("summary")]
+        # what is said first, in one line, and nothing of it called what the application does
+        assert summaries == [row["summary"] for row in verdicts[label].rows[: len(summaries)]], label
+        assert all(len(item["line"]) <= 100 for item in summaries), summaries
+        assert "writes of the application" not in {item["verdict"] for item in summaries}, summaries
     assert set(shown) <= corruption.red
     for label, wanted in shown.items():
         rows = verdicts[label].rows

@@ -6,7 +6,6 @@
     {%- set number = "'^[-+]?[0-9]+([.][0-9]+)?$'" -%}
     {%- set moment = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:]+([.][0-9]+)?([-+][0-9:]+)?)?$'" -%}
     {%- set in_utc = "case when d.{0} ~ ':.*[-+]' then d.{0}::timestamptz at time zone 'UTC' else d.{0}::timestamp end" -%}
-    {%- set conversion = "'^(trimmed|blanks|in |cut|rounded|the same number|the time of day|all .*(later|earlier))'" -%}
 with as_read as (
     select
         d.*,
@@ -87,34 +86,8 @@ judged as (
                 else ', scattered'
             end
         end as keys,
-        case
-            when c.origin like 'damage: %' then c.origin
-            when c.are_explained then c.origin
-            when w.is_derived then 'cannot be told: what it is made of says more, see core_rows_unchanged'
-            when c.n = w.of_rows and c.n >= 10 and c.pattern not in ('no pattern in common', 'additional')
-                then 'damage: every row of the table' || case when c.column_name is null then '' else ', in this column' end
-            when c.pattern ~ {{ conversion }} and c.n >= 10 and c.by_one_transaction
-                then 'damage: values converted by one transaction, typed by nobody'
-            else 'cannot be told: ' || case
-                when c.pattern = 'missing' then 'a row that is gone leaves no trace of who deleted it'
-                else 'nothing in these rows says who wrote them' || case when c.by_one_transaction then ', but one transaction did' else '' end
-            end
-        end as verdict,
-        case
-            when w.is_derived then ''
-            else format(
-                'select coalesce(kept.%1$s, live.%1$s) as key%2$s from (%3$s) as kept full join (%4$s) as live on kept.%1$s = live.%1$s where %5$s order by 1',
-                w.id,
-                coalesce(', kept.' || quote_ident(c.column_name) || ' as was, live.' || quote_ident(c.column_name) || ' as now', ', kept, live'),
-                w.kept,
-                w.live,
-                case
-                    when c.pattern = 'missing' then format('live.%s is null', w.id)
-                    when c.pattern = 'additional' then format('kept.%s is null', w.id)
-                    else format('kept.%2$s::text is distinct from live.%2$s::text and kept.%1$s = live.%1$s', w.id, quote_ident(c.column_name))
-                end
-            )
-        end as query
+        {{ difference_verdict() }} as verdict,
+        {{ difference_query() }} as query
     from counted as c
     inner join {{ whole }} as w on c.table_name = w.table_name
 )
