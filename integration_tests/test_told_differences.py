@@ -111,7 +111,14 @@ def told(connection: psycopg.Connection[Any]) -> list[Difference]:
         "value_differences", table_name=TABLE, expected=kept, actual=live, key="id", columns=columns,
         transaction="actual.transaction",
     )  # fmt: skip
-    comparison = {"name": TABLE, "key": "id", "kept": kept, "live": "select * from live", "rows": rows}
+    comparison = {
+        "name": TABLE,
+        "key": "id",
+        "columns": columns,
+        "kept": kept,
+        "live": "select * from live",
+        "rows": rows,
+    }
     query = render_macro("told_differences", comparisons=[comparison])
     failing = connection.execute(query.encode()).fetchall()
     summaries = [row["summary"] for row in failing if row["summary"]]

@@ -31,5 +31,5 @@ where
     or b.aggregate_key is null
     or c.aggregate_key is null
     {%- endset -%}
-    {%- do return(told_differences([{'name': aggregate_name, 'key': 'aggregate_key', 'kept': kept, 'rows': rows}])) -%}
+    {%- do return(told_differences([{'name': aggregate_name, 'key': 'aggregate_key', 'columns': [], 'kept': kept, 'rows': rows}])) -%}
 {% endmacro %}

@@ -16,6 +16,6 @@
     {%- endif -%}
     {%- set kept = baseline_as_of_cut_over(baseline) -%}
     {%- do return(told_differences([
-        {'name': chain, 'key': key, 'kept': kept, 'rows': value_differences(chain, kept, 'select * from ' ~ current, key, columns)}
+        {'name': chain, 'key': key, 'columns': [], 'kept': kept, 'rows': value_differences(chain, kept, 'select * from ' ~ current, key, columns)}
     ])) -%}
 {% endmacro %}

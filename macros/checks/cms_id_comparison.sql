@@ -3,6 +3,7 @@
     {%- do return({
         'name': table.name,
         'key': table.id_column,
+        'columns': [],
         'kept': 'select ' ~ table.id ~ ', ' ~ table.id ~ ' as cms_id from only ' ~ table.relation,
         'live': 'select ' ~ table.id ~ ', cms_id from only ' ~ table.relation,
         'rows': rows,

@@ -4,6 +4,7 @@
     {%- do return({
         'name': table.name,
         'key': table.id_column,
+        'columns': columns,
         'kept': kept,
         'live': 'select * from only ' ~ table.relation,
         'rows': value_differences(

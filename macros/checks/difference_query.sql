@@ -12,7 +12,12 @@ case
         case
             when c.pattern = 'missing' then format('live.%s is null', w.id)
             when c.pattern = 'additional' then format('kept.%s is null', w.id)
-            else format('kept.%2$s::text is distinct from live.%2$s::text and kept.%1$s = live.%1$s', w.id, quote_ident(c.column_name))
+            else format(
+                'kept.%1$s = live.%1$s and %2$s is distinct from %3$s',
+                w.id,
+                replace(coalesce(w.comparable ->> c.column_name, '{}.' || quote_ident(c.column_name)), '{}', 'kept'),
+                replace(coalesce(w.comparable ->> c.column_name, '{}.' || quote_ident(c.column_name)), '{}', 'live')
+            )
         end
     )
 end

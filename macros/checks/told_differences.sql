@@ -16,12 +16,15 @@ with differing as materialized (
 
 whole as (
     {%- for comparison in comparisons %}
+        {%- set comparable = {} -%}
+        {%- for column in comparison.columns or [] -%}{%- do comparable.update({column.name: column.comparable}) -%}{%- endfor %}
 select
     {{ quote_text(comparison.name) }}::text as table_name,
     {{ quote_text(quote_name(comparison.key)) }}::text as id,
     {{ quote_text(comparison.kept) if comparison.live else 'null' }}::text as kept,
     {{ quote_text(comparison.live) if comparison.live else 'null' }}::text as live,
     {{ 'false' if comparison.live else 'true' }} as is_derived,
+    {{ quote_text(comparable | tojson) }}::jsonb as comparable,
     count(*) as of_rows,
     min(whole.{{ quote_name(comparison.key) }})::text as lowest,
     max(whole.{{ quote_name(comparison.key) }})::text as highest
