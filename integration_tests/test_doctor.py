@@ -575,6 +575,13 @@ def test_the_same_schema_for_ours_and_theirs_is_refused(registry: Registry) -> N
     assert [f.code for f in diagnosis.against("online")] == ["audit_schema_is_registry"]
 
 
+def test_a_window_that_outlasts_its_budget_is_refused(registry: Registry) -> None:
+    diagnosis = diagnose(registry, window_budget="1ms")
+    assert codes(diagnosis) == {"window_budget"}
+    assert "and window_budget is 1ms (use online mode" in diagnosis.refusal("window")
+    assert diagnosis.refusal("online") == ""
+
+
 def test_the_log_of_another_registry_is_refused(migrated_registry: Registry) -> None:
     with migrated_registry.connect() as connection:
         sample_registry.load(connection, 0.001, schema="campus_b")

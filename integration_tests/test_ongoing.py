@@ -193,6 +193,7 @@ def test_rows_that_a_policy_hides_are_no_pass(living: Registry) -> None:
                 (("build",), "validation", "Cutover", 'var validation is "Cutover", and can be "cutover" or "ongoing"'),
                 (("snapshot",), "mode", "Window", 'var mode is "Window", and can be "window" or "online"'),
                 (("parse",), "allow_unseen_sessions", "false", 'allow_unseen_sessions is "false", and can be true or'),
+                (("parse",), "window_budget", 120, "var window_budget is 120, and can be a time such as 120s or 10min"),
                 (("parse",), "allow_update_triggers", 1, "var allow_update_triggers is 1, and can be true or false"),
             )
         ),

@@ -16,7 +16,7 @@ from driver.dbt_step import DbtStep
 from driver.report.files import newest
 from driver.status import status
 from support.backups import cmsid, databases
-from support.registry import NO_BACKUP, OWNER, undone
+from support.registry import NO_BACKUP, OWNER, SUPERUSER, undone
 from support.runs import Runner, interrupted
 from support.waiting import until
 
@@ -136,6 +136,22 @@ def test_values_are_shown_if_asked_for(runner: Runner) -> None:
     outcome = runner.go("origins", lambda: corrupt(runner.registry), with_values=True)
     assert "Somebody Else" in outcome.text
     assert "Somebody Else" in outcome.file("html")
+
+
+@pytest.mark.thorough
+def test_a_window_that_uses_up_its_budget_is_rolled_back_and_says_what_to_do(runner: Runner) -> None:
+    slow = """
+        create function slow() returns event_trigger language plpgsql as $$
+        begin if current_query() like '%student_modules%add constraint%' then perform pg_sleep(60); end if; end $$;
+        create event trigger slow on ddl_command_start execute function slow()
+    """
+    done = runner.go("baseline", lambda: runner.registry.execute(slow, user=SUPERUSER), budget="8s")
+    assert done.code == 1
+    text = " ".join(done.text.split())
+    assert "window_budget (8s) is used up, and everything was rolled back; use online mode" in text
+    assert "student_modules: fill and constrain" in text
+    assert "scripts/cmsid run --budget 8s" in text
+    assert runner.registry.value("select count(*) from pg_attribute where attname = 'cms_id' and attnum > 0") == 0
 
 
 @pytest.mark.thorough

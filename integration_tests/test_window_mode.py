@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -724,6 +724,61 @@ def test_a_killed_dbt_leaves_nothing(
     registry.execute(where[1], user=SUPERUSER)
     registry.dbt_ok(*command, variables=NO_BACKUP)
     assert_migrated(registry)
+
+
+# ---- a window with a bound
+
+
+BUDGET = {**NO_BACKUP, "window_budget": "3s"}
+
+
+def locked_for(registry: Registry, since: Any) -> float:
+    """Seconds from the first lock until another session has got its lock on every table."""
+    with registry.connect(SUPERUSER, autocommit=False) as application:
+        application.execute(f"lock table {', '.join(CORE_TABLES)} in row exclusive mode".encode())
+        row = application.execute("select extract(epoch from clock_timestamp() - %s)::float", [since]).fetchone()
+    assert row is not None
+    return float(row[0])
+
+
+@pytest.mark.every_major
+@pytest.mark.parametrize(
+    "at", [pytest.param(at, marks=() if at == 0.5 else pytest.mark.thorough) for at in (0.1, 0.3, 0.5, 0.7, 0.9, 1)]
+)
+@pytest.mark.parametrize("slow", ["the server", "the client"])
+def test_the_application_waits_no_longer_than_the_budget(baselined_registry: Registry, at: float, slow: str) -> None:
+    """Whatever takes so long: the work of a statement, or a client that sends no further one."""
+    registry = baselined_registry
+    before = picture_of(registry)
+    plan = plan_of(registry, BUDGET)
+    locking = next(number for number, step in enumerate(plan) if step.label.startswith("lock "))
+    chosen = locking + 1 + round(at * (len(plan) - locking - 4))
+    ended = suppress(psycopg.errors.IdleInTransactionSessionTimeout)
+    with ended, registry.connect(autocommit=True) as session:
+        for step in plan[:chosen]:
+            session.execute(step.sql.encode())
+        row = session.execute("select current_setting('cms_id.locked_since')::timestamptz").fetchone()
+        assert row is not None
+        if slow == "the server":
+            limits, _, _ = plan[chosen].sql.partition(";\n")
+            with pytest.raises(psycopg.errors.QueryCanceled, match="statement timeout"):
+                session.execute(f"{limits}; select pg_sleep(60)".encode())
+        assert 2 < locked_for(registry, row[0]) < 4
+    assert differences(before, picture_of(registry)) == {}
+
+
+def test_what_would_use_up_the_budget_is_not_committed(baselined_registry: Registry) -> None:
+    registry = baselined_registry
+    plan = plan_of(registry, BUDGET)
+    with registry.connect(autocommit=True) as session:
+        for step in plan[:-2]:
+            session.execute(step.sql.encode())
+        session.execute("select set_config('cms_id.locked_since', (clock_timestamp() - interval '2.8s')::text, true)")
+        with pytest.raises(psycopg.errors.QueryCanceled, match=r"less than a tenth of window_budget \(3s\) is left"):
+            session.execute(plan[-2].sql.encode())
+    registry.dbt_ok(*ADD, variables={**NO_BACKUP, "window_budget": "10min"})
+    assert_migrated(registry)
+    registry.dbt_ok("run-operation", "drop_cms_id", variables={**NO_BACKUP, "window_budget": "10min"})
 
 
 # ---- what the database is set to

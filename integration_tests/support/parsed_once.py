@@ -47,12 +47,13 @@ OF_OPERATIONS: dict[str, type] = {
     "lock_timeout": str,
     "max_replica_lag": str,
     "max_waiting_sessions": int,
-    "mode": str,
     "online_lock_attempts": int,
     "online_lock_timeout": str,
     "rows_per_second": int,
     "server_disk_free": str,
+    "window_budget": str,
 }
+MODES = (("mode", "window"), ("mode", "online"))
 CONFIGURATIONS = (
     ProjectFlags,
     PostgresCredentials,
@@ -139,7 +140,11 @@ def _key(config: RuntimeConfig) -> str:
         if path.suffix in SUFFIXES and path.is_file():
             content.update(str(path.relative_to(root)).encode())
             content.update(path.read_bytes())
-    read = {name: value for name, value in config.cli_vars.items() if type(value) is not OF_OPERATIONS.get(name)}
+    read = {
+        name: value
+        for name, value in config.cli_vars.items()
+        if type(value) is not OF_OPERATIONS.get(name) and (name, value) not in MODES
+    }
     credentials = config.credentials
     whole = [content.hexdigest(), credentials.database, credentials.schema, config.target_name, read]
     return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()[:16]

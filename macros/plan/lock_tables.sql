@@ -17,6 +17,9 @@ begin
         begin
             {{ end_vacuum() | indent(12) }}
             deadline := clock_timestamp() + longest;
+            {%- if var('window_budget') %}
+            perform set_config('cms_id.locked_since', clock_timestamp()::text, true);
+            {%- endif %}
             {%- for table in tables %}
             if longest > interval '0' then
                 perform set_config('lock_timeout', format('%sms', greatest(1, extract(epoch from deadline - clock_timestamp()) * 1000)::integer), true);

@@ -22,4 +22,10 @@
             ) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- set budget = var('window_budget') -%}
+    {%- if budget and not modules.re.fullmatch('[1-9][0-9]*(ms|s|min|h)', budget | string) -%}
+        {%- do exceptions.raise_compiler_error(
+            'var window_budget is ' ~ tojson(budget) ~ ', and can be a time such as 120s or 10min: mend it in dbt_project.yml, or in --vars'
+        ) -%}
+    {%- endif -%}
 {% endmacro %}

@@ -77,6 +77,12 @@ class DbtStep:
         if isinstance(result.exception, KeyboardInterrupt):
             raise result.exception
         raise_if_interrupted()
+        budget = project.var("window_budget")
+        if budget and "timeout" in self._error and "lock timeout" not in self._error:
+            self._error += (
+                f": window_budget ({budget}) is used up, and everything was rolled back;"
+                " use online mode, another time, more maintenance_work_mem, or a larger budget"
+            )
         return result
 
     def _on_event(self, event: Any) -> None:

@@ -25,6 +25,7 @@ from driver.estimate import Estimate, estimate, size
 from driver.facts import migration_log
 from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED
+from driver.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,7 +72,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "row level security": ("row_security",),
     "replication": ("published", "logical_slot"),
     "other sessions": ("old_snapshot", "unseen_sessions", "old_transaction", "prepared_transaction"),
-    "settings": ("lock_timeout", "connections"),
+    "settings": ("lock_timeout", "connections", "window_budget"),
     "application": ("row_use_breaks", "row_type_functions", "row_use_unseen", "row_use_statement"),
     "disk": ("disk", "disk_unknown", "disk_backups"),
     "backup and way back": (
@@ -476,6 +477,14 @@ class _Examination:
             pass  # which table is locked has been told
         if not self.diagnosis.estimates:
             return
+        budget, window = self.project.var("window_budget"), self.diagnosis.estimates["window"].lock_seconds
+        if budget and window > self._value("select extract(epoch from %s::interval)", budget):
+            self._add(
+                "window_budget",
+                "window",
+                f"the tables would be locked for about {duration(window)}, and window_budget is {budget}",
+                "use online mode, another time, or a larger budget",
+            )
         free = str(self.project.var("server_disk_free")) or self._server_disk_free()
         needs = ", ".join(f"{size(e.disk_bytes)} in {mode} mode" for mode, e in self.diagnosis.estimates.items())
         if free:

@@ -49,6 +49,7 @@ class Options:
     Attributes:
         command: the command a user gave.
         mode: window or online; None for the project's own.
+        budget: how long window mode may lock the tables, such as `120s`; None for the project's own.
         on_failure: what to do when the validation fails: stop, or restore the backup.
         with_values: whether the report shows values that may tell something about persons.
         test_restore: whether the backup is restored on trial.
@@ -60,6 +61,7 @@ class Options:
 
     command: str = "run"
     mode: Mode | None = None
+    budget: str | None = None
     on_failure: Literal["stop", "restore"] = "stop"
     with_values: bool = False
     test_restore: bool = True
@@ -71,7 +73,7 @@ class Options:
     @property
     def given(self) -> dict[str, str]:
         """What a user gave of the options of `cmsid run`, each with its value; empty for a flag."""
-        given = {"mode": self.mode, "validation": self.validation}
+        given = {"mode": self.mode, "budget": self.budget, "validation": self.validation}
         if self.on_failure != "stop":
             given["on-failure"] = self.on_failure
         if self.with_values:
@@ -186,7 +188,11 @@ class Run:
         self._project.profiles_dir = self.connection.profiles_dir
         self._project.target = self.connection.target or None
         # Only what differs from the project's own vars: with other vars, dbt would parse everything anew.
-        wanted = {"validation": validation, "mode": self.options.mode or begun or self._project.var("mode")}
+        wanted = {
+            "validation": validation,
+            "mode": self.options.mode or begun or self._project.var("mode"),
+            "window_budget": self.options.budget or self._project.var("window_budget"),
+        }
         self._project.variables = {name: value for name, value in wanted.items() if value != self._project.var(name)}
         self._tables = self._project.core_tables()
         self.result.validation = validation

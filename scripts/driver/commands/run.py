@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import click
+
+
+def _time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value and not re.fullmatch("[1-9][0-9]*(ms|s|min|h)", value):
+        raise click.BadParameter(f"{value!r} is no time such as 120s or 10min")
+    return value
 
 
 @click.command()
@@ -12,6 +19,12 @@ import click
     "--mode",
     type=click.Choice(["window", "online"]),
     help="window: one transaction under lock. online: short locks only.",
+)
+@click.option(
+    "--budget",
+    metavar="TIME",
+    callback=_time,
+    help="Window mode: lock the tables so long at most, as 120s; else roll back.",
 )
 @click.option(
     "--on-failure",
@@ -35,6 +48,7 @@ import click
 )
 def run(
     mode: Literal["window", "online"] | None,
+    budget: str | None,
     on_failure: Literal["stop", "restore"],
     validation: str | None,
     *,
@@ -50,6 +64,7 @@ def run(
     Examples:
       scripts/cmsid run
       scripts/cmsid run --mode online
+      scripts/cmsid run --budget 120s
       scripts/cmsid run --on-failure restore
 
     Exit code: 0 if every line of the checklist passed, else 1.
@@ -60,6 +75,7 @@ def run(
 
     options = Options(
         mode=mode,
+        budget=budget,
         on_failure=on_failure,
         validation=validation,
         with_values=with_values,

@@ -1,0 +1,16 @@
+{% macro within_budget(plan) %}
+    {#- The plan, where var window_budget says how long the tables may be locked: each statement after the locks is ended by the
+        server when that is used up, and so is the session if its client hangs. The last step leaves a tenth of it to COMMIT,
+        which nothing can end. -#}
+    {%- if not var('window_budget') -%}{%- do return(plan) -%}{%- endif -%}
+    {%- set bounded, locking = [], [] -%}
+    {%- for step in plan -%}
+        {%- set sql = budget_limits() ~ ';\n' ~ step.sql if locking else step.sql -%}
+        {%- do bounded.append({'label': step.label, 'sql': sql}) -%}
+        {%- if step.label.startswith('lock ') -%}{%- do locking.append(step) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- if locking -%}
+        {%- do bounded.append({'label': 'gate: time left to commit', 'sql': gate_budget()}) -%}
+    {%- endif -%}
+    {%- do return(bounded) -%}
+{% endmacro %}
