@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 import shutil
 import time
@@ -17,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from driver import profile
+from driver import dbt_project, profile
 from driver.backup import store
 from driver.checklist import CHECKLIST
 from driver.cli import cmsid
@@ -253,3 +254,21 @@ def test_on_a_terminal_a_stage_shows_what_it_is_at() -> None:
     last = shown[shown.rindex("  done") :].splitlines()
     assert len(last) > 1
     assert max(map(len, last)) <= 80
+
+
+def test_dbt_parses_anew_after_an_edit_of_a_macro(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would leave out tests that call it, without a word."""
+    monkeypatch.setattr(dbt_project, "ROOT", tmp_path)
+    monkeypatch.setattr(dbt_project, "project", lambda: tmp_path)
+    monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
+    macro, parsed = tmp_path / "macros" / "checks" / "one.sql", tmp_path / "target" / "partial_parse.msgpack"
+    for path in (macro, parsed):
+        path.parent.mkdir(parents=True)
+    macro.touch()
+    assert not dbt_project._is_parsed()
+    parsed.touch()
+    os.utime(macro, (1, 1))
+    assert dbt_project._is_parsed()
+    os.utime(macro)
+    os.utime(parsed, (2, 2))
+    assert not dbt_project._is_parsed()

@@ -107,6 +107,14 @@ def _without_switches() -> Iterator[None]:
         os.environ.update(hidden)
 
 
+def _is_parsed() -> bool:
+    """Whether no macro has changed since dbt parsed the project: else dbt would forget what YAML says of singular tests."""
+    parsed = project() / os.environ.get("DBT_TARGET_PATH", "target") / "partial_parse.msgpack"
+    folders = {folder / part for folder in (project(), ROOT) for part in ("macros", "dbt_packages")}
+    macros = (path for folder in folders for path in folder.rglob("*.sql"))
+    return parsed.exists() and parsed.stat().st_mtime > max(path.stat().st_mtime for path in macros)
+
+
 @dataclass
 class DbtProject:
     """Runs dbt in this process.
@@ -151,7 +159,7 @@ class DbtProject:
         """The parsed project."""
         if self._manifest is None:
             with _without_collection():
-                result = self.invoke("parse")
+                result = self.invoke("parse", "--partial-parse" if _is_parsed() else "--no-partial-parse")
             error = result.exception
             if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise Problem(
