@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.consumer import Consumer
 from support.hub import package_hub
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ CONSUMER = ROOT / "integration_tests" / "consumer"
 OFFLINE = ROOT / "offline_packages"
 EXPECTATIONS = "metaplane/dbt_expectations/0.10.9"
 DATE = {"package": "godatadriven/dbt_date", "version": "0.21.0"}
+CAMPUS = ROOT / "integration_tests" / "support" / "campus.sql"
 KEYS = {"library.loans": "id", "teaching.courses": "id", "teaching.marks": "mark_no"}
 MIGRATED = {"library.loans": 500, "teaching.courses": 20, "teaching.marks": 1000}
 MIGRATE = """
@@ -31,58 +31,11 @@ for command in (["snapshot"], ["run-operation", "cms_id_tracking.add_cms_id"], [
 """
 
 
-class Consumer:
-    """A copy of the consumer project, beside this one, on a database with its tables."""
-
-    def __init__(self, folder: Path, registry: Registry) -> None:
-        """Copy it, and load its tables."""
-        self.folder = folder / "campus"
-        self.registry = registry
-        shutil.copytree(CONSUMER, self.folder)
-        (folder / "cms-id-tracking").symlink_to(ROOT)
-        registry.execute((Path(__file__).parent / "support" / "campus.sql").read_text())
-
-    def run(self, *command: str | Path, **variables: str) -> str:
-        """Run a command in its folder, which has to succeed; gives back what it printed."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBT_", "COVERAGE"))}
-        done = subprocess.run(
-            list(command),
-            cwd=self.folder,
-            env={
-                **kept,
-                **self.registry.environment,
-                "DBT_PROFILES_DIR": str(self.registry.profiles_dir),
-                "NO_COLOR": "1",
-                "CMSID_NO_VENV": "1",
-                **variables,
-            },
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def cms_ids(self) -> dict[str, int]:
-        """Table -> how many rows have their key as cms_id; only those that have the column."""
-        return {
-            table: self.registry.value(f"select count(*) from {table} where cms_id = {key}")
-            for table, key in KEYS.items()
-            if "cms_id" in self.registry.columns(table)
-        }
-
-
 @pytest.fixture
 def consumer(tmp_path: Path, empty_registry: Registry) -> Consumer:
-    return Consumer(tmp_path, empty_registry)
-
-
-def without_hub(consumer: Consumer) -> None:
-    """The two lines of the documentation."""
-    guide = (ROOT / "docs" / "as-a-package.md").read_text()
-    (lines,) = re.findall(r"```sh\n(mkdir [^`]*)```", guide)
-    consumer.run("/bin/sh", "-ec", lines)
+    made = Consumer(tmp_path, empty_registry, CAMPUS.read_text())
+    shutil.copytree(CONSUMER, made.folder, dirs_exist_ok=True)
+    return made
 
 
 def by_plain_dbt(consumer: Consumer, dbt: Path) -> None:
@@ -107,7 +60,7 @@ def by_plain_dbt(consumer: Consumer, dbt: Path) -> None:
     ]
     consumer.run(dbt, "snapshot")
     consumer.run(dbt, "run-operation", "cms_id_tracking.add_cms_id")
-    assert consumer.cms_ids() == MIGRATED
+    assert consumer.cms_ids(KEYS) == MIGRATED
     consumer.registry.execute("insert into library.loans (reader) values ('new')")
     consumer.run(dbt, "run")
     assert consumer.registry.rows("select reader from cms_id_audit.local_loans") == [("new",)]
@@ -117,14 +70,14 @@ def by_plain_dbt(consumer: Consumer, dbt: Path) -> None:
     consumer.registry.execute("delete from library.loans where reader = 'new'")
     assert " PASS=13 " in consumer.run(dbt, "test")
     consumer.run(dbt, "run-operation", "cms_id_tracking.drop_cms_id")
-    assert consumer.cms_ids() == {}
+    assert consumer.cms_ids(KEYS) == {}
 
 
 def test_thirty_lines_suffice_to_migrate(consumer: Consumer) -> None:
     assert sum(len(file.read_text().splitlines()) for file in CONSUMER.rglob("*.*") if file.is_file()) <= 30
-    without_hub(consumer)
+    consumer.install_without_hub()
     consumer.run(sys.executable, "-c", MIGRATE)  # in one process, which loads dbt once
-    assert consumer.cms_ids() == MIGRATED
+    assert consumer.cms_ids(KEYS) == MIGRATED
 
 
 @pytest.mark.thorough
@@ -141,15 +94,14 @@ def test_from_deps_to_undo_by_the_newest_dbt(consumer: Consumer, newest_dbt: Pat
 def test_by_the_command_and_without_a_hub(consumer: Consumer) -> None:
     project = consumer.folder / "dbt_project.yml"
     project.write_text(project.read_text().replace("  require_backup: false\n", ""))
-    without_hub(consumer)
-    cmsid = (sys.executable, ROOT / "scripts" / "cmsid", "--project-dir", ".")
-    assert "READY" in consumer.run(*cmsid, "doctor")
-    printed = consumer.run(*cmsid, "run")
+    consumer.install_without_hub()
+    assert "READY" in consumer.cmsid("doctor")
+    printed = consumer.cmsid("run")
     assert "PASSED: 7 of 13 checklist lines passed, 6 do not apply here." in printed
-    assert consumer.cms_ids() == MIGRATED
+    assert consumer.cms_ids(KEYS) == MIGRATED
     for folder in ("backup_db", "reports"):
         assert (consumer.folder / folder / ".gitignore").read_text() == "*\n"
-    assert "PASSED" in consumer.run(*cmsid, "report")
-    assert "3 of 3" in consumer.run(*cmsid, "status")
-    consumer.run(*cmsid, "undo", "--yes")
-    assert consumer.cms_ids() == {}
+    assert "PASSED" in consumer.cmsid("report")
+    assert "3 of 3" in consumer.cmsid("status")
+    consumer.cmsid("undo", "--yes")
+    assert consumer.cms_ids(KEYS) == {}

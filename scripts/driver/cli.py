@@ -38,6 +38,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "demo": Entry("See it work", prepares=False),
     "setup": Entry("Prepare", prepares=False),
+    "configure": Entry("Prepare", prepares=True),
     "doctor": Entry("Prepare", prepares=True),
     "backup": Entry("Prepare", prepares=True),
     "backups": Entry("Prepare", prepares=True),

@@ -1,1 +1,0 @@
-{{ origin_view(source('registry', 'final_marks')) }}
