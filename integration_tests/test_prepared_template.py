@@ -124,6 +124,20 @@ def test_the_doctor_blocks_prints_the_statements_and_is_ready_once_they_were_run
         drop_template(registry.server, "registry")
 
 
+@pytest.mark.thorough
+def test_a_restore_beside_that_may_not_make_something_names_the_other_ways(
+    empty_registry: Registry, connection: Connection, tmp_path: Path
+) -> None:
+    empty_registry.execute("create cast (integer as text) with inout as implicit", user=SUPERUSER)
+    backup = take_backup(connection, directory=tmp_path)
+    refused = (
+        r"CAST \(integer AS text\): must be owner .*the live database is as it was; have a superuser .* --in-place`"
+    )
+    with pytest.raises(Problem, match=refused):
+        restore.restore(connection, backup, directory=tmp_path)
+    restore.restore(connection, backup, directory=tmp_path, in_place=True)
+
+
 PROBLEMS = {
     "mark": ("alter database {template} is_template false", "not marked with IS_TEMPLATE"),
     "stranger": ("create table stray (id integer)", "it holds the table public.stray"),

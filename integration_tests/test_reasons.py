@@ -80,6 +80,15 @@ def test_what_does_not_restore_is_named_with_its_function_and_hint(
             'FK CONSTRAINT pets pets_person_fkey registry: insert or update on table "pets" violates it',
         ),
         (
+            "pg_restore",
+            [
+                "pg_restore: while PROCESSING TOC:",
+                "pg_restore: from TOC entry 3301; 2605 16401 CAST CAST (integer AS text) (no owner)",
+                "pg_restore: error: could not execute query: ERROR:  must be owner of type integer or type text",
+            ],
+            "CAST CAST (integer AS text): must be owner of type integer or type text",
+        ),
+        (
             "pg_dump",
             [
                 "pg_dump: error: query failed: ERROR:  out of shared memory",

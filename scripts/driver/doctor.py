@@ -402,7 +402,9 @@ class _Examination:
                 f"what these do with core tables cannot be seen: {', '.join(unseen)}",
                 "look there for whole rows, such as new.* or select *",
             )
-        self._found("application", f"{read} functions read; what only its own code holds cannot be seen")
+        self._found(
+            "application", f"{read} function{'s' * (read != 1)} read; what only its own code holds cannot be seen"
+        )
         if todo and self._value("select to_regclass('pg_stat_statements') is not null"):
             try:
                 with self._savepoint():

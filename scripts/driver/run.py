@@ -234,7 +234,9 @@ class Run:
         told = f"; the migration should take about {duration(expected.seconds)}" if expected else ""
         warned = [finding for finding in diagnosis.findings if finding.blocks == "none"]
         self.result.warnings += [f"{finding.detail} ({finding.remedy})" for finding in warned]
-        return f"nothing stands in the way{told}" + (f"; {len(warned)} warnings" if warned else "")
+        return f"nothing stands in the way{told}" + (
+            f"; {len(warned)} warning{'s' * (len(warned) != 1)}" if warned else ""
+        )
 
     def _backup(self, progress: StageProgress) -> str:
         from driver.backup.take import take_backup

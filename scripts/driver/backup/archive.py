@@ -34,7 +34,7 @@ POLL_SECONDS = 0.3
 KEPT_LINES = 1000
 SIGNS = ("ERROR: ", "FATAL: ", "fatal: ", "error: ")
 # its number, its catalogue's and its own; then its kind, name and owner
-TOC_ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+?)(?: \S+)?$")
+TOC_ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+?)(?: \(no owner\)| \S+)?$")
 # A restore need not wait for the disk at each commit: one synchronous commit before the swap covers them all.
 RESTORE_SETTINGS = "-c synchronous_commit=off -c maintenance_work_mem=128MB"
 LIVE_COPIES = """

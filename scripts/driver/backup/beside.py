@@ -7,6 +7,7 @@ are not done are done again, as far as the server says they are not.
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import tempfile
 import time
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from driver.profile import Connection
 
 UNTOUCHED = "the live database is as it was"
+NOT_ALLOWED = re.compile("permission denied|must be (owner|superuser)")
+OTHER_WAYS = "; have a superuser prepare the template that `scripts/cmsid doctor` describes, or use `scripts/cmsid restore --in-place`"
 
 
 @dataclass
@@ -135,9 +138,9 @@ def _fill_side(work: Work) -> None:
                 progress=work.progress,
             )
         except archive.ToolError as failure:
-            raise archive.problem_of(
-                failure, f"The backup {manifest.backup_id} does not restore", str(work.backup.folder), UNTOUCHED
-            ) from failure
+            others = OTHER_WAYS if NOT_ALLOWED.search(failure.reason) else ""
+            what = f"The backup {manifest.backup_id} does not restore"
+            raise archive.problem_of(failure, what, str(work.backup.folder), UNTOUCHED + others) from failure
     # The restore waited for the disk at no commit. This one waits, and what was written before it is there with it.
     work.control.execute(
         sql.SQL("comment on database {} is {}").format(
