@@ -155,6 +155,16 @@ def test_a_window_that_uses_up_its_budget_is_rolled_back_and_says_what_to_do(run
 
 
 @pytest.mark.thorough
+def test_online_mode_asks_for_what_holds_for_ever_where_the_application_wrote_meanwhile(runner: Runner) -> None:
+    new = "insert into schools (code, name) values ('NEW', 'New')"
+    done = runner.go("migrate", lambda: runner.registry.execute(new), mode="online")
+    assert done.code == 0, done.text
+    assert done.result
+    assert done.result.validation == "ongoing"
+    assert "only what holds for ever, since rows were written after the baseline" in " ".join(done.text.split())
+
+
+@pytest.mark.thorough
 def test_the_backup_is_restored_if_asked_for(runner: Runner) -> None:
     outcome = runner.go("origins", lambda: corrupt(runner.registry), on_failure="restore")
     assert outcome.code == 1

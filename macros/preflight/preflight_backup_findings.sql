@@ -387,7 +387,7 @@ select
         else 'none'
     end as blocks,
     f.detail,
-    case f.hinders when '{}' then 'nothing: the template has it, from which a test restore and a restore beside begin' else f.remedy end as remedy,
+    case f.hinders when '{}' then 'a test restore and a restore beside begin from the template, which has it' else f.remedy end as remedy,
     f.hinders
 from findings as f
 order by 3, f.finding, f.detail
