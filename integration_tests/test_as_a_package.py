@@ -91,7 +91,10 @@ def test_from_deps_to_undo_by_the_newest_dbt(consumer: Consumer, newest_dbt: Pat
 
 
 @pytest.mark.thorough
-def test_by_the_command_and_without_a_hub(consumer: Consumer) -> None:
+@pytest.mark.parametrize("dbt", ["1.11", "1.12"])
+def test_by_the_command_and_without_a_hub(consumer: Consumer, dbt: str, request: pytest.FixtureRequest) -> None:
+    if dbt == "1.12":
+        consumer.python = request.getfixturevalue("newest_dbt") / "python"
     project = consumer.folder / "dbt_project.yml"
     project.write_text(project.read_text().replace("  require_backup: false\n", ""))
     consumer.install_without_hub()

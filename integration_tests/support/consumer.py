@@ -31,6 +31,7 @@ class Consumer:
         self.folder = folder / "campus"
         self.folder.mkdir()
         self.registry = registry
+        self.python = Path(sys.executable)
         (folder / "cms-id-tracking").symlink_to(ROOT)
         registry.execute(tables)
 
@@ -42,13 +43,13 @@ class Consumer:
         self.install_without_hub()
 
     def install_without_hub(self) -> None:
-        """The two lines of docs/as-a-package.md."""
+        """The lines of docs/as-a-package.md."""
         (lines,) = re.findall(r"```sh\n(mkdir [^`]*)```", (ROOT / "docs" / "as-a-package.md").read_text("utf-8"))
         self.run("/bin/sh", "-ec", lines)
 
     def cmsid(self, *arguments: str) -> str:
         """Run the command on it."""
-        return self.run(sys.executable, ROOT / "scripts" / "cmsid", "--project-dir", ".", *arguments)
+        return self.run(self.python, ROOT / "scripts" / "cmsid", "--project-dir", ".", *arguments)
 
     def run(self, *command: str | Path, **variables: str) -> str:
         """Run a command in its folder, which has to succeed; gives back what it printed."""
