@@ -338,7 +338,7 @@ def failing(registry: Registry) -> dict[str, list[Difference]]:
                        "tag:cutover,path:tests/chains", variables=NO_BACKUP)  # fmt: skip
     assert {result.status for result in run.results} <= {"pass", "fail"}, run.output
     return {
-        result.unique_id.split(".")[2]: [_difference(row["summary"]) for row in result.rows if row["summary"]]
+        result.unique_id.split(".")[2]: [_difference(row["summary"]) for row in result.failing if row["summary"]]
         for result in run.results
         if result.status == "fail"
     }

@@ -58,9 +58,14 @@ class NodeResult:
         return self.unique_id.split(".", 1)[0]
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows a test fails on, asked for now: what they were when it ran, if nothing has changed since."""
+    def failing(self) -> list[dict[str, Any]]:
+        """All that a test fails on, asked for now: what it was when it ran, if nothing has changed since."""
         return self._query(self.compiled) if self.compiled else []
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Its rows, without what is said of all of them first."""
+        return [row for row in self.failing if not row.get("summary")]
 
 
 @dataclass
