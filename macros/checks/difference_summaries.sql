@@ -80,7 +80,7 @@ judged as (
         case
             when c.n = 1 then 'key ' || c.first_key
             when not c.are_placed then to_char(c.n, 'FM999,999,999,999,990') || ' keys'
-            else 'keys ' || c.first_place || ' to ' || c.last_place || case
+            else 'keys ' || c.first_place::text || ' to ' || c.last_place::text || case
                 when c.last_place - c.first_place + 1 = c.n then ', without a gap'
                 when c.last_place - c.first_place < 2 * c.n then ', close together'
                 else ', scattered'

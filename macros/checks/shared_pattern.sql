@@ -12,7 +12,7 @@ case
         then 'swapped between the two rows'
     when {{ all_rows.format('now_number = was_number') }} then 'the same number, written otherwise'
     when count(now_number - was_number) = count(*) and min(now_number - was_number) = max(now_number - was_number)
-        then 'all ' || case when min(now_number - was_number) > 0 then '+' else '' end || trim_scale(min(now_number - was_number))
+        then 'all ' || case when min(now_number - was_number) > 0 then '+' else '' end || trim_scale(min(now_number - was_number))::text
     when {{ all_rows.format('now_number = -was_number') }} then 'the sign turned round'
     when {{ all_rows.format('now_number = round(was_number)') }} then 'rounded to whole numbers'
     when {{ all_rows.format('now_number = trunc(was_number)') }} then 'cut to whole numbers'
@@ -29,7 +29,7 @@ case
     when {{ all_rows.format('length(now) = length(was) and now = lower(was collate "default")') }} then 'in small letters now'
     when {{ all_rows.format('length(now) = length(was) and lower(now collate "default") = lower(was collate "default")') }} then 'in other case'
     when {{ all_rows.format('starts_with(was, now)') }} then 'cut off'
-        || case when min(length(now)) = max(length(now)) then ' after ' || min(length(now)) || ' characters' else '' end
+        || case when min(length(now)) = max(length(now)) then ' after ' || min(length(now))::text || ' characters' else '' end
     when count(*) > 1 then 'no pattern in common'
     else 'changed'
 end
