@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COMMAND = "scripts/cmsid"
 VALIDATE = ("Validate it:", f"{COMMAND} run")
+MEND = "Mend what was found, then validate again, or go back"
 
 
 def verdict(result: Result, *, interrupted: bool) -> Verdict:
@@ -124,7 +125,7 @@ def _after_the_migration(result: Result) -> tuple[str, str]:
     if step_by_origin := _by_origin(result):
         return step_by_origin
     if result.validation == "ongoing":
-        return f"Mend what was found, then validate again, or go back ({_way_back(result)}):", f"{COMMAND} run"
+        return f"{MEND} ({_way_back(result)}):", f"{COMMAND} run"
     step = "If the application has written meanwhile, validate what holds all the same, before you go back"
     return f"{step} ({_way_back(result)}):", f"{COMMAND} run --validation ongoing"
 
@@ -138,7 +139,10 @@ def _by_origin(result: Result) -> tuple[str, str] | None:
         return None
     back, ongoing = _way_back(result), f"{COMMAND} run --validation ongoing"
     if first.verdict == "damage":
-        step = f"{first.line}. Damage: {first.evidence}. Look at these rows with their values, then go back ({back}):"
+        found = f"{first.line}. Damage: {first.evidence}. Look at these rows with their values"
+        step = f"{found}, then go back ({back}):"
+        if result.validation == "ongoing":  # a registry in use is mended first
+            step = f"{MEND} ({back}). {found}:"
         return step, f"{COMMAND} report --validate --with-values"
     if _only_written(result, primary):
         step = f"Let it be: {first.verdict} and nothing else ({first.evidence}). Validate what holds in spite of them:"
