@@ -145,7 +145,9 @@ def dbt_verdicts(registry: Registry) -> dict[str, Verdict]:
     run = registry.dbt("test", variables=NO_BACKUP)
     names = labels(run)
     return {
-        names[result.unique_id]: Verdict(result.status, result.rows if result.status == "fail" else [], result.message)
+        names[result.unique_id]: Verdict(
+            result.status, result.failing if result.status == "fail" else [], result.message
+        )
         for result in run.results
     }
 
