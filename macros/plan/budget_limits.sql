@@ -10,7 +10,7 @@ select
     end as transaction_limit
 from (
     select
-        greatest(1, extract(epoch from {{ quote_text(var('window_budget')) }}::interval
-            - (clock_timestamp() - current_setting('cms_id.locked_since')::timestamptz)) * 1000)::integer as milliseconds
+        least({{ 2 ** 31 - 1001 }}, greatest(1, extract(epoch from {{ quote_text(var('window_budget')) }}::interval
+            - (clock_timestamp() - current_setting('cms_id.locked_since')::timestamptz)) * 1000))::integer as milliseconds
 ) as l
 {%- endmacro %}
