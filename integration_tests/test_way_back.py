@@ -179,7 +179,25 @@ CELLS = {
         found="superusers_object",
     ),
     "cast of the system's types": Cell(
-        "create cast (integer as text) with inout as implicit", found="superusers_object"
+        "create cast (integer as text) with inout as implicit",
+        "create view written as select id, id::text as key from (values (1)) as v (id)",
+        found="superusers_object",
+    ),
+    "cast that a default uses": Cell(
+        "create cast (text as integer) with inout as assignment;"
+        "create table notes (number integer default '1'::text); alter table notes owner to {owner}",
+        found="superusers_object",
+    ),
+    "cast by a function that a default uses": Cell(
+        "create function parts(text) returns integer immutable language sql as 'select 1';"
+        "create cast (text as integer) with function parts(text) as assignment;"
+        "create table notes (number integer default 'a'::text); alter table notes owner to {owner}",
+        found="superusers_object",
+    ),
+    "binary cast that a check uses": Cell(
+        "create cast (bytea as json) without function;"
+        "create table notes (body bytea check (body::json is not null)); alter table notes owner to {owner}",
+        found="superusers_object",
     ),
     "cast of the owner's types": Cell(
         "create cast (mood as integer) with inout; create cast (mood[] as text) with inout;"

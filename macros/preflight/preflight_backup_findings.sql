@@ -61,6 +61,47 @@ privileges (classid, objid, owner, acl) as (
     where t.oid >= 16384 and not exists (select 1 from members as m where m.classid = 'pg_catalog.pg_type'::regclass and m.objid = t.oid)
 ),
 
+-- all that the server keeps parsed: who needs a cast is recorded nowhere else
+parsed (tree) as (
+    select concat(ev_qual, ev_action) from pg_catalog.pg_rewrite where oid >= 16384
+    union all
+    select concat(indexprs, indpred) from pg_catalog.pg_index where indexrelid >= 16384 and (indexprs is not null or indpred is not null)
+    union all
+    select concat(proargdefaults, prosqlbody) from pg_catalog.pg_proc where oid >= 16384
+    union all
+    select concat(polqual, polwithcheck) from pg_catalog.pg_policy
+{%- for catalogue, key, tree in [
+    ('pg_attrdef', 'oid', 'adbin'), ('pg_constraint', 'oid', 'conbin'), ('pg_trigger', 'oid', 'tgqual'),
+    ('pg_partitioned_table', 'partrelid', 'partexprs'), ('pg_statistic_ext', 'oid', 'stxexprs'), ('pg_type', 'oid', 'typdefaultbin'),
+] %}
+    union all
+    select {{ tree }}::text from pg_catalog.{{ catalogue }} where {{ key }} >= 16384 and {{ tree }} is not null
+{%- endfor %}
+),
+
+-- casts of the system's types that nothing parsed uses: a test restore can do without them
+spared (objid) as (
+    select k.oid
+    from pg_catalog.pg_cast as k
+    inner join pg_catalog.pg_type as s on k.castsource = s.oid
+    inner join pg_catalog.pg_type as t on k.casttarget = t.oid
+    where
+        k.oid >= 16384
+        and k.castsource < 16384
+        and k.casttarget < 16384
+        and not exists (
+            select 1
+            from parsed as p
+            where
+                p.tree ~ case k.castmethod
+                    when 'f' then format(':funcid %s :[^}]*:funcformat [12]', k.castfunc)
+                    when 'b' then format(':resulttype %s :[^}]*:relabelformat [12]', k.casttarget)
+                    -- what is text may be cast explicitly without
+                    else format(':resulttype %s :[^}]*:coerceformat %s', k.casttarget, case when s.typcategory = 'S' or t.typcategory = 'S' then '2' else '[12]' end)
+                end
+        )
+),
+
 -- one row for each object: what stands in the way of what
 objects (finding, hinders, saying, object, remedy) as (
     select
@@ -192,8 +233,13 @@ objects (finding, hinders, saying, object, remedy) as (
 
     select
         'superusers_object',
-        case when concat_ws(' ', i.type, i.identity) = any(array[{{ prepared_names }}]::text[]) then '{}' else '{trial,beside}' end::text[] || case when y.objid is null then '{in place}' else '{}' end::text[],
-        format('only a superuser may create the %s {}', s.kind),
+        case
+            when concat_ws(' ', i.type, i.identity) = any(array[{{ prepared_names }}]::text[]) then '{}'
+            when z.objid is not null then '{beside}'
+            else '{trial,beside}'
+        end::text[] || case when y.objid is null then '{in place}' else '{}' end::text[],
+        format('only a superuser may create the %s {}', s.kind)
+        || case when z.objid is null then '' else ': the test restore leaves it out, and a restore beside the live database is not possible' end,
         i.identity,
         'connect as a superuser, or drop it'
         || case
@@ -206,6 +252,7 @@ objects (finding, hinders, saying, object, remedy) as (
     cross join lateral pg_identify_object(s.classid, s.objid, 0) as i
     left join members as m on s.classid = m.classid and s.objid = m.objid
     left join staying as y on s.classid = y.classid and s.objid = y.objid
+    left join spared as z on s.classid = 'pg_catalog.pg_cast'::regclass and s.objid = z.objid
     where m.objid is null and s.objid >= 16384 and not me.rolsuper
 
     union all

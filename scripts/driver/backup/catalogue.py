@@ -122,6 +122,8 @@ def _not_restored(kind: str, name: str, was: list[str], now: list[str], *, super
             return "version of extensions" if before[0] != after[0] else "owner of extensions"
     if kind == "comment" and name.startswith("on extension ") and not superuser:
         return "comment of extensions"
+    if kind == "cast" and not now and not superuser and name.replace("pg_catalog.", "").count(".") == 0:
+        return "casts of the system's types"
     # pg_dump leaves one out that a failed CREATE INDEX CONCURRENTLY left behind.
     if kind == "index" and not now and all(", INVALID" in text for text in was):
         return "invalid indexes"

@@ -127,6 +127,12 @@ def start(
         return (template.name, *left_out(session, tools, dump))
 
 
+def casts_beyond(control: psycopg.Connection[Any], content: Manifest) -> list[str]:
+    """The beginnings of a dump's entries for casts between types of the system, which only a superuser may create."""
+    casts = [name.replace("pg_catalog.", "") for kind, name, _ in content.catalogue if kind == "cast"]
+    return [] if is_superuser(control) else [f"CAST - CAST {name} " for name in casts if "." not in name]
+
+
 def statements(session: psycopg.Connection[Any], dbname: str) -> list[str]:
     """What a superuser runs in psql to prepare the template of the session's database; nothing where it would be empty.
 

@@ -49,6 +49,7 @@ def verify_backup(
         require_major(content, major)
         tools = pg_tools.find(major)
         template, leave_out, unproven = prepared.start(connection, session, tools, content, backup.dump)
+        leave_out = [*leave_out, *prepared.casts_beyond(session, content)]
     with (
         scratch_database(connection, content.state, template) as scratch,
         tempfile.TemporaryDirectory(prefix="cmsid-") as folder,
