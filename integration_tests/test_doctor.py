@@ -14,7 +14,7 @@ from rich.console import Console
 
 from driver import doctor_in_terminal, sample_registry
 from driver.dbt_project import CoreTable
-from driver.doctor import CHECKS, Diagnosis, examine
+from driver.doctor import CHECKS, Diagnosis, Finding, examine
 from driver.errors import Problem
 from driver.run import Options, Run
 from support.local_rows import CORE_TABLES
@@ -88,16 +88,14 @@ def test_every_finding_belongs_to_a_check() -> None:
     named = {code for of_check in CHECKS.values() for code in of_check}
     texts = [path.read_text("utf-8") for path in (ROOT / "macros/preflight").glob("preflight_*.sql")]
     in_sql = {code for text in texts for code in re.findall(r"select(?: distinct)?\n\s+'(\w+)'(?: as finding)?,", text)}
-    sources = [ROOT / "scripts/driver" / name for name in ("doctor.py", "backup/hindrances.py")]
-    in_python = {
-        code
-        for path in sources
-        for code in re.findall(
-            r'(?:_add|_evaluation|Hindrance)\(\s*(?:row\["hinders"\],\s*)?"(\w+)"', path.read_text("utf-8")
-        )
-    }
+    sources = "".join(
+        (ROOT / "scripts/driver" / name).read_text("utf-8") for name in ("doctor.py", "backup/hindrances.py")
+    )
     assert len(in_sql) > 30
-    assert in_sql | in_python == named
+    assert in_sql <= named
+    assert {code for code in named - in_sql if f'"{code}"' not in sources} == set()
+    with pytest.raises(LookupError, match="unheard_of"):
+        Finding("unheard_of", "", "none", "", "")
 
 
 def test_it_looks_without_any_right_but_to_read(registry: Registry) -> None:

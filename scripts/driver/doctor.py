@@ -73,7 +73,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "replication": ("published", "logical_slot"),
     "other sessions": ("old_snapshot", "unseen_sessions", "old_transaction", "prepared_transaction"),
     "settings": ("lock_timeout", "connections", "window_budget"),
-    "application": ("row_use_breaks", "row_type_functions", "row_use_unseen", "row_use_statement"),
+    "application": ("row_use_breaks", "row_use_may_break", "row_type_functions", "row_use_unseen", "row_use_statement"),
     "disk": ("disk", "disk_unknown", "disk_backups"),
     "backup and way back": (
         "unreadable",
@@ -117,6 +117,11 @@ class Finding:
     blocks: Blocks
     detail: str
     remedy: str
+
+    def __post_init__(self) -> None:
+        """Refuse what no check would show."""
+        if not any(self.code in codes for codes in CHECKS.values()):
+            raise LookupError(self.code)
 
 
 @dataclass
@@ -384,9 +389,10 @@ class _Examination:
                 self._add(
                     "row_use_breaks" if certain else "row_use_may_break",
                     "both" if certain and not allowed else "none",
-                    f"{use.where}: {use.text}, once the core tables have cms_id"
-                    + ("" if certain else "; not every call comes to it"),
-                    "name the columns there" + (", or set var allow_row_type_use if it may fail" if certain else ""),
+                    f"{use.where}: {use.text}, once the core tables have cms_id",
+                    "name the columns there, or set var allow_row_type_use if it may fail"
+                    if certain
+                    else "see whether it copes with that, or name the columns there",
                 )
         if typed := [f"{use.where} ({use.text})" for use in uses if use.kind == "typed"]:
             self._add(

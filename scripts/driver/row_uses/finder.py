@@ -1,6 +1,6 @@
 """Finds what a further column of a core table breaks: every function is read twice, with the column and without.
 
-What each call comes to is certain; what is behind a condition that cannot be evaluated here, or is caught, is not.
+What some call comes to breaks. What a condition that can be evaluated here excludes does not, and what a handler catches may.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from driver.row_uses.plpgsql import YES, Flow, Piece, Token, pieces
+from driver.row_uses.plpgsql import Flow, Piece, Token, pieces
 from driver.row_uses.shapes import (
     ADDED,
     SILENT,
@@ -170,8 +170,8 @@ class Use:
     """Something that a function does.
 
     Attributes:
-        kind: breaks; may (it breaks on some ways through it); unseen (what it does cannot be read); typed (it returns or
-            takes a row of a core table).
+        kind: breaks; may (a handler catches it, or it depends on what is done with the answer); unseen (what it does cannot
+            be read); typed (it returns or takes a row of a core table).
         where: the function and, but for typed, the line of its body.
         text: what it does.
     """
@@ -460,11 +460,7 @@ class _Routine:
                     self._start = piece.tokens[0].start
                     self._piece(piece)
                     self.reader.problems[known:] = [
-                        replace(
-                            problem,
-                            place=self._start,
-                            certain=problem.certain and self._is_called and self._flow.reach == YES,
-                        )
+                        replace(problem, place=self._start, certain=problem.certain and self._is_called)
                         for problem in self.reader.problems[known:]
                     ]
                 self._enter(piece)

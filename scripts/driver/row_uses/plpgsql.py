@@ -14,7 +14,6 @@ _ENDS = {
     **dict.fromkeys(("while", "for", "foreach"), "loop"),
 }
 _OPENERS = ("begin", "declare", "else", "loop", "exception")  # no end follows them
-NO, PERHAPS, YES = range(3)
 
 
 @dataclass(frozen=True)
@@ -102,23 +101,25 @@ def _pieces(text: str) -> Iterator[Piece]:
             current, depth, cases = [], 0, 0
         else:
             current.append(token)
+    if current:  # the last end needs no semicolon
+        yield Piece(tuple(current), declares)
 
 
 @dataclass
 class Frame:
     """A block, loop, IF or CASE that is being read.
 
-    `reach` says whether what comes next in it is run (NO, PERHAPS or YES), `rest` the same of the branches that may still come, `around`
-    of the frames around it when it began; `sure` whether its branch is run wherever the frame is, and `live` whether it may be.
+    `reach` says whether a call may come to what is next in it, `rest` the same of the branches that may still come, `around` of the frames
+    around it when it began; `sure` whether its branch is run wherever the frame is, and `live` whether it may be.
     `values` and `known` are what variables held and how many problems there were when it began. A handler would catch the problems
     `caught`, of those of the block (`tried`) that none has yet; `raised` says that the branch ends with an error.
     """
 
     kind: str
-    reach: int
-    rest: int
+    reach: bool
+    rest: bool
     sure: bool
-    around: list[int]
+    around: list[bool]
     values: Mapping[str, Any]
     known: int
     subject: tuple[Token, ...] = ()
@@ -129,7 +130,7 @@ class Frame:
 
 
 class Flow:
-    """Which part of a body is run on each call, as far as that can be known."""
+    """Which part of a body a call may come to, as far as that can be known."""
 
     def __init__(self) -> None:
         """Nothing is read yet."""
@@ -139,13 +140,13 @@ class Flow:
         self.open("body", 0)
 
     @property
-    def reach(self) -> int:
-        """Whether what comes next is run."""
-        return min((frame.reach for frame in self.frames), default=NO)
+    def reach(self) -> bool:
+        """Whether a call may come to what is next."""
+        return all(frame.reach for frame in self.frames)
 
     def open(self, kind: str, known: int, *, sure: bool = True) -> Frame:
         """A frame begins; in a loop, what a variable holds may have been changed by the round before."""
-        reach = self.reach if self.frames else YES
+        reach = self.reach
         around = [frame.reach for frame in self.frames]
         self.frames.append(Frame(kind, reach, reach, sure, around, dict(self.values), known))
         if kind == "loop":
@@ -155,9 +156,8 @@ class Flow:
     def branch(self, truth: bool | None) -> None:  # noqa: FBT001 - what it is about
         """A branch of the innermost frame begins: one that is taken, is not, or may be."""
         frame = self.frames[-1]
-        frame.reach = NO if truth is False else frame.rest if truth else min(frame.rest, PERHAPS)
-        frame.live = frame.reach != NO
-        frame.rest = NO if truth else frame.rest if truth is False else frame.reach
+        frame.live = frame.reach = frame.rest and truth is not False
+        frame.rest = frame.rest and not truth
         frame.sure, frame.raised = bool(truth), False
 
     def end_branch(self) -> Frame:
@@ -169,21 +169,19 @@ class Flow:
         return frame
 
     def leave(self, until: str = "") -> None:
-        """RETURN, or EXIT and CONTINUE, which leave a loop or its round: what comes after it is not run, or not always.
+        """RETURN, or EXIT and CONTINUE, which leave a loop or its round: what comes after it in the branch is not run.
 
         That a loop is left early says nothing of what comes before that: it is run once.
         """
-        certain = True
         for frame in reversed(self.frames) if self.reach else ():
-            frame.reach = NO if certain else min(frame.reach, PERHAPS)
-            certain = certain and frame.sure
-            if until and (frame.kind == "loop" or (until == "exit" and not certain)):
+            frame.reach = False
+            if not frame.sure or (until and frame.kind == "loop"):
                 break
 
     def fail(self) -> None:
         """An error is raised: what comes after it in the branch is not run; nothing is said of the calls that go another way."""
         for frame in reversed(self.frames):
-            frame.reach, frame.raised = NO, True
+            frame.reach, frame.raised = False, True
             if not frame.sure:
                 break
 
@@ -191,7 +189,7 @@ class Flow:
         """The handlers of a block begin, to which an error leads from everywhere in it."""
         frame = self.frames[-1]
         for one, before in zip(self.frames, frame.around, strict=False):
-            one.reach = max(one.reach, min(before, PERHAPS))
-        frame.rest = min(*frame.around, PERHAPS)
+            one.reach = one.reach or before
+        frame.rest = all(frame.around)
         self.values = {name: value for name, value in self.values.items() if name in self.constants}
         return frame

@@ -145,6 +145,7 @@ class Reader:
         problems: what was found.
         made: the columns of tables that the function makes.
         json: the variables that hold a row of a core table as JSON.
+        emptied: the tables that rows were deleted from, which may be put back.
         at: how far what is looked at is into the text.
     """
 
@@ -156,6 +157,7 @@ class Reader:
     problems: list[Problem] = field(default_factory=list)
     made: dict[str, Columns | None] = field(default_factory=dict)
     json: set[str] = field(default_factory=set)
+    emptied: set[str] = field(default_factory=set)
     at: int = 0
 
     def problem(self, kind: str, text: str) -> None:
@@ -191,6 +193,8 @@ class Reader:
             self.made |= dict.fromkeys(
                 names_of(one.get("list", {}).get("items", [{}]))[-1] for one in content["objects"]
             )
+        elif kind == "truncate_stmt":
+            self.emptied |= {one["range_var"]["relname"] for one in content["relations"]}
         elif kind == "copy_stmt" and content.get("is_from") and not content.get("attlist") and "relation" in content:
             if any(isinstance(column, Added) for column in self._range_var(content["relation"], scope) or ()):
                 self.problem("copy", f"COPY {content['relation']['relname']} would expect {ADDED} in what it reads")
@@ -262,11 +266,14 @@ class Reader:
         relation = node["relation"]
         name = relation.get("alias", {}).get("aliasname") or relation["relname"]
         columns = self._range_var(relation, scope)
+        if kind == "delete_stmt":
+            self.emptied.add(relation["relname"])
         if kind == "insert_stmt":
             source = node.get("select_stmt", {}).get("select_stmt")
             if source:
                 given = self.select(source, Scope(outer=scope))
-                self._insert(relation, node.get("cols", ()), columns, given, unique="on_conflict_clause" not in node)
+                unique = "on_conflict_clause" not in node and relation["relname"] not in self.emptied
+                self._insert(relation, node.get("cols", ()), columns, given, unique=unique)
         scope.items.append((name, columns))
         self._from(
             [*node.get("from_clause", ()), *node.get("using_clause", ()), node.get("source_relation", {})], scope
