@@ -637,6 +637,7 @@ def test_no_password_in_arguments_files_or_messages(registry: Registry, tmp_path
 # ---- prune
 
 
+@pytest.mark.thorough
 def test_prune_counts_whole_verified_backups_only_and_keeps_what_is_in_use(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:

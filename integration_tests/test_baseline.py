@@ -75,6 +75,7 @@ def test_a_baseline_of_nothing_new_adds_nothing(baselined_registry: Registry) ->
     assert {registry.value(twice.format(AUDIT_SCHEMA, name)) for name in snapshots} == {0}
 
 
+@pytest.mark.thorough
 def test_a_baseline_taken_again_after_the_cut_over_moves_nothing(migrated_registry: Registry) -> None:
     registry = migrated_registry
     before = kept(registry)

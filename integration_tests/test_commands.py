@@ -77,6 +77,7 @@ def no_reports(migrated_registry: Registry) -> Iterator[None]:
                 shutil.rmtree(path.parent)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_reports")
 def test_a_report_is_made_once_and_shown_in_every_format(on_migrated: Type, tmp_path: Path) -> None:
     found = json.loads(on_migrated("report", "--validate", "--format", "json").stdout)

@@ -251,6 +251,7 @@ alter default privileges in schema spelling grant all on tables to public;
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.every_major
 def test_a_backup_of_an_older_major_is_restored_and_compared(servers: Any, major: int, tmp_path: Path) -> None:
     older = min(installed_servers().keys() & set(SUPPORTED))

@@ -113,6 +113,7 @@ def test_equal_data_gives_equal_bytes_before_and_after_and_on_every_server(
     assert read_manifest(before) == manifest
 
 
+@pytest.mark.thorough
 def test_a_migration_that_commits_meanwhile_leaves_no_empty_file(
     registry: Registry, connection: Connection, project: DbtProject, tmp_path: Path
 ) -> None:

@@ -144,15 +144,16 @@ WHOLE_RUNS = ("run", "report --validate")
 
 
 def by_default() -> Iterator[Fault]:
-    """Of each command one that is killed, one that loses its sessions and one whose server goes; of all else one of each kind.
+    """Of each command one that is killed and one that loses its sessions; of all else one of each kind.
 
-    All signals go to the same handler, and what surrounds a command meets the same code in each of them.
+    All signals go to the same handler, a server that goes takes the sessions, and what surrounds a command meets the same
+    code in each of them.
     """
     seen = set()
     for fault in FAULTS:
-        kind = KINDS.get(fault.name.partition(" at ")[0], fault.name)
+        kind = KINDS.get(fault.name.partition(" at ")[0], re.sub("DBT_.*", "DBT_", fault.name))
         command = ADD if fault.command.startswith("dbt build") else fault.command  # the same statements
-        key = (kind, command if kind in ("killed", "sessions lost", "server gone") else "")
+        key = (kind, command if kind in ("killed", "sessions lost") else "")
         whole = {fault.command, *(fault.way_on or ())} & set(WHOLE_RUNS)
         if key not in seen and not whole:
             seen.add(key)

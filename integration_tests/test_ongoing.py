@@ -170,6 +170,7 @@ def test_what_it_may_not_read_is_no_pass(living: Registry) -> None:
     assert "permission denied for table programs" in run["cms_ids_unique"].message
 
 
+@pytest.mark.thorough
 def test_rows_that_a_policy_hides_are_no_pass(living: Registry) -> None:
     living.execute("alter table schools enable row level security")
     run = validate(living, "--selector", "ongoing")

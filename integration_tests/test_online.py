@@ -301,6 +301,7 @@ def test_four_writers_see_no_more_than_a_hitch(baselined_registry: Registry) -> 
     assert ongoing.of_status("pass")
 
 
+@pytest.mark.thorough
 def test_a_row_that_others_changed_or_deleted_meanwhile(baselined_registry: Registry) -> None:
     """By hand and in order, what the writers do at random."""
     registry = baselined_registry
@@ -681,6 +682,7 @@ def test_a_trigger_that_comes_later_is_caught_by_the_batch(baselined_registry: R
     assert_all_filled(registry)
 
 
+@pytest.mark.thorough
 def test_triggers_of_indexed_columns_never_fire_whenever_they_are_made(baselined_registry: Registry) -> None:
     """The filling names indexed columns; not those that have a trigger, and where one comes later it ends first."""
     registry = baselined_registry
@@ -707,6 +709,7 @@ def test_triggers_of_indexed_columns_never_fire_whenever_they_are_made(baselined
 # ---- awkward tables
 
 
+@pytest.mark.thorough
 def test_cycles_gaps_dead_rows_and_negative_ids(registry: Registry) -> None:
     registry.execute(
         "alter table structures add column first_semester integer references structure_semesters (id);"

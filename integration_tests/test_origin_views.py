@@ -55,6 +55,7 @@ def test_a_view_with_other_columns_is_made_anew_unless_something_stands_on_it(mi
         registry.execute(f"drop view if exists {VIEW} cascade; drop role reader", user=SUPERUSER)
 
 
+@pytest.mark.thorough
 def test_a_table_in_a_views_place_is_kept(migrated_registry: Registry) -> None:
     registry = migrated_registry
     registry.execute(f"create table {VIEW} as select 1 as precious")

@@ -110,6 +110,7 @@ def test_a_corruption_is_named_in_every_format_and_the_restore_command_works_as_
         registry.value("select cms_id from schools")
 
 
+@pytest.mark.thorough
 def test_what_triggers_and_others_wrote_while_it_was_filled_is_reported_and_asks_for_what_holds_for_ever(
     runner: Runner,
 ) -> None:

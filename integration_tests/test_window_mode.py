@@ -135,6 +135,7 @@ def test_snapshot_add_and_test_do_the_job(registry: Registry) -> None:
         assert after["rows", f"public.{table}"] == before["rows", f"public.{table}"]
 
 
+@pytest.mark.thorough
 @pytest.mark.every_major
 def test_build_alone_does_the_job(registry: Registry) -> None:
     run = registry.dbt_ok("build", variables=NO_BACKUP)
