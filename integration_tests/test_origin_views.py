@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, SUPERUSER
 
 if TYPE_CHECKING:
