@@ -1271,6 +1271,23 @@ SEVENTH: dict[str, tuple[str, str]] = {
         ),
         "select f(1)",
     ),
+    "a column that is added once more": (
+        plpgsql("create temp table checked as select * from schools; alter table checked add cms_id integer; return 1"),
+        "select f()",
+    ),
+    "a column that is added where it is missing": (
+        plpgsql(
+            "create temp table checked as select * from schools; alter table checked add if not exists cms_id integer; return 1"
+        ),
+        "select f()",
+    ),
+    "a variable behind the columns of a table": (
+        plpgsql(
+            "for a, b, c, d, e, n in select s.*, 7 from schools as s order by id limit 1 loop return n; end loop",
+            "a int; b text; c text; d bool; e timestamp; n bigint;",
+        ),
+        "select f()",
+    ),
     "rows put back where they were": (
         plpgsql(
             "create temp table kept_kins as select * from next_of_kins; delete from next_of_kins;"
@@ -1284,6 +1301,10 @@ SEVENTH: dict[str, tuple[str, str]] = {
 MAY: dict[str, tuple[str, str]] = {
     "a handler that copes": (
         plpgsql("begin insert into old_schools select * from schools; exception when others then null; end; return 1"),
+        "select f()",
+    ),
+    "a text that is read as a row": (
+        plpgsql("perform ('(' || line || ')')::schools; return 1", "line text := '1,A,B,t,2026-01-01';"),
         "select f()",
     ),
     "the keys of a row": (

@@ -763,6 +763,8 @@ class _Routine:
                 if any(isinstance(column, Stored) for column in given or ()):
                     self.reader.rows[name] = stored(self.reader.rows.get(name))
         wanted = sum(target.text == "," for target in targets) + 1
+        if wanted > 1:
+            self.reader.lands(given, [token.name for token in targets if token.text != ","], "the variable")
         if wanted > 1 and self._routine["strict"] and given is not None and len(given) != wanted:
             self.reader.problem(
                 "strict", f"{len(given)} columns are assigned to {wanted} variables, which extra_errors forbids"

@@ -187,6 +187,7 @@ class Reader:
             return self.select(content, scope)
         if kind in ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"):
             return self._write(kind, content, scope)
+        self._adds(content, scope)
         if kind in ("create_table_as_stmt", "create_stmt", "view_stmt"):
             self._makes(content, scope)
         elif kind == "drop_stmt":
@@ -201,6 +202,15 @@ class Reader:
         else:
             self.walk({"func_call": content["funccall"]} if kind == "call_stmt" else content, scope)
         return []
+
+    def _adds(self, node: Node, scope: Scope) -> None:
+        """ALTER TABLE ADD, of a column that is there by then."""
+        for command in (one.get("alter_table_cmd", {}) for one in node.get("cmds", ())):
+            named = command.get("def", {}).get("column_def", {}).get("colname") == ADDED and not command.get(
+                "missing_ok"
+            )
+            if named and any(isinstance(one, Added) for one in self._range_var(node["relation"], scope) or ()):
+                self.problem("twice", f"{node['relation']['relname']} would have {ADDED} already")
 
     def _makes(self, node: Node, scope: Scope) -> None:
         """A table or view that is made, unless it is there, or in place of one: then its first columns stay what they are."""
@@ -631,6 +641,12 @@ class Reader:
         if given is not None and wanted is not None and len(given) != len(wanted):
             self.at = at
             self.problem("cast", f"a row of {len(given)} columns is cast to {name}, which has {len(wanted)}")
+        joined = names_of(node.get("a_expr", {}).get("name", ())) == ["||"]
+        if joined and not isinstance(wanted, Elements) and any(isinstance(column, Added) for column in wanted or ()):
+            self.at = at
+            self.problem(
+                "written", f"a text that is put together is read as {name}, which has {len(wanted or ())} columns"
+            )
         for argument, into in zip(node.get("row_expr", {}).get("args", ()), wanted or (), strict=False):
             self._cast(argument, getattr(into, "row", None), f"the type of {into}", scope, at)
 
