@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from support.corruptions import CORRUPTIONS, Corruption, Database, Shown
+from support.corruptions import COLUMNS, CONSTRAINTS, CORRUPTIONS, SEQUENCES, UNIQUE, Corruption, Database, Shown
 from support.registry import NO_BACKUP, OWNER, SUPERUSER, Registry
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 # `major` by name, since `judged` asks for its registry only once.
 pytestmark = pytest.mark.usefixtures("major")
+
+
+# What a schema has, what is next, and what stands twice, is said by each row itself.
+WITHOUT_SUMMARY = {COLUMNS, CONSTRAINTS, SEQUENCES, UNIQUE}
 
 
 @dataclass
@@ -117,6 +121,7 @@ def assert_shown(verdicts: dict[str, Verdict], corruption: Corruption, shown: Sh
         summaries = [row["summary"] for row in verdicts[label].rows if row.get("summary")]
         # what is said first, in one line, and nothing of it called what the application does
         assert summaries == [row["summary"] for row in verdicts[label].rows[: len(summaries)]], label
+        assert summaries or label in WITHOUT_SUMMARY or "column" in verdicts[label].rows[0]["actual"], label
         assert all(len(item["line"]) <= 100 for item in summaries), summaries
         assert "writes of the application" not in {item["verdict"] for item in summaries}, summaries
     assert set(shown) <= corruption.red

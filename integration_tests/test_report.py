@@ -255,6 +255,29 @@ def test_ids_and_counts_are_shown(row: FailingRow, category: str) -> None:
     assert masked.actual
 
 
+def test_of_two_definitions_only_the_words_that_differ_are_marked() -> None:
+    around = "select " + "unchanged, " * 40
+    rows = [
+        FailingRow("column", "public.terms.code", "definition", "text, not null", "character varying(20), not null"),
+        FailingRow("view", "public.dear", "definition", f"{around}price > 1", f"{around}price > 10 <b>"),
+        FailingRow("index", "public.terms_code", "definition", "CREATE INDEX", "the index is missing"),
+        FailingRow("terms", "7", "definition", hidden=True),
+    ]
+    beyond = [Outcome("catalogue_unchanged", "", "9.2", "failed", 4, rows=rows)]
+    result = result_of(passed_tests(), beyond)
+    page, text = render_html(result), terminal(result, width=300)
+    for told in (text, render_junit(result)):
+        assert "[text → character varying(20)], not null" in told
+        assert " … " in told
+        assert "[1 → 10" in told
+        assert "expected CREATE INDEX, found the index is missing" in told
+    assert "<td><mark>text</mark>, not null</td><td><mark>character varying(20)</mark>, not null</td>" in page
+    assert "<mark>10 &lt;b&gt;</mark></td>" in page
+    assert page.count("unchanged, ") < 2 * 40
+    assert "<td>CREATE INDEX</td><td>the index is missing</td>" in page
+    assert page.count("<td>hidden</td>") == 2
+
+
 @pytest.mark.parametrize("names", [("expected", "actual"), ("compare_expression", "expression")])
 def test_a_count_of_rows_that_differs_shows_both(names: tuple[str, str]) -> None:
     """As either package with expectations returns it."""

@@ -1,7 +1,6 @@
 {% macro difference_summaries(differing, whole) %}
-    {#- One row for each table and column of `differing`: the five columns of a failing row, and `summary`, which is all that
-        any report says of it. A text is read as a number or a moment only where it is written as one, so that no cast can
-        fail. What cannot be shown is not claimed: writes of the application have left their traces in every row, and
+    {#- One row for each table and column of `differing`, as difference_rows has it. A text is read as a number or a
+        moment only where it is written as one, so that no cast can fail. What cannot be shown is not claimed: writes of the application have left their traces in every row, and
         damage is what no application does. -#}
     {%- set number = "'^[-+]?[0-9]+([.][0-9]+)?$'" -%}
     {%- set moment = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:]+([.][0-9]+)?([-+][0-9:]+)?)?$'" -%}
@@ -73,10 +72,13 @@ judged as (
         c.*,
         w.of_rows,
         w.is_derived,
-        concat_ws('.', c.table_name, c.column_name) || ': ' || to_char(c.n, 'FM999,999,999,999,990')
+        p.places,
+        'rows' as noun,
+        concat_ws('.', c.table_name, c.column_name) as subject,
+        to_char(c.n, 'FM999,999,999,999,990')
             || case when c.n = 1 and w.of_rows <> 1 and c.pattern = 'additional' then ' row beside ' when c.pattern = 'additional' then ' rows beside ' else ' of ' end
             || to_char(w.of_rows, 'FM999,999,999,999,990')
-            || case when c.pattern = 'additional' then ', ' when w.of_rows = 1 then ' row, ' else ' rows, ' end || c.pattern as line,
+            || case when c.pattern = 'additional' then ', ' when w.of_rows = 1 then ' row, ' else ' rows, ' end || c.pattern as told,
         case
             when c.n = 1 then 'key ' || c.first_key
             when not c.are_placed then to_char(c.n, 'FM999,999,999,999,990') || ' keys'
@@ -90,30 +92,9 @@ judged as (
         {{ difference_query() }} as query
     from counted as c
     inner join {{ whole }} as w on c.table_name = w.table_name
+    left join placed as p
+        on c.table_name = p.table_name and c.column_name is not distinct from p.column_name and c.row_change is not distinct from p.row_change
 )
 
-select
-    j.table_name,
-    j.keys as key,
-    j.column_name,
-    'no difference in ' || to_char(j.of_rows, 'FM999,999,999,999,990') || ' rows' as expected,
-    format('%s; %s. %s', substr(j.line, strpos(j.line, ': ') + 2), j.keys, j.verdict) as actual,
-    jsonb_build_object(
-        'line', j.line,
-        'table', j.table_name,
-        'column', coalesce(j.column_name, ''),
-        'rows', j.n,
-        'of', j.of_rows,
-        'pattern', j.pattern,
-        'keys', j.keys,
-        'places', coalesce(p.places, '{}'),
-        'verdict', split_part(j.verdict, ': ', 1),
-        'evidence', substr(j.verdict, strpos(j.verdict, ': ') + 2),
-        'derived', j.is_derived,
-        'query', j.query
-    ) as summary
-from judged as j
-left join placed as p
-    on j.table_name = p.table_name and j.column_name is not distinct from p.column_name and j.row_change is not distinct from p.row_change
-order by j.n desc, j.line
-{% endmacro %}
+{{ difference_rows('judged') }}
+{%- endmacro %}

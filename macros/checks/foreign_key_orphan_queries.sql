@@ -81,7 +81,8 @@ select
     %s as key,
     %L::text as column_name,
     %L::text as expected,
-    %L || %s || ')' as actual
+    %L || %s || ')' as actual,
+    (select count(*) from %s) as of_rows
 from %s as c
 where (%s) and %s$q$,
             child.readable,
@@ -90,6 +91,7 @@ where (%s) and %s$q$,
             format('a row of %s (foreign key %s)', parent.readable, f.conname),
             format('no row of %s for (', parent.readable),
             parts.child_values,
+            child.from_item,
             child.from_item,
             case f.confmatchtype when 'f' then parts.some_given else parts.all_given end,
             case
@@ -101,7 +103,7 @@ where (%s) and %s$q$,
             end
         )
         else format(
-            $q$select %L::text as table_name, null::text as key, %L::text as column_name, %L::text as expected, %L::text as actual$q$,
+            $q$select %L::text as table_name, null::text as key, %L::text as column_name, %L::text as expected, %L::text as actual, null::bigint as of_rows$q$,
             child.readable,
             parts.child_names,
             format('a row of %s (foreign key %s)', parent.readable, f.conname),

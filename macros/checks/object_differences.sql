@@ -1,6 +1,6 @@
 {% macro object_differences(expected, actual, longer='actual') %}
     {#- Two catalogues (relations with object, object_kind, object_name, definition) compared, one row per object that
-        differs, with both definitions. Where a stored query names all columns of a table (schools as s (a, b, c)) or holds
+        differs, with both definitions (`was` and `now` with NULL where there is none). Where a stored query names all columns of a table (schools as s (a, b, c)) or holds
         a whole row of it, the server writes a further column into its text: , cms_id or a last , NULL. The query is the same,
         and the text that lacks the column has none of these that the other has not. So is one that joins other tables
         USING (cms_id): the server then lists the columns of the core table, to call its own one cms_id_1. A function's body
@@ -18,7 +18,9 @@ select
     coalesce(expected.object_name, actual.object_name) as key,
     'definition'::text as column_name,
     coalesce(expected.definition, 'no such ' || actual.object_kind) as expected,
-    coalesce(actual.definition, 'the ' || expected.object_kind || ' is missing') as actual
+    coalesce(actual.definition, 'the ' || expected.object_kind || ' is missing') as actual,
+    expected.definition as was,
+    actual.definition as now
 from ({{ expected }}) as expected
 full join ({{ actual }}) as actual on expected.object = actual.object
 where

@@ -30,6 +30,7 @@ where
         {%- set recorded_in = 'the baseline' -%}
         {%- set recorded = baseline_as_of_cut_over(baseline) -%}
     {%- endif -%}
+    {%- set failing -%}
 select
     coalesce(b.relation, c.relation) as table_name,
     null::text as key,
@@ -47,11 +48,16 @@ select
         when b.fingerprint_a is null then 'it could not be read then: let the role that takes the baseline read it'
         when b.column_names <> c.column_names then 'columns ' || c.column_names
         else format('%s rows, fingerprint %s', c.row_count, c.fingerprint_a)
-    end as actual
+    end as actual,
+    b.row_count as was_rows,
+    c.row_count as now_rows,
+    case when b.fingerprint_a is not null and c.fingerprint_a is not null or b.relation is null or c.relation is null then {{ table_change('b', 'c') }} end as change
 from ({{ recorded }}) as b
 full join {{ current }} as c on b.relation = c.relation
 where
     (b.column_names, b.row_count, b.fingerprint_a, b.fingerprint_b)
     is distinct from (c.column_names, c.row_count, c.fingerprint_a, c.fingerprint_b)
     or c.fingerprint_a is null
+    {%- endset -%}
+    {%- do return(told_rows(failing, counted_tables('cannot be told: of this table a fingerprint was kept, and no row', false))) -%}
 {% endmacro %}

@@ -3,13 +3,19 @@
     {%- if not snapshot_exists(ref('row_counts_baseline')) -%}
         {%- do return(failing_row('row_counts_baseline', none, none, 'a baseline', 'there is none: run dbt snapshot')) -%}
     {%- endif -%}
+    {%- set failing -%}
 select
     coalesce(b.table_name, c.table_name) as table_name,
     null::text as key,
     'count(*)'::text as column_name,
     coalesce(b.row_count::text, 'a baseline') as expected,
-    coalesce(c.row_count::text, 'the table is gone') as actual
-from ({{ baseline_as_of_cut_over(ref('row_counts_baseline'), 'baseline.table_name') }}) as b
-full join {{ ref('row_counts') }} as c on b.table_name = c.table_name
+    coalesce(c.row_count::text, 'the table is gone') as actual,
+    b.row_count as was_rows,
+    c.row_count as now_rows,
+    {{ table_change('b', 'c') }} as change
+from (select *, table_name as relation, null::text as column_names from ({{ baseline_as_of_cut_over(ref('row_counts_baseline'), 'baseline.table_name') }}) as baseline) as b
+full join (select *, table_name as relation, null::text as column_names from {{ ref('row_counts') }}) as c on b.table_name = c.table_name
 where b.row_count is distinct from c.row_count
+    {%- endset -%}
+    {%- do return(told_rows(failing, counted_tables('cannot be told: a count says how many, see core_rows_unchanged', true))) -%}
 {% endmacro %}

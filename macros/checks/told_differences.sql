@@ -14,6 +14,10 @@ with differing as materialized (
     {%- endfor %}
 ),
 
+concerned as materialized (
+    select distinct table_name from differing
+),
+
 whole as (
     {%- for comparison in comparisons %}
         {%- set comparable = {} -%}
@@ -29,7 +33,7 @@ select
     min(whole.{{ quote_name(comparison.key) }})::text as lowest,
     max(whole.{{ quote_name(comparison.key) }})::text as highest
 from ({{ comparison.kept }}) as whole
-where exists (select 1 from differing as d where d.table_name = {{ quote_text(comparison.name) }})
+where {{ quote_text(comparison.name) }} in (select c.table_name from concerned as c)
     {{- '\nunion all' if not loop.last }}
     {%- endfor %}
 ),

@@ -134,22 +134,29 @@ def _by_origin(result: Result) -> tuple[str, str] | None:
     """The next step that follows from what the differing rows come from; None if no test says anything of it."""
     differences = [difference for test in result.failing_tests for difference in test.differences]
     primary = [difference for difference in differences if not difference.derived]
-    first = next((item for item in primary if item.verdict == "damage"), next(iter(primary or differences), None))
+    first = min(primary or differences, key=lambda item: (item.verdict != "damage", not item.query), default=None)
     if first is None or (first.verdict != "damage" and result.validation == "ongoing"):
         return None
     back, ongoing = _way_back(result), f"{COMMAND} run --validation ongoing"
     if first.verdict == "damage":
-        found = f"{first.line}. Damage: {first.evidence}. Look at these rows with their values"
+        found = (
+            f"{first.line}. Damage: {first.evidence}. Look at {'these rows with their values' if first.query else 'it'}"
+        )
         step = f"{found}, then go back ({back}):"
-        if result.validation == "ongoing":  # a registry in use is mended first
+        if (
+            result.validation == "ongoing" or not first.query
+        ):  # a registry in use is mended first, and so is a definition
             step = f"{MEND} ({back}). {found}:"
         return step, f"{COMMAND} report --validate --with-values"
     if _only_written(result, primary):
         step = f"Let it be: {first.verdict} and nothing else ({first.evidence}). Validate what holds in spite of them:"
         return step, ongoing
+    look, meant = "it", "it was meant"
+    if first.query:
+        look, meant = "these rows (the page has the query)", "the application wrote them"
     step = (
-        f"{first.line}. Whether that is damage cannot be told. Look at these rows (the page has the query); if the"
-        f" application wrote them, validate what holds in spite of them, else go back ({back}):"
+        f"{first.line}. Whether that is damage cannot be told. Look at {look}; if {meant}, validate what holds all the"
+        f" same, else go back ({back}):"
     )
     return step, ongoing
 

@@ -10,6 +10,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from driver.wording import changed_words
+
 SCHEMA_VERSION = 1
 
 Verdict = Literal["passed", "failed", "interrupted"]
@@ -39,25 +41,35 @@ class FailingRow:
     actual: str = ""
     hidden: bool = False
 
+    @property
+    def definitions(self) -> list[tuple[str, str]]:
+        """Both definitions of an object of the catalogue in pieces, (old, new); none where it has only one."""
+        one_only = self.expected.startswith("no such ") or self.actual == f"the {self.table} is missing"
+        return (
+            [] if self.column != "definition" or self.hidden or one_only else changed_words(self.expected, self.actual)
+        )
+
 
 @dataclass
 class Difference:
     """What all differing rows of a table and column have in common, as the test's own SQL summed it up.
 
+    Objects of the catalogue that belong together are one such, with the kind of the one they belong to as the table.
+
     Attributes:
         line: table, column, number and pattern in one line.
-        table: the table, chain or aggregate.
+        table: the table, chain, aggregate or kind of object.
         column: the column; empty for whole rows.
         rows: how many differ.
         of: of how many.
         pattern: what all of them share.
-        keys: their range, and how close they lie; empty if the keys tell who somebody is.
+        keys: their range, and how close they lie, or the further objects; empty if the keys tell who somebody is.
         places: how many of them lie in each fortieth of the table's range of keys, before the first and after the last
             of which there is one place more; empty if hidden or without numbers.
         verdict: what they come from.
         evidence: what shows it.
         derived: whether it only follows from rows of other tables, as a chain and a sum do.
-        query: the SQL that shows the rows with both values; empty if derived.
+        query: the SQL that shows the rows with both values; empty if derived, or if there is none.
     """
 
     line: str

@@ -47,8 +47,8 @@ ROW_COUNTS = (("expected", "actual"), ("compare_expression", "expression"))
 
 # Values of these columns are numbers or names of things, never of persons.
 HARMLESS_COLUMNS = {"", "cms_id", "id", "count(*)", "aggregate_value"}
-NOT_ABOUT_ROWS = {"schema", "row_counts", "cms_id_population", "uniqueness", "ids", "aggregates"}
-"""Categories of tests whose values are ids, counts and names from the catalogue."""
+NOT_ABOUT_ROWS = {"schema", "row_counts", "cms_id_population", "uniqueness", "ids", "aggregates", "catalogue_unchanged"}
+"""Tests, or categories of them, whose values are ids, counts and names from the catalogue."""
 PERSONAL_COLUMNS = {"std_no"}
 PERSONAL_KEYS = {"students"}
 """Tables whose key tells who somebody is."""
@@ -173,7 +173,7 @@ def _rows(
     except psycopg.Error as error:
         return [FailingRow(_table(node), actual=f"the rows could not be read: {first_line(error)}")], []
     differences = [_difference(values["summary"]) for values in found if values.get("summary")]
-    rows = []
+    category, rows = next(iter(NOT_ABOUT_ROWS.intersection(node.fqn)), ""), []
     for values in [values for values in found if not values.get("summary")][:SHOWN_ROWS]:
         if "table_name" in values:
             row = FailingRow(
@@ -188,7 +188,7 @@ def _rows(
             row = FailingRow(_table(node), column="count(*)", expected=expected, actual=actual)
         else:  # a generic test returns rows of the table, or one row of its own making
             row = FailingRow(_table(node), _text(values.get("id")), actual=", ".join(_generic_values(values)))
-        rows.append(row if with_values else _masked(row, node.fqn[1] if len(node.fqn) > 2 else "", foreign_keys))  # noqa: PLR2004 - project, category, test
+        rows.append(row if with_values else _masked(row, category, foreign_keys))
     if not with_values:
         for difference in differences:
             if difference.table in PERSONAL_KEYS:

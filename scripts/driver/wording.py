@@ -1,7 +1,9 @@
-"""Durations, moments and long lists as a person says them."""
+"""Durations, moments, long lists and changed texts as a person says them."""
 
 from __future__ import annotations
 
+import re
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,3 +28,15 @@ def few(names: Sequence[str], most: int = 3) -> str:
     """The first of some names, and how many more there are: `a, b, c and 2 more`."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def changed_words(was: str, now: str, around: int = 90) -> list[tuple[str, str]]:
+    """Two texts in pieces, (old, new): alike where nothing changed, and of a long such piece only its ends."""
+    old, new = (re.findall(r"\s+|\w+|.", text) for text in (was, now))
+    pieces = []
+    for tag, *ends in SequenceMatcher(None, old, new).get_opcodes():
+        before, after = "".join(old[ends[0] : ends[1]]), "".join(new[ends[2] : ends[3]])
+        if tag == "equal" and len(before) > 2 * around:
+            before = after = f"{before[:around]} … {before[-around:]}"
+        pieces.append((before, after))
+    return pieces

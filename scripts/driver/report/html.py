@@ -16,7 +16,7 @@ from driver.wording import duration, moment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driver.result import Outcome, Result
+    from driver.result import FailingRow, Outcome, Result
 
 # Longer rows of digits are no numbers that anybody reads, and may break between two such.
 NUMBER = re.compile(r"(\d[\d.,]{0,22}\d)")
@@ -54,6 +54,7 @@ def render_html(result: Result) -> str:
         "kind": lambda test: test.status if test.status in ("passed", "failed") else "open",
         "moment": moment,
         "short_name": _short_name,
+        "sides": _sides,
         "steps": _steps,
         "unbroken": _unbroken,
     }
@@ -118,3 +119,14 @@ def _unbroken(text: str) -> Markup:
         Markup('<span class="nowrap">{}</span>').format(part) if place % 2 else escape(part)
         for place, part in enumerate(parts)
     )
+
+
+def _sides(row: FailingRow) -> list[Markup]:
+    """What was expected and what was found; of two definitions only the words that differ are marked."""
+    marked = Markup("<mark>{}</mark>")
+    return [
+        Markup().join(escape(piece[side]) if piece[0] == piece[1] else marked.format(piece[side]) for piece in pieces)
+        if (pieces := row.definitions)
+        else _unbroken((row.expected, row.actual)[side])
+        for side in (0, 1)
+    ]

@@ -97,6 +97,9 @@ def row_sentence(row: FailingRow) -> str:
     where = " ".join(part for part in (row.table, f"key {row.key}" if row.key else "", row.column) if part)
     if row.hidden and not row.expected and not row.actual:
         return f"{where}: differs (values hidden; report --with-values shows them)"
+    if pieces := row.definitions:
+        marked = (f"[{old or 'nothing'} → {new or 'nothing'}]" if old != new else old for old, new in pieces)
+        return f"{where}: {''.join(marked)}"
     if row.expected and row.actual:
         return f"{where}: expected {row.expected}, found {row.actual}"
     return f"{where}: {row.actual or row.expected or 'it differs'}"
