@@ -81,8 +81,7 @@ select
     %s as key,
     %L::text as column_name,
     %L::text as expected,
-    %L || %s || ')' as actual,
-    (select count(*) from %s) as of_rows
+    %L || %s || ')' as actual, (select count(*) from %s) as of_rows
 from %s as c
 where (%s) and %s$q$,
             child.readable,
@@ -91,8 +90,7 @@ where (%s) and %s$q$,
             format('a row of %s (foreign key %s)', parent.readable, f.conname),
             format('no row of %s for (', parent.readable),
             parts.child_values,
-            child.from_item,
-            child.from_item,
+            child.from_item, child.from_item,
             case f.confmatchtype when 'f' then parts.some_given else parts.all_given end,
             case
                 when f.has_period then format(

@@ -2,8 +2,7 @@
     {#- Self-contained. Objects of a catalogue that differ (kind, name, was, now: definitions, NULL where there is no such
         object), put together as a person does: a column with its index, its comment and its grants, a table with all that went or came
         with it, and what was renamed with what it is named now. One row each, for difference_rows. An object belongs to another by what
-        the texts say, since the baseline has nothing else: by its name, or by what an index, a constraint or a sequence is on. Renamed
-        is what is gone where exactly one of the same definition came. -#}
+        the texts say, since the baseline has nothing else: by its name, or by what an index, a constraint or a sequence is on. -#}
     {%- set of_relation = "(strpos(d.words, ' ' || h.parent) > 0 or strpos(d.words, ' ' || rtrim(h.parent, '.') || ' ') > 0) and strpos(d.words, ' ' || h.leaf || ' ') > 0" -%}
 with recursive objects as materialized (
     select
@@ -30,41 +29,8 @@ with recursive objects as materialized (
     ) as o
 ),
 
-shaped as materialized (
-    select
-        o.kind,
-        o.name,
-        o.leaf,
-        case when o.kind ~ '(table|view)$' then '' else o.parent end as parent,
-        coalesce(o.was, o.now) as definition,
-        o.change,
-        (
-            select string_agg(c.leaf, ', ' order by c.leaf)
-            from objects as c
-            where c.kind = 'column' and c.parent = o.name || '.' and c.change = o.change
-        ) as columns
-    from objects as o
-    where o.rank < 9 and o.change <> 'defined otherwise'
-),
-
 renamed as (
-    select *
-    from (
-        select
-            m.kind,
-            m.name,
-            m.leaf,
-            a.name as to_name,
-            a.leaf as to_leaf,
-            count(*) over (partition by m.kind, m.name) + count(*) over (partition by a.kind, a.name) as fits
-        from shaped as m
-        inner join shaped as a on m.kind = a.kind and m.parent = a.parent and m.columns is not distinct from a.columns
-        where
-            m.change = 'missing'
-            and a.change = 'additional'
-            and a.definition in (m.definition, replace(m.definition, m.leaf, a.leaf), replace(m.definition, m.name, a.name))
-    ) as pairs
-    where fits = 2
+{{ object_renames('objects') }}
 ),
 
 belongs as (
