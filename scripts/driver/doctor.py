@@ -15,6 +15,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
+from psycopg.rows import dict_row
 
 from driver import packages
 from driver.backup import files, hindrances, pg_tools, prepared, store
@@ -38,6 +39,8 @@ Blocks = Literal["window", "online", "both", "none"]
 ORDER: tuple[Blocks, ...] = ("both", "online", "window", "none")
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 LONGEST_WAIT = "3s"
+AS_OWNER = "look as the owner of the tables"
+LATER = "look again later"
 # What is looked at, in the order of the table, and by which findings it may fail.
 CHECKS: dict[str, tuple[str, ...]] = {
     "server": ("server_version", "server_version_new", "citus", "standby"),
@@ -279,30 +282,11 @@ class _Examination:
 
     def _log(self) -> dict[str, TableLog]:
         """The newest migration of each table, as far as this role may know."""
-        schema = self.connection.audit_schema
-        if (
-            self._value(
-                "select has_schema_privilege(oid, 'usage') from pg_catalog.pg_namespace where nspname = %s", schema
-            )
-            is False
-        ):
-            self._add(
-                "unread_log",
-                "none",
-                f"the schema {schema} may not be read by this role",
-                "look as the owner of the tables",
-            )
-            return {}
         try:
-            with self._savepoint():
-                return migration_log(self.session, schema)
+            with self.session.transaction():
+                return migration_log(self.session, self.connection.audit_schema)
         except psycopg.errors.InsufficientPrivilege as error:
-            self._add(
-                "unread_log",
-                "none",
-                f"the log of migrations may not be read: {why(error)}",
-                "look as the owner of the tables",
-            )
+            self._warn("unread_log", f"the log of migrations may not be read: {why(error)}", AS_OWNER)
             return {}
 
     def _still_to_migrate(
@@ -372,15 +356,11 @@ class _Examination:
             self._found("application", "functions are not read: there is no parser for this kind of machine")
             return
         try:
-            with self._savepoint():
+            with self.session.transaction():
                 read, uses = finder.find(self.session, todo, self.connection.audit_schema) if todo else (0, [])
         except psycopg.errors.LockNotAvailable:
-            self._add(
-                "locked",
-                "none",
-                "a table is locked by another session, so what the application's functions and views do was not looked at",
-                "look again later",
-            )
+            unseen = "so what the application's functions and views do was not looked at"
+            self._warn("locked", f"a table is locked by another session, {unseen}", LATER)
             return
         allowed = bool(self.project.var("allow_row_type_use"))
         for use in uses:
@@ -395,16 +375,14 @@ class _Examination:
                     else "see whether it copes with that, or name the columns there",
                 )
         if typed := [f"{use.where} ({use.text})" for use in uses if use.kind == "typed"]:
-            self._add(
+            self._warn(
                 "row_type_functions",
-                "none",
                 f"whole rows of core tables are returned or taken by {', '.join(typed)}",
                 "see that their callers may get one more column",
             )
         if unseen := [f"{use.where} {use.text}" for use in uses if use.kind == "unseen"]:
-            self._add(
+            self._warn(
                 "row_use_unseen",
-                "none",
                 f"what these do with core tables cannot be seen: {', '.join(unseen)}",
                 "look there for whole rows, such as new.* or select *",
             )
@@ -413,14 +391,13 @@ class _Examination:
         )
         if todo and self._value("select to_regclass('pg_stat_statements') is not null"):
             try:
-                with self._savepoint():
+                with self.session.transaction():
                     statements = finder.broken_statements(self.session, todo)
             except psycopg.Error:  # not counted by this server, or not for this role
                 return
             for statement, why in statements:
-                self._add(
+                self._warn(
                     "row_use_statement",
-                    "none",
                     f"a statement that the server has counted would not survive: {shorten(statement, 100)} ({why})",
                     "name its columns",
                 )
@@ -452,12 +429,7 @@ class _Examination:
             if allowed:
                 readable.append(table)
             else:
-                self._add(
-                    "unread",
-                    "none",
-                    f"the ids of {table.name} may not be read by this role",
-                    "look as the owner of the tables",
-                )
+                self._warn("unread", f"the ids of {table.name} may not be read by this role", AS_OWNER)
         return readable
 
     def _row_findings(self, todo: Sequence[CoreTable], foreign: Sequence[CoreTable]) -> None:
@@ -479,7 +451,7 @@ class _Examination:
         if not todo:
             return
         try:
-            with self._savepoint():
+            with self.session.transaction():
                 self.diagnosis.estimates = estimate(self.session, self.project, todo)
         except psycopg.errors.LockNotAvailable:
             pass  # which table is locked has been told
@@ -499,9 +471,8 @@ class _Examination:
             self._ask(render_macro("preflight_disk_findings", tables=todo, free_space=free))
             self._found("disk", f"{free} free on the server's disk, needed there: {needs}")
         else:
-            self._add(
+            self._warn(
                 "disk_unknown",
-                "none",
                 f"the server's free disk cannot be seen from here; needed there: {needs}, and as much for baseline and WAL",
                 "look there, and set var server_disk_free to have it checked",
             )
@@ -548,42 +519,26 @@ class _Examination:
     def _add(self, code: str, blocks: Blocks, detail: str, remedy: str, table: str = "") -> None:
         self.diagnosis.findings.append(Finding(code, table, blocks, detail, remedy))
 
-    @contextmanager
-    def _savepoint(self) -> Iterator[None]:
-        with self.session.transaction():
-            yield
+    def _warn(self, code: str, detail: str, remedy: str, table: str = "") -> None:
+        """Add a finding that blocks nothing."""
+        self._add(code, "none", detail, remedy, table)
 
     def _ask(self, query: str, table: CoreTable | None = None) -> None:
         """Take in the findings of a query."""
+        name = table.name if table else "a table"
         try:
-            with self._savepoint():
+            with self.session.transaction():
                 rows = self._rows(query)
         except psycopg.errors.LockNotAvailable:
-            name = table.name if table else "a table"
-            self._add(
-                "locked",
-                "none",
-                f"{name} is locked by another session, and could not be looked at",
-                "look again later",
-                name,
-            )
+            self._warn("locked", f"{name} is locked by another session, and could not be looked at", LATER, name)
             return
         except psycopg.errors.InsufficientPrivilege as error:
-            name = table.name if table else "a table"
-            self._add(
-                "unread",
-                "none",
-                f"{name} could not be looked at: {why(error)}",
-                "look as the owner of the tables",
-                name,
-            )
+            self._warn("unread", f"{name} could not be looked at: {why(error)}", AS_OWNER, name)
             return
         for row in rows:
             self._add(row["finding"], row["blocks"], row["detail"], row["remedy"], row["table_name"] or "")
 
     def _rows(self, query: str) -> list[dict[str, Any]]:
-        from psycopg.rows import dict_row
-
         with self.session.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query.encode()).fetchall()
 
