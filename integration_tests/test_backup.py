@@ -32,7 +32,7 @@ from driver.backup import (
     store,
     verify,
 )
-from driver.backup.drop import drop
+from driver.backup.swap import drop
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.autovacuum import slow_autovacuum, wait_for_worker

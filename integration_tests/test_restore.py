@@ -12,7 +12,7 @@ import pytest
 
 from driver.backup import compare, journal, prune, restore, situation, store, swap
 from driver.backup.catalogue import Findings
-from driver.backup.drop import drop
+from driver.backup.swap import drop
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from driver.facts import newest_backup

@@ -359,8 +359,8 @@ class _Examination:
             with self.session.transaction():
                 read, uses = finder.find(self.session, todo, self.connection.audit_schema) if todo else (0, [])
         except psycopg.errors.LockNotAvailable:
-            unseen = "so what the application's functions and views do was not looked at"
-            self._warn("locked", f"a table is locked by another session, {unseen}", LATER)
+            skipped = "what the application's functions and views do was not looked at"
+            self._warn("locked", f"a table is locked by another session, so {skipped}", LATER)
             return
         allowed = bool(self.project.var("allow_row_type_use"))
         for use in uses:

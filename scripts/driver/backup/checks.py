@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from driver.backup import listing, prepared, scratch
-from driver.backup.session import pinned, system_identifier
+from driver.backup import listing, pg_tools, prepared, scratch, swap, verify
+from driver.backup.session import major_of, pinned, system_identifier
 from driver.errors import Problem
 from driver.macro_sql import render_macro
 
@@ -18,20 +18,50 @@ if TYPE_CHECKING:
     from driver.profile import Connection
 
 
-def require_own(
-    control: psycopg.Connection[Any], connection: Connection, backup: Backup, *, from_elsewhere: bool
+def require_possible(
+    control: psycopg.Connection[Any], connection: Connection, backup: Backup, *, in_place: bool, from_elsewhere: bool
 ) -> None:
-    """Refuse a backup of another database, of another audit schema, and one that is not the one that was listed.
+    """Refuse a restore that could only fail; the files of the backup are not looked at.
 
     Args:
         control: a session on the server.
         connection: the database to restore.
         backup: the backup.
+        in_place: whether it is to be restored within the database.
         from_elsewhere: accept one of another server or of a database of another name.
 
     Raises:
-        Problem: it is not this database's own.
+        Problem: it is not this database's own, or cannot be restored by this role on this server.
     """
+    _require_own(control, connection, backup, from_elsewhere=from_elsewhere)
+    verify.require_major(backup.manifest, major_of(control))
+    pg_tools.find(major_of(control))
+    if not in_place:
+        _require_rights(control, connection.dbname)
+        _require_extensions(control, connection, backup)
+        _require_exchangeable(control, connection.dbname)
+
+
+def require_replaced(control: psycopg.Connection[Any], connection: Connection, name: str) -> None:
+    """Refuse to put a replaced database back where that could only fail.
+
+    Raises:
+        Problem: this role may not, or something in one of the two forbids it.
+    """
+    _require_rights(control, connection.dbname)
+    for database in (connection.dbname, name):
+        _require_exchangeable(control, database)
+
+
+def _require_exchangeable(control: psycopg.Connection[Any], database: str) -> None:
+    swap.refuse_unless_possible(control, database)
+    swap.refuse_unendable(control, database)
+
+
+def _require_own(
+    control: psycopg.Connection[Any], connection: Connection, backup: Backup, *, from_elsewhere: bool
+) -> None:
+    """Refuse a backup of another database, of another audit schema, and one that is not the one that was listed."""
     manifest = backup.manifest
     if not from_elsewhere:
         hint = "nothing was touched; add --from-elsewhere if that is what you want"
@@ -61,12 +91,8 @@ def require_own(
         )
 
 
-def require_extensions(control: psycopg.Connection[Any], connection: Connection, backup: Backup) -> None:
-    """Refuse a backup with an extension that this role, on this server, cannot make as it was.
-
-    Raises:
-        Problem: there is one.
-    """
+def _require_extensions(control: psycopg.Connection[Any], connection: Connection, backup: Backup) -> None:
+    """Refuse a backup with an extension that this role, on this server, cannot make as it was."""
     recorded = backup.manifest.state["extensions"]
     if not recorded:
         return
@@ -85,12 +111,8 @@ def require_extensions(control: psycopg.Connection[Any], connection: Connection,
         )
 
 
-def require_rights(control: psycopg.Connection[Any], database: str) -> None:
-    """Refuse a role that may not create the side database.
-
-    Raises:
-        Problem: it may not.
-    """
+def _require_rights(control: psycopg.Connection[Any], database: str) -> None:
+    """Refuse a role that may not create the side database."""
     if not scratch.may_create(control):
         raise Problem(
             f"This role may not create databases, so nothing can be restored beside {database}",

@@ -45,7 +45,11 @@ def differences(
     )
     with pinned(connection) as session:
         others = other_differences(session, manifest, connection.audit_schema, left_out)
-    rows = table_differences(tables, manifest.tables, unproven)
+    return together(table_differences(tables, manifest.tables, unproven), others)
+
+
+def together(rows: Findings, others: Findings) -> Findings:
+    """What differs in the rows of tables and besides, as one."""
     return Findings(rows.differences + others.differences, others.apart + rows.apart, others.rewritten)
 
 

@@ -30,14 +30,13 @@ from driver.backup import (
     swap,
     verify,
 )
-from driver.backup.outcome import Restored, count_students
 from driver.backup.session import major_of, pin, pinned
 from driver.backup.take import take_backup
+from driver.backup.work import Restored, Work, count_students
 from driver.errors import Problem, why
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
-    from driver.backup.beside import Work
     from driver.backup.journal import Journal
     from driver.backup.store import Backup
     from driver.profile import Connection
@@ -48,43 +47,44 @@ ROLLED_BACK = "everything was rolled back and the database is as it was"
 KIND = ("encoding", "lc_collate", "lc_ctype", "locale_provider", "locale", "icu_rules", "tablespace", "owner")
 
 
-def restore_in_place(work: Work, directory: Path | None) -> Restored:
+def restore_in_place(work: Work, backup: Backup, directory: Path | None) -> Restored:
     """Replace what is in the database by what is in the backup; all of it or nothing.
 
     Raises:
         Problem: it cannot be done; the database is as it was.
     """
-    _refuse_unless_possible(work.connection, work.backup)
-    verify.check(work.backup, work.progress)
+    _refuse_unless_possible(work.connection, backup)
+    verify.check(backup, work.progress)
     safety = take_backup(
         work.connection, directory=directory, jobs=work.jobs, purpose=store.SAFETY_COPY, progress=work.progress
     )
     work.journal = journal.begin(work.folder, replace(work.journal, safety_backup=safety.backup_id))
     try:
-        _replace(work, safety)
+        _replace(work, backup, safety)
     except BaseException as error:
         _end(work, error)
         raise
-    return _complete(work)
+    return _complete(work, backup)
 
 
-def resume_in_place(work: Work, directory: Path | None) -> Restored:
+def resume_in_place(work: Work, backup: Backup, directory: Path | None) -> Restored:
     """Find out whether an interrupted restore was committed, and do it again if not."""
-    if _is_committed(work.connection, work.journal):
-        return _complete(work)
-    journal.finish(work.folder, work.journal, journal.GIVEN_UP)
-    work.journal = new_journal(work.connection, work.backup)
-    return restore_in_place(work, directory)
+    if _is_committed(work):
+        return _complete(work, backup)
+    work.end(journal.GIVEN_UP)
+    work.journal = new_journal(work.connection, backup)
+    return restore_in_place(work, backup, directory)
 
 
-def abandon_in_place(connection: Connection, folder: Path, made: Journal) -> str:
+def abandon_in_place(work: Work) -> str:
     """Close the books on an interrupted restore, which undid itself unless it was committed."""
-    if _is_committed(connection, made):
+    made = work.journal
+    if _is_committed(work):
         raise Problem(
             f"{made.database} already is {made.backup_id}, so there is nothing to give up",
             do=f"run `scripts/cmsid restore` to finish; what was replaced is the backup {made.safety_backup}",
         )
-    journal.finish(folder, made, journal.GIVEN_UP)
+    work.end(journal.GIVEN_UP)
     return f"The restore of {made.backup_id} is given up; {made.database} is as it was."
 
 
@@ -107,9 +107,9 @@ def _refuse_unless_possible(connection: Connection, backup: Backup) -> None:
         )
 
 
-def _replace(work: Work, safety: Backup) -> None:
+def _replace(work: Work, backup: Backup, safety: Backup) -> None:
     """The transaction."""
-    connection, backup, manifest = work.connection, work.backup, work.backup.manifest
+    connection, manifest = work.connection, backup.manifest
     sizes = {table.label.encode(): table.bytes for table in manifest.tables}
     done: list[int] = []
 
@@ -132,37 +132,45 @@ def _replace(work: Work, safety: Backup) -> None:
             tables = [fingerprints.read_one(session, query) for query in fingerprints.queries(session)]
             rows = compare.table_differences(tables, manifest.tables, unproven)
             others = compare.other_differences(session, manifest, connection.audit_schema)
-            if found := rows.differences + others.differences:
+            work.found = compare.together(rows, others)
+            if found := work.found.differences:
                 raise Problem(
                     f"The backup {manifest.backup_id} restored to something else: {compare.in_short(found)}",
                     where=str(backup.folder),
                     do=ROLLED_BACK,
                 )
-            work.apart = others.apart + rows.apart
             work.left = database_state.apply(session, connection.dbname, manifest.state)
-            catalogue.rewrite_baseline(session, connection.audit_schema, others.rewritten)
+            catalogue.rewrite_baseline(session, connection.audit_schema, work.found.rewritten)
             listing.record(session, connection.audit_schema, backup)
             listing.record(session, connection.audit_schema, safety)
             # This row tells, after a lost connection, whether the transaction was committed.
             listing.log(session, connection.audit_schema, EVENT, _evidence(work.journal))
 
 
-def _complete(work: Work) -> Restored:
+def _complete(work: Work, backup: Backup) -> Restored:
     with pinned(work.connection) as session:
         session.execute("analyze")
         students = count_students(session)
-    made, tables = work.journal, len(work.backup.manifest.tables)
-    journal.finish(work.folder, made, journal.DONE)
-    return Restored(made.backup_id, made.database, "", made.safety_backup, tables, students, work.left, work.apart)
+    made, tables = work.journal, len(backup.manifest.tables)
+    work.end(journal.DONE)
+    return Restored(
+        made.backup_id,
+        made.database,
+        students,
+        safety_backup=made.safety_backup,
+        tables=tables,
+        left=work.left,
+        apart=work.found.apart,
+    )
 
 
 def _evidence(made: Journal) -> str:
     return f"backup {made.backup_id}, restore {made.restore_id}; what it replaced is the backup {made.safety_backup}"
 
 
-def _is_committed(connection: Connection, made: Journal) -> bool:
-    with pinned(connection) as session:
-        return listing.has_event(session, connection.audit_schema, EVENT, _evidence(made))
+def _is_committed(work: Work) -> bool:
+    with pinned(work.connection) as session:
+        return listing.has_event(session, work.connection.audit_schema, EVENT, _evidence(work.journal))
 
 
 def _end(work: Work, error: BaseException) -> None:
@@ -174,9 +182,9 @@ def _end(work: Work, error: BaseException) -> None:
     made, is_known, committed = work.journal, isinstance(error, (psycopg.Error, archive.ToolError, Problem)), True
     # Where the server cannot be asked, the journal stays, and the next attempt finds out.
     with contextlib.suppress(Problem, psycopg.Error):
-        committed = _is_committed(work.connection, made)
+        committed = _is_committed(work)
     if not committed:
-        journal.finish(work.folder, made, journal.GIVEN_UP)
+        work.end(journal.GIVEN_UP)
         if isinstance(error, psycopg.errors.LockNotAvailable):
             with pinned(work.connection) as session:
                 present = [other for other in swap.sessions(session, made.database) if other.state != "idle"]

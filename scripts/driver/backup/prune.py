@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from driver.backup import journal, listing, manifest, scratch, store, swap
 from driver.backup.copies import Copy, choose, copies
-from driver.backup.drop import drop
 from driver.backup.session import elsewhere, pinned, system_identifier
 from driver.errors import Problem
 
@@ -99,7 +98,7 @@ def carry_out(connection: Connection, decided: Plan) -> None:
         store.lock_of(path).unlink(missing_ok=True)
     with pinned(connection) as session:
         for name in decided.scratch:
-            drop(session, name)
+            swap.drop(session, name)
 
 
 def plan_replaced(
@@ -151,7 +150,7 @@ def drop_replaced(
                 raise Problem(
                     f"{name} is in use by {present[0].describe()}", do="end that session, then run this again"
                 )
-            drop(control, name, end_sessions=False)
+            swap.drop(control, name, end_sessions=False)
 
 
 def _in_use(session: psycopg.Connection[Any], connection: Connection, folder: Path) -> dict[str, str]:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from driver.backup import files, journal, pg_tools, store, swap, verify
 from driver.backup import in_place as inside
-from driver.backup.beside import Work, carry_on, go_back, is_swapped, new_journal
-from driver.backup.checks import require_extensions, require_own, require_rights
+from driver.backup.beside import carry_on, go_back, new_journal
+from driver.backup.checks import require_possible, require_replaced
 from driver.backup.copies import choose, copies
-from driver.backup.put_back import carry_on_back
-from driver.backup.session import elsewhere, major_of, pinned, system_identifier
+from driver.backup.session import elsewhere, pinned, system_identifier
+from driver.backup.work import Work
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from driver.backup.archive import Progress
     from driver.backup.journal import Journal
-    from driver.backup.outcome import Restored
     from driver.backup.store import Backup
+    from driver.backup.work import Restored
     from driver.profile import Connection
 
 
@@ -65,14 +65,7 @@ def plan(connection: Connection, backup: Backup, *, in_place: bool = False, from
     """
     warnings = []
     with _control(connection, in_place=in_place) as control:
-        require_own(control, connection, backup, from_elsewhere=from_elsewhere)
-        verify.require_major(backup.manifest, major_of(control))
-        pg_tools.find(major_of(control))
-        if not in_place:
-            require_rights(control, connection.dbname)
-            require_extensions(control, connection, backup)
-            swap.refuse_unless_possible(control, connection.dbname)
-            swap.refuse_unendable(control, connection.dbname)
+        require_possible(control, connection, backup, in_place=in_place, from_elsewhere=from_elsewhere)
         live = swap.databases(control, [connection.dbname])
         present = swap.sessions(control, connection.dbname)
         slots = control.execute(
@@ -111,33 +104,15 @@ def restore(
     Raises:
         Problem: it failed; the live database is as it was, or the message says what stands where.
     """
-    folder = store.folder_of(connection, directory)
-    with _only_one(folder), _control(connection, in_place=in_place) as control:
-        open_journal = journal.unfinished(folder)
-        if open_journal:
-            raise unfinished_problem(open_journal)
-        require_own(control, connection, backup, from_elsewhere=from_elsewhere)
-        verify.require_major(backup.manifest, major_of(control))
+    with _begun(connection, directory, in_place=in_place) as (folder, control):
+        require_possible(control, connection, backup, in_place=in_place, from_elsewhere=from_elsewhere)
+        jobs = jobs or pg_tools.usual_jobs()
         if in_place:
-            made = inside.new_journal(connection, backup)
-            work = Work(connection, control, folder, backup, jobs or pg_tools.usual_jobs(), progress, made)
-            return inside.restore_in_place(work, directory)
-        require_rights(control, connection.dbname)
-        require_extensions(control, connection, backup)
-        swap.refuse_unless_possible(control, connection.dbname)
-        swap.refuse_unendable(control, connection.dbname)
+            work = Work(connection, control, folder, inside.new_journal(connection, backup), jobs, progress)
+            return inside.restore_in_place(work, backup, directory)
         verify.check(backup, progress)
-        work = Work(
-            connection,
-            control,
-            folder,
-            backup,
-            jobs or pg_tools.usual_jobs(),
-            progress,
-            new_journal(control, connection, backup),
-        )
-        work.journal = journal.begin(folder, work.journal)
-        return carry_on(work)
+        made = journal.begin(folder, new_journal(control, connection, backup))
+        return carry_on(Work(connection, control, folder, made, jobs, progress), backup)
 
 
 def resume(
@@ -148,17 +123,16 @@ def resume(
     Raises:
         Problem: there is none, or it failed again.
     """
-    folder = store.folder_of(connection, directory)
-    with _only_one(folder), _interrupted(connection, folder) as (open_journal, control):
-        if open_journal.mode == journal.BACK:
-            return carry_on_back(connection, control, folder, open_journal)
-        backup = store.read(Path(open_journal.backup_folder))
-        work = Work(connection, control, folder, backup, jobs or pg_tools.usual_jobs(), progress, open_journal)
-        if open_journal.mode == journal.IN_PLACE:
-            return inside.resume_in_place(work, directory)
-        if not is_swapped(control, open_journal):
+    with _interrupted(connection, directory) as work:
+        work.jobs, work.progress = jobs or pg_tools.usual_jobs(), progress
+        if work.journal.mode == journal.BACK:
+            return carry_on(work, None)
+        backup = store.read(Path(work.journal.backup_folder))
+        if work.journal.mode == journal.IN_PLACE:
+            return inside.resume_in_place(work, backup, directory)
+        if not work.is_swapped:
             verify.check(backup, progress)
-        return carry_on(work)
+        return carry_on(work, backup)
 
 
 def abandon(connection: Connection, *, directory: Path | None = None) -> str:
@@ -170,19 +144,18 @@ def abandon(connection: Connection, *, directory: Path | None = None) -> str:
     Raises:
         Problem: there is nothing to give up.
     """
-    folder = store.folder_of(connection, directory)
-    with _only_one(folder), _interrupted(connection, folder) as (open_journal, control):
-        if open_journal.mode == journal.IN_PLACE:
-            return inside.abandon_in_place(connection, folder, open_journal)
-        if is_swapped(control, open_journal):
+    with _interrupted(connection, directory) as work:
+        made = work.journal
+        if made.mode == journal.IN_PLACE:
+            return inside.abandon_in_place(work)
+        if work.is_swapped:
             raise Problem(
-                f"The restored database is already live as {open_journal.database}, so there is nothing to give up",
+                f"The restored database is already live as {made.database}, so there is nothing to give up",
                 do="run `scripts/cmsid restore` to finish, and then"
-                f" `scripts/cmsid restore --put-back {quote(open_journal.replaced_name)}` to go back",
+                f" `scripts/cmsid restore --put-back {quote(made.replaced_name)}` to go back",
             )
-        go_back(control, open_journal)
-        journal.finish(folder, open_journal, journal.GIVEN_UP)
-        return f"The restore of {open_journal.backup_id} is given up; {open_journal.database} is as it was and open."
+        go_back(work)
+        return f"The restore of {made.backup_id} is given up; {made.database} is as it was and open."
 
 
 def check_put_back(connection: Connection, name: str, *, force: bool = False, directory: Path | None = None) -> None:
@@ -198,7 +171,8 @@ def check_put_back(connection: Connection, name: str, *, force: bool = False, di
         Problem: there is none of that name, or it cannot be done; nothing was touched.
     """
     with elsewhere(connection, connection.dbname, name) as control:
-        _require_replaced(control, connection, name, force=force, directory=directory)
+        choose(copies(control, connection, directory), connection, name, force=force)
+        require_replaced(control, connection, name)
 
 
 def put_back(connection: Connection, name: str, *, force: bool = False, directory: Path | None = None) -> Restored:
@@ -213,25 +187,11 @@ def put_back(connection: Connection, name: str, *, force: bool = False, director
     Raises:
         Problem: there is none of that name, or it cannot be done.
     """
-    folder = store.folder_of(connection, directory)
-    files.make_private_folder(folder)
-    with _only_one(folder), elsewhere(connection, connection.dbname, name) as control:
-        open_journal = journal.unfinished(folder)
-        if open_journal:
-            raise unfinished_problem(open_journal)
-        _require_replaced(control, connection, name, force=force, directory=directory)
-        made = new_journal(control, connection, None, side_name=name)
-        return carry_on_back(connection, control, folder, journal.begin(folder, made))
-
-
-def _require_replaced(
-    control: psycopg.Connection[Any], connection: Connection, name: str, *, force: bool, directory: Path | None
-) -> None:
-    choose(copies(control, connection, directory), connection, name, force=force)
-    require_rights(control, connection.dbname)
-    for database in (connection.dbname, name):
-        swap.refuse_unless_possible(control, database)
-        swap.refuse_unendable(control, database)
+    with _begun(connection, directory, name) as (folder, control):
+        choose(copies(control, connection, directory), connection, name, force=force)
+        require_replaced(control, connection, name)
+        made = journal.begin(folder, new_journal(control, connection, None, side_name=name))
+        return carry_on(Work(connection, control, folder, made), None)
 
 
 def unfinished_problem(open_journal: Journal) -> Problem:
@@ -248,21 +208,34 @@ def _control(connection: Connection, *avoid: str, in_place: bool) -> psycopg.Con
 
 
 @contextlib.contextmanager
-def _interrupted(connection: Connection, folder: Path) -> Iterator[tuple[Journal, psycopg.Connection[Any]]]:
-    """The interrupted restore and a session to work on it from."""
-    open_journal = journal.unfinished(folder)
-    if open_journal is None:
-        raise Problem("No restore was interrupted here", where=str(folder))
-    in_place = open_journal.mode == journal.IN_PLACE
-    with _control(connection, open_journal.side_name, in_place=in_place) as control:
-        if not open_journal.is_of(connection.dbname, system_identifier(control)):
-            raise Problem(
-                f"The interrupted restore is one of the database {open_journal.database}, on another server or with its"
-                " name spelt so",
-                where=str(folder),
-                do="finish it with a profile that leads there, or have each use a folder of its own: --directory",
-            )
-        yield open_journal, control
+def _begun(
+    connection: Connection, directory: Path | None, *avoid: str, in_place: bool = False
+) -> Iterator[tuple[Path, psycopg.Connection[Any]]]:
+    """The folder of a database's backups and a session to work from, where no other restore is at work or interrupted."""
+    folder = store.folder_of(connection, directory)
+    with _only_one(folder), _control(connection, *avoid, in_place=in_place) as control:
+        if open_journal := journal.unfinished(folder):
+            raise unfinished_problem(open_journal)
+        yield folder, control
+
+
+@contextlib.contextmanager
+def _interrupted(connection: Connection, directory: Path | None) -> Iterator[Work]:
+    """The interrupted restore."""
+    folder = store.folder_of(connection, directory)
+    with _only_one(folder):
+        made = journal.unfinished(folder)
+        if made is None:
+            raise Problem("No restore was interrupted here", where=str(folder))
+        with _control(connection, made.side_name, in_place=made.mode == journal.IN_PLACE) as control:
+            if not made.is_of(connection.dbname, system_identifier(control)):
+                raise Problem(
+                    f"The interrupted restore is one of the database {made.database}, on another server or with its"
+                    " name spelt so",
+                    where=str(folder),
+                    do="finish it with a profile that leads there, or have each use a folder of its own: --directory",
+                )
+            yield Work(connection, control, folder, made)
 
 
 @contextlib.contextmanager

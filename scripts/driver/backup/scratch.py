@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from psycopg import sql
 
-from driver.backup import database_state, store
-from driver.backup.drop import drop
+from driver.backup import database_state, store, swap
 from driver.backup.session import is_superuser, major_of, one_row, pinned
 from driver.errors import Problem
 
@@ -69,7 +68,7 @@ def scratch_database(connection: Connection, state: State, template: str) -> Ite
             yield connection.to_database(name)
         finally:
             try:
-                drop(guard, name)
+                swap.drop(guard, name)
             except Problem as problem:
                 # What the test restore came to is true all the same, and is told by whoever asked for it.
                 click.echo(
@@ -118,7 +117,7 @@ def sweep(session: psycopg.Connection[Any], dbname: str) -> list[str]:
         free = session.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [name]).fetchone()
         if free and free[0]:
             with contextlib.suppress(Problem):
-                drop(session, name)
+                swap.drop(session, name)
                 dropped.append(name)
             session.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [name])
     return dropped

@@ -7,15 +7,14 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from driver.backup import journal, scratch, store, swap
-from driver.backup.beside import is_swapped
 from driver.backup.copies import Copy, copies
 from driver.backup.session import elsewhere, system_identifier
+from driver.backup.work import Work
 from driver.errors import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from driver.backup.journal import Journal
     from driver.profile import Connection
 
 
@@ -42,7 +41,7 @@ def describe(connection: Connection, directory: Path | None = None) -> list[str]
         directory: the folder of all backups.
     """
     found = look(connection, directory)
-    return [*found.lines, found.problem] if found.problem else found.lines
+    return [*found.lines, *filter(None, [found.problem])]
 
 
 def look(connection: Connection, directory: Path | None = None) -> Situation:
@@ -66,8 +65,7 @@ def look(connection: Connection, directory: Path | None = None) -> Situation:
                     " spelt so; it is not this database's."
                 )
             elif unfinished:
-                found = swap.databases(control, _names(unfinished))
-                lines += _interrupted(unfinished, found, swapped=is_swapped(control, unfinished))
+                lines += _interrupted(Work(connection, control, folder, unfinished))
             lines += [
                 _left(copy, connection.dbname)
                 for copy in copies(control, connection, directory)
@@ -97,11 +95,9 @@ def _left(copy: Copy, database: str) -> str:
     return f"{told}{back} `scripts/cmsid {drop}` drops it."
 
 
-def _names(made: Journal) -> list[str]:
-    return [made.database, made.side_name, made.replaced_name]
-
-
-def _interrupted(made: Journal, found: dict[str, swap.Database], *, swapped: bool) -> list[str]:
+def _interrupted(work: Work) -> list[str]:
+    made = work.journal
+    found = swap.databases(work.control, [made.database, made.side_name])
     lines = [
         f"A restore of {made.backup_id} was interrupted after the step `{made.last_step}` (process {made.process})."
     ]
@@ -113,7 +109,7 @@ def _interrupted(made: Journal, found: dict[str, swap.Database], *, swapped: boo
         )
         lines.append("`scripts/cmsid restore` finds out which, and goes on if it is not done.")
         return lines
-    if swapped:
+    if work.is_swapped:
         lines.append(f"{made.database} is the restored database already; the original data is in {made.replaced_name}.")
         lines.append("`scripts/cmsid restore` finishes: it lists the backup again and counts.")
         return lines

@@ -1,4 +1,7 @@
-"""Puts one database in another's place: by two renames in one transaction, so there is always a whole one."""
+"""Closes, drops, and exchanges databases.
+
+One gets into another's place by two renames in one transaction, so there is always a whole one.
+"""
 
 from __future__ import annotations
 
@@ -219,6 +222,45 @@ def swap(control: psycopg.Connection[Any], made: Journal, seconds: float = CLEAR
             clear(control, made.side_name, seconds)
         else:
             return
+
+
+def drop(
+    control: psycopg.Connection[Any], database: str, *, end_sessions: bool = True, seconds: float = CLEAR_SECONDS
+) -> None:
+    """Drop a database, if there is one of that name; again and again while something uses it.
+
+    Without FORCE: that is refused to whoever is no superuser while autovacuum is at work in it, which a plain DROP ends.
+
+    Args:
+        control: a session in another database.
+        database: its name.
+        end_sessions: whether to close it and to end who is connected.
+        seconds: for how long to try again while something still uses it.
+
+    Raises:
+        Problem: it could not be dropped.
+    """
+    try:
+        found = databases(control, [database]).get(database)
+        if found and end_sessions:
+            if found.open:
+                set_open(control, database, is_open=False)
+            clear(control, database, seconds)
+        deadline = time.monotonic() + seconds
+        while found:
+            try:
+                # each attempt has the server end autovacuum and wait five seconds
+                control.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(database)))
+            except psycopg.errors.ObjectInUse:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+            else:
+                return
+    except (Problem, psycopg.Error) as error:
+        raise Problem(
+            f"The database {database} could not be dropped: {why(error)}", do="correct that, then run this again"
+        ) from error
 
 
 def _require(control: psycopg.Connection[Any], name: str, oid: int) -> None:
