@@ -11,13 +11,16 @@ import sys
 import threading
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from psycopg.conninfo import make_conninfo
 
 from driver.backup.session import pinned
 from driver.errors import Problem, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
 
     from typing_extensions import Self
 
@@ -76,7 +79,7 @@ def dump(
     jobs: int,
     tables: Mapping[str, Extent],
     progress: Progress | None = None,
-    stop: threading.Event | None = None,
+    beside: Future[Any],
 ) -> None:
     """Dump a database in directory format.
 
@@ -89,13 +92,17 @@ def dump(
         jobs: parallel workers.
         tables: the extent of each table, by `schema.name`, for the progress.
         progress: called with "dump (bytes)", done, total.
-        stop: ends the dump when set.
+        beside: what is done at the same time; its failure ends the dump.
 
     Raises:
         ToolError: pg_dump failed.
     """
-    arguments = [tools.pg_dump, "--format=directory", f"--jobs={jobs}", f"--compress={COMPRESSION}", "--verbose"]
-    arguments += [
+    arguments = [
+        tools.pg_dump,
+        "--format=directory",
+        f"--jobs={jobs}",
+        f"--compress={COMPRESSION}",
+        "--verbose",
         "--no-password",
         f"--snapshot={snapshot}",
         f"--encoding={encoding}",
@@ -103,7 +110,7 @@ def dump(
         f"--file={target}",
     ]
     with _Watch("dump (bytes)", connection, tables, progress) as watch:
-        _run(arguments, connection, watch.read, stop)
+        _run(arguments, connection, watch.read, beside=beside)
 
 
 def restore(
@@ -136,14 +143,19 @@ def restore(
     Raises:
         ToolError: pg_restore failed or was ended.
     """
-    kept = [line for line in table_of_contents(tools, source) if not _is_left_out(line, leave_out)]
-    options = [*options, *selection(tools, source, leave_out, scratch)]
-    arguments = [tools.pg_restore, "--exit-on-error", f"--jobs={jobs}", "--verbose", "--no-password", *options]
-    arguments += [
-        f"--dbname={connection.dbname}" if _is_plain(connection.dbname) else "--dbname=" + _conninfo(connection)
+    arguments = [
+        tools.pg_restore,
+        "--exit-on-error",
+        f"--jobs={jobs}",
+        "--verbose",
+        "--no-password",
+        *options,
+        *selection(tools, source, leave_out, scratch),
+        f"--dbname={make_conninfo(dbname=connection.dbname)}",
+        str(source),
     ]
-    arguments.append(str(source))
     tables = {table.label: Extent(table.bytes, table.rows) for table in manifest.tables}
+    kept = [line for line in table_of_contents(tools, source) if not _is_left_out(line, leave_out)]
     total = sum(bool(re.match(r"\d+; \d+ \d+ (INDEX|CONSTRAINT|FK CONSTRAINT|TRIGGER) ", line)) for line in kept)
     with _Watch(step, connection, tables, progress, objects=total) as watch:
         _run(arguments, connection, watch.read, settings=RESTORE_SETTINGS)
@@ -169,12 +181,8 @@ def selection(tools: Tools, source: Path, leave_out: Sequence[str], scratch: Pat
 
 def table_of_contents(tools: Tools, source: Path) -> list[str]:
     """The entries of a dump, one line each."""
-    answer = subprocess.run(
-        [tools.pg_restore, "--list", str(source)], capture_output=True, text=True, encoding="utf-8", check=False
-    )
-    if answer.returncode:
-        raise ToolError("pg_restore", answer.returncode, answer.stderr.splitlines())
-    return [line for line in answer.stdout.splitlines() if line and not line.startswith(";")]
+    lines = _read(tools, source, "--list").splitlines()
+    return [line for line in lines if line and not line.startswith(";")]
 
 
 def read_through(tools: Tools, source: Path) -> None:
@@ -183,15 +191,16 @@ def read_through(tools: Tools, source: Path) -> None:
     Raises:
         ToolError: a part of it cannot be read.
     """
-    answer = subprocess.run(
-        [tools.pg_restore, "--file", os.devnull, str(source)],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    _read(tools, source, "--file", os.devnull)
+
+
+def _read(tools: Tools, source: Path, *options: str) -> str:
+    """What pg_restore prints of a dump."""
+    command = [tools.pg_restore, *options, str(source)]
+    answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if answer.returncode:
         raise ToolError("pg_restore", answer.returncode, answer.stderr.splitlines())
+    return answer.stdout
 
 
 def problem_of(failure: ToolError, what: str, where: str, do: str) -> Problem:
@@ -270,8 +279,8 @@ def _run(
     arguments: list[str],
     connection: Connection,
     read: Callable[[str], None],
-    stop: threading.Event | None = None,
     settings: str = "",
+    beside: Future[Any] | None = None,
 ) -> None:
     """Run a program to its end, in a process group of its own, which is ended with us."""
     program = Path(arguments[0]).name.removesuffix(".exe")
@@ -291,16 +300,8 @@ def _run(
         umask=-1 if sys.platform == "win32" else 0o077,
         start_new_session=True,
     )
-    ended = threading.Event()
-
-    def end_when_told() -> None:
-        while not ended.wait(0.1):
-            if stop and stop.is_set():
-                end(child)
-                return
-
-    if stop:
-        threading.Thread(target=end_when_told, daemon=True).start()
+    if beside:
+        beside.add_done_callback(lambda other: end(child) if other.exception() else None)
     try:
         for line in child.stderr or ():
             text = line.rstrip()
@@ -311,8 +312,6 @@ def _run(
     except BaseException:
         end(child)
         raise
-    finally:
-        ended.set()
     if code:
         raise ToolError(program, code, list(kept))
 
@@ -357,14 +356,3 @@ def _reason(program: str, code: int, lines: Sequence[str]) -> str:
 def _is_left_out(line: str, leave_out: Sequence[str]) -> bool:
     entry = re.sub(r"^\d+; \d+ \d+ ", "", line)
     return any(entry.startswith(beginning) for beginning in leave_out)
-
-
-def _is_plain(name: str) -> bool:
-    """Whether libpq takes it as a database's name and not as a connection string."""
-    return "=" not in name and not name.startswith(("postgresql://", "postgres://"))
-
-
-def _conninfo(connection: Connection) -> str:
-    from psycopg.conninfo import make_conninfo
-
-    return make_conninfo(dbname=connection.dbname)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from driver.backup import (
     sequences,
     store,
 )
-from driver.backup.manifest import DUMP, File, Manifest, Table
+from driver.backup.manifest import DUMP, File, Manifest
 from driver.backup.session import begin_with_locks, major_of, one_row, pinned, settings, system_identifier
 from driver.backup.verify import verify_backup
 from driver.dbt_project import keep_out_of_git
@@ -32,7 +32,6 @@ from driver.errors import Problem, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
     from datetime import datetime
     from pathlib import Path
 
@@ -171,20 +170,17 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
         for query in fingerprints.queries(session)
     }
     stop = threading.Event()
-
-    def fingerprint() -> list[Table]:
-        return fingerprints.of_all_tables(
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(
+            fingerprints.of_all_tables,
             connection,
             snapshot=snapshot,
             jobs=order.jobs,
             progress=(lambda done, total: progress("fingerprints (bytes)", done, total)) if progress else None,
             stop=stop,
         )
-
-    try:
-        with ThreadPoolExecutor(2) as pool, _stopping(stop):
-            dumping = pool.submit(
-                archive.dump,
+        try:
+            archive.dump(
                 connection,
                 tools,
                 partial / DUMP,
@@ -193,12 +189,15 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
                 jobs=order.jobs,
                 tables=extents,
                 progress=progress,
-                stop=stop,
+                beside=reading,
             )
-            reading = pool.submit(fingerprint)
-            tables = _both(dumping, reading, stop)
-    except archive.ToolError as failure:
-        raise archive.problem_of(failure, "The dump failed", connection.describe(), HINT) from failure
+            tables = reading.result()
+        except archive.ToolError as failure:
+            if reading.done():
+                reading.result()  # where this failed, it ended the dump, whose end is not the reason
+            raise archive.problem_of(failure, "The dump failed", connection.describe(), HINT) from failure
+        finally:
+            stop.set()
     manifest = Manifest(
         backup_id=order.backup_id,
         purpose=order.purpose,
@@ -240,28 +239,3 @@ def _finish(partial: Path, folder: Path, manifest: Manifest) -> None:
     manifest.write(partial)
     partial.rename(folder)
     files.sync_folder(folder.parent)
-
-
-def _both(dumping: Future[None], reading: Future[list[Table]], stop: threading.Event) -> list[Table]:
-    """Wait for both; the first that fails stops the other."""
-    both: list[Future[Any]] = [dumping, reading]
-    wait(both, return_when=FIRST_EXCEPTION)
-    if not dumping.done():
-        stop.set()
-        # Its end, by our hand, is not the reason.
-        with contextlib.suppress(archive.ToolError):
-            dumping.result()
-    elif dumping.exception():
-        stop.set()
-        dumping.result()
-    return reading.result()
-
-
-@contextlib.contextmanager
-def _stopping(stop: threading.Event) -> Iterator[None]:
-    """Stop the dump when we are interrupted."""
-    try:
-        yield
-    except BaseException:
-        stop.set()
-        raise
