@@ -24,7 +24,6 @@ from driver.backup import (
     fingerprints,
     hindrances,
     manifest,
-    overview,
     prune,
     restore,
     session,
@@ -141,7 +140,7 @@ def test_a_backup_names_the_session_that_keeps_a_table_locked(
         other.execute("lock table schools")
         with pytest.raises(Problem, match=rf"session {other.info.backend_pid} .* holds .* on public\.schools"):
             take_backup(connection, directory=tmp_path)
-    assert overview.lines(connection, tmp_path) == []
+    assert store.all_backups(store.folder_of(connection, tmp_path)) == []
 
 
 def test_a_table_dropped_since_it_was_listed_is_none_of_the_backup(
@@ -442,7 +441,7 @@ def test_a_dump_killed_half_way_leaves_nothing(
     with pytest.raises(Problem, match=r"ended by signal 9|terminated"):
         take_backup(connection, directory=tmp_path)
     assert list(store.folder_of(connection, tmp_path).iterdir()) == []
-    assert overview.lines(connection, tmp_path) == []
+    assert store.all_backups(store.folder_of(connection, tmp_path)) == []
 
 
 def test_a_driver_killed_half_way_leaves_no_backup(registry: Registry, connection: Connection, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from driver.backup import archive, catalogue, journal, pg_tools, restore, sequences, situation, store, verify
-from driver.backup.progress import Bars
 from driver.backup.session import major_of, pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem
+from driver.progress import Bars
 from support.backups import connection_of, databases, drop_all
 from support.registry import OWNER
 

@@ -7,15 +7,24 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from driver.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from rich.console import Console
 
 WORDS = {
     "done": ("done", "green"),
@@ -25,6 +34,8 @@ WORDS = {
     "not reached": ("not run", "dim"),
 }
 NAME_WIDTH = 9
+BYTES = " (bytes)"
+"""What the name of a step ends in that is counted in bytes."""
 
 
 class _Elapsed(ProgressColumn):
@@ -35,20 +46,22 @@ class _Elapsed(ProgressColumn):
 class StageProgress:
     """How far one stage is. Any thread may tell."""
 
-    def __init__(self, progress: Progress | None, name: str) -> None:
-        """Tell it to `progress`; None where nobody watches."""
+    def __init__(self, progress: Progress, name: str) -> None:
+        """Tell it to `progress`."""
         self._progress = progress
         self._lock = threading.Lock()
-        self._task = progress.add_task(name, total=None, what="") if progress else None
+        self._task = progress.add_task(name, total=None, what="")
 
     def update(self, done: int | None = None, total: int | None = None, what: str | None = None) -> None:
         """Say how much is done, of how much, and what is being worked on; whatever is None stays as it was."""
-        if self._progress is None or self._task is None:
-            return
         with self._lock:
             if what is not None:
                 self._progress.update(self._task, what=what if len(what) <= 40 else what[:39] + "…")  # noqa: PLR2004 - leaves room at 80 columns
             self._progress.update(self._task, completed=done, total=total)
+
+    def step(self, name: str, done: int, total: int) -> None:
+        """The same, as the steps of a backup and a restore say it."""
+        self.update(done, total, name.removesuffix(BYTES))
 
 
 class Stages:
@@ -61,9 +74,6 @@ class Stages:
     @contextmanager
     def running(self, name: str) -> Iterator[StageProgress]:
         """Show that a stage runs, for the length of the block; `finished` is to be called after it."""
-        if not self.console.is_terminal:
-            yield StageProgress(None, name)
-            return
         progress = Progress(
             SpinnerColumn(),
             TextColumn(f"{{task.description:{NAME_WIDTH}}}"),
@@ -72,6 +82,7 @@ class Stages:
             TextColumn("[dim]{task.fields[what]}"),
             console=self.console,
             transient=True,
+            disable=not self.console.is_terminal,
         )
         with progress:
             yield StageProgress(progress, name)
@@ -85,6 +96,53 @@ class Stages:
         lines = Text(detail).wrap(self.console, room) or [Text()]
         for number, line in enumerate(lines):
             self.console.print((lead if number == 0 else Text(" " * lead.cell_len)) + line, highlight=False)
+
+
+class _Amount(ProgressColumn):
+    """How much is done of how much, and how much of it in a second."""
+
+    def render(self, task: Task) -> Text:
+        total = task.total or 0
+        if not task.fields["bytes"]:
+            return Text(f"{task.completed:,.0f} of {total:,.0f}")
+        speed = f", {task.speed / 1e6:,.1f} MB/s" if task.speed and not task.finished else ""
+        return Text(f"{task.completed / 1e6:,.1f} of {total / 1e6:,.1f} MB{speed}")
+
+
+class Bars(Progress):
+    """A bar for each step of a backup or a restore, or in a log a line; itself what a step calls with its progress."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        """Prepare the bars.
+
+        Args:
+            console: where to; default standard error, which leaves standard output to results.
+        """
+        console = console or Console(stderr=True)
+        super().__init__(
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            _Amount(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._steps: dict[str, TaskID] = {}
+        self._one_at_a_time = threading.Lock()
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Show how far a step is."""
+        name = step.removesuffix(BYTES)
+        with self._one_at_a_time:
+            if step not in self._steps:
+                self._steps[step] = self.add_task(name, total=None, bytes=step.endswith(BYTES))
+            task = self.tasks[self._steps[step]]
+            was_finished = task.finished
+            self.update(task.id, completed=done, total=total)
+            if task.finished and not was_finished and self.disable:
+                self.console.print(f"{name}: done in {task.elapsed or 0:.1f} s", highlight=False)
 
 
 def clock() -> float:

@@ -246,7 +246,7 @@ class Run:
             directory=self.options.backups,
             verify=self.options.test_restore,
             purpose="before the migration",
-            progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
+            progress=progress.step,
         )
         self._backup_id = taken.backup_id
         content = taken.manifest
@@ -379,7 +379,7 @@ class Run:
             store.find(self.connection, self._backup_id, self.options.backups),
             in_place=self._only_in_place,
             directory=self.options.backups,
-            progress=lambda step, done, total: progress.update(done, total, step.removesuffix(" (bytes)")),
+            progress=progress.step,
         )
         kept = restored.replaced or f"the backup {restored.safety_backup}"
         return f"{restored.database} is {restored.backup_id} again; what it replaced is kept as {kept}"

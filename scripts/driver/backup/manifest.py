@@ -105,6 +105,11 @@ class Manifest:
         return sum(table.rows for table in self.tables)
 
     @property
+    def extent(self) -> str:
+        """How much it holds, in words."""
+        return f"{len(self.tables)} tables, {self.rows:,} rows, {self.bytes / 1e6:,.1f} MB"
+
+    @property
     def audit_schema(self) -> str:
         """The schema that was our own: its tables are in the backup, but not its definition; empty if there was none."""
         others = {name.strip('"').replace('""', '"') for kind, name, _ in self.catalogue if kind == "schema"}

@@ -1,8 +1,8 @@
-"""What backups there are, each with what is known of it, for people and for programs."""
+"""What backups there are, each with what is known of it, in lines."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -12,63 +12,40 @@ from driver.backup.session import pinned
 from driver.errors import Problem
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator
     from pathlib import Path
 
     from driver.profile import Connection
 
 
-@dataclass(frozen=True)
-class Line:
-    """One backup.
+def describe(connection: Connection, directory: Path | None = None) -> Iterator[str]:
+    """Every backup of a database, the newest first. Of the files themselves only names and sizes are looked at.
 
-    Attributes:
-        backup_id: its name.
-        bytes: its size.
-        tables: how many tables it holds.
-        rows: how many rows.
-        verified_at: when a test restore was identical; None if there was none.
-        purpose: what it is for, in words.
-        problem: what is wrong with it; empty if nothing is known.
-        listed: whether the database lists it; None if the database could not be asked.
+    Args:
+        connection: the database; the backups are there without it, too.
+        directory: the folder of all backups.
     """
-
-    backup_id: str
-    bytes: int
-    tables: int
-    rows: int
-    verified_at: datetime | None
-    purpose: str
-    problem: str
-    listed: bool | None
-
-
-def lines(connection: Connection, directory: Path | None = None) -> list[Line]:
-    """Every backup of a database, the newest first. Of the files themselves only names and sizes are looked at."""
     uses: dict[str, str] = {}
     listed: set[str] | None = None
-    try:
-        with pinned(connection) as session:
-            uses = listing.uses(session, connection.audit_schema)
-            listed = listing.listed(session, connection.audit_schema)
-    except (Problem, psycopg.Error):
-        pass  # the backups are there without their database
-    return [_line(backup, uses, listed) for backup in store.all_backups(store.folder_of(connection, directory))]
-
-
-def _line(backup: store.Backup | store.Damaged, uses: dict[str, str], listed: set[str] | None) -> Line:
-    known = None if listed is None else backup.backup_id in listed
-    use = uses.get(backup.backup_id, "")
-    if isinstance(backup, store.Damaged):
-        return Line(backup.backup_id, 0, 0, 0, None, use, backup.reason, known)
-    manifest = backup.manifest
-    return Line(
-        backup.backup_id,
-        manifest.bytes,
-        len(manifest.tables),
-        manifest.rows,
-        backup.verified_at,
-        "; ".join(filter(None, (manifest.purpose, use))),
-        backup.shortcoming,
-        known,
-    )
+    with contextlib.suppress(Problem, psycopg.Error), pinned(connection) as session:
+        uses = listing.uses(session, connection.audit_schema)
+        listed = listing.listed(session, connection.audit_schema)
+    folder = store.folder_of(connection, directory)
+    found = store.all_backups(folder)
+    if not found:
+        yield f"There is no backup of this database in {folder}: take one with `scripts/cmsid backup --verify`."
+    for backup in found:
+        purposes, extent = [uses.get(backup.backup_id)], ""
+        verdict = f"DAMAGED: {backup.shortcoming}"
+        if isinstance(backup, store.Backup):
+            purposes.insert(0, backup.manifest.purpose)
+            if not backup.shortcoming:
+                verdict, extent = "verified" if backup.verified_at else "not verified", backup.manifest.extent
+        if listed is not None and backup.backup_id not in listed:
+            verdict += ", not listed in the database"
+        purpose = "; ".join(filter(None, purposes))
+        yield f"{backup.backup_id}  {verdict}" + (f"  for: {purpose}" if purpose else "")
+        if extent:
+            yield f"    {extent}"
+    if left := store.partial_folders(folder):
+        yield f"Left over from interrupted work: {len(left)} folder(s); `scripts/cmsid prune` removes them."

@@ -167,7 +167,7 @@ def _of_others(backup: store.Backup | store.Damaged, database: str, server: str,
     """Whose backup it is, if it is not known to be this database's; empty if it is."""
     if isinstance(backup, store.Damaged):
         # Whose it is its manifest no longer says, but the database it was taken of does.
-        return "" if backup.backup_id in listed else f"not listed in {database}; damaged: {backup.reason}"
+        return "" if backup.backup_id in listed else f"not listed in {database}; damaged: {backup.shortcoming}"
     if backup.manifest.database != database:
         return f"of the database {backup.manifest.database}"
     if server and backup.manifest.system_identifier not in ("", server):
@@ -177,7 +177,7 @@ def _of_others(backup: store.Backup | store.Damaged, database: str, server: str,
 
 def _state(backup: store.Backup | store.Damaged) -> str:
     if isinstance(backup, store.Damaged):
-        return f"damaged: {backup.reason}"
+        return f"damaged: {backup.shortcoming}"
     if not backup.verification:
         return "not verified"
     try:

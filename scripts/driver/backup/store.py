@@ -83,11 +83,11 @@ class Damaged:
 
     Attributes:
         folder: where it is.
-        reason: why, in one sentence.
+        shortcoming: why, in one sentence.
     """
 
     folder: Path
-    reason: str
+    shortcoming: str
 
     @property
     def backup_id(self) -> str:
@@ -221,7 +221,7 @@ def find(connection: Connection, name: str | None, directory: Path | None = None
     newest = chosen[0]
     if isinstance(newest, Damaged):
         raise Problem(
-            f"The newest backup, {newest.backup_id}, cannot be used: {newest.reason}",
+            f"The newest backup, {newest.backup_id}, cannot be used: {newest.shortcoming}",
             where=str(newest.folder),
             do="name the backup to use; `scripts/cmsid backups` lists them",
         )

@@ -30,17 +30,15 @@ def backup(*, jobs: int | None, verify: bool, purpose: str, directory: Path | No
       scripts/cmsid backup --directory /mnt/backups --purpose "before the new term"
     """
     from driver import profile
-    from driver.backup.progress import Bars
     from driver.backup.take import take_backup
+    from driver.progress import Bars
 
     with Bars() as bars:
         taken = take_backup(
             profile.load(), directory=directory, jobs=jobs, verify=verify, purpose=purpose, progress=bars
         )
-    manifest = taken.manifest
-    size = f"{len(manifest.tables)} tables, {manifest.rows:,} rows, {manifest.bytes / 1e6:,.1f} MB"
-    click.echo(f"Backup {taken.backup_id}: {size}")
-    click.echo(f"in {taken.folder}, by {manifest.tools}.")
+    click.echo(f"Backup {taken.backup_id}: {taken.manifest.extent}")
+    click.echo(f"in {taken.folder}, by {taken.manifest.tools}.")
     if taken.verification:
         click.echo(f"Verified: restored and compared, {taken.verification.tables} tables identical.")
         for line in taken.verification.apart:

@@ -57,8 +57,8 @@ def restore(
     from driver import profile
     from driver.backup import journal, store
     from driver.backup import restore as work
-    from driver.backup.progress import Bars
     from driver.backup.situation import describe
+    from driver.progress import Bars
 
     if sum((abandon, bool(put_back), bool(backup))) > 1:
         raise click.UsageError("Give only one of BACKUP, --abandon and --put-back.")
@@ -106,8 +106,7 @@ def restore(
 def _show(plan: Plan, *, in_place: bool) -> None:
     manifest = plan.backup.manifest
     state = "verified" if plan.backup.verification else "not verified"
-    size = f"{len(manifest.tables)} tables, {manifest.rows:,} rows"
-    click.echo(f"Backup {manifest.backup_id}: {size}, {state}, its files in order.")
+    click.echo(f"Backup {manifest.backup_id}: {manifest.extent}, {state}, its files in order.")
     if in_place:
         click.echo(f"It replaces what is in {plan.database}, in one transaction; a backup of that is taken first.")
     elif plan.replaces:
