@@ -376,7 +376,7 @@ def test_environment_of_ones_own_is_left_as_it_is(
 @pytest.mark.usefixtures("in_process")
 def test_one_waits_for_the_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     held, released = threading.Event(), threading.Event()
-    try_lock = bootstrap._try_lock
+    try_lock = bootstrap.try_lock
 
     def hold() -> None:
         with bootstrap.exclusive():
@@ -389,7 +389,7 @@ def test_one_waits_for_the_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest
             released.set()
         return free
 
-    monkeypatch.setattr(bootstrap, "_try_lock", found_it_held)
+    monkeypatch.setattr(bootstrap, "try_lock", found_it_held)
     other = threading.Thread(target=hold)
     other.start()
     assert held.wait(60)

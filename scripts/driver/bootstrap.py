@@ -157,16 +157,17 @@ def exclusive() -> Iterator[IO[str]]:
     """Hold the lock for setting up; the operating system frees it when its holders end, however they end."""
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "setup.lock").open("a") as lock:
-        if not _try_lock(lock):
+        if not try_lock(lock):
             print("Another cmsid is setting up here; waiting for it.", file=sys.stderr, flush=True)
             import time
 
-            while not _try_lock(lock):
+            while not try_lock(lock):
                 time.sleep(0.2)
         yield lock
 
 
-def _try_lock(lock: IO[str]) -> bool:
+def try_lock(lock: IO[str]) -> bool:
+    """Take the lock on a file that is free. The operating system frees it when the file is closed, however that happens."""
     try:
         if sys.platform == "win32":
             import msvcrt

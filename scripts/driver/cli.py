@@ -239,6 +239,8 @@ def _tell_unexpected(error: Exception) -> int:
 
 
 def _write_details(error: Exception) -> Path:
+    from driver.backup.files import write_private
+
     folder = ROOT / "logs"
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / time.strftime(f"unexpected-%Y%m%dT%H%M%S-{os.getpid()}.log")
@@ -250,6 +252,5 @@ def _write_details(error: Exception) -> Path:
             "".join(traceback.format_exception(error)),
         ]
     )
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+    write_private(path, text)
     return path

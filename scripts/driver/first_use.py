@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from driver import packages, profile
+from driver.backup.files import write_private
 from driver.bootstrap import ROOT, project
 
 
@@ -25,11 +26,5 @@ def write_profile() -> bool:
     # A folder that was named on purpose is the reader's own: what is missing there is for them to add.
     if os.environ.get("DBT_PROFILES_DIR") or profile.is_profile_there() or (ROOT / profile.FILE).exists():
         return False
-    text = (ROOT / "profiles.example.yml").read_text("utf-8")
-    temporary = ROOT / ".cache" / profile.FILE
-    temporary.parent.mkdir(exist_ok=True)
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.replace(ROOT / profile.FILE)
+    write_private(ROOT / profile.FILE, (ROOT / "profiles.example.yml").read_text("utf-8"))
     return True

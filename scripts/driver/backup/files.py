@@ -8,6 +8,7 @@ import os
 import tempfile
 from typing import IO, TYPE_CHECKING
 
+from driver.bootstrap import try_lock
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -61,11 +62,15 @@ def make_private(folder: Path) -> None:
 def write_private(path: Path, text: str) -> None:
     """Write a file at once: under another name, to the disk, then renamed."""
     draft = path.with_name(path.name + ".new")
-    with open_private(draft) as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with open_private(draft) as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
@@ -133,23 +138,5 @@ def exclusive(path: Path) -> Iterator[bool]:
     Args:
         path: the lock's file, created if missing.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
-    try:
-        yield _try_lock(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)) as lock:
+        yield try_lock(lock)
