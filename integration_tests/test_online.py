@@ -19,7 +19,7 @@ import pytest
 
 from driver.dbt_project import CoreTable
 from driver.macro_sql import render_macro
-from driver.migration_progress import TableProgress, migration_progress
+from driver.migration_progress import migration_progress, sentence
 from support import writers
 from support.autovacuum import autovacuum_of
 from support.local_rows import CORE_TABLES
@@ -390,7 +390,7 @@ def test_progress_is_told_while_it_runs(baselined_registry: Registry) -> None:
     registry = baselined_registry
     with registry.connect() as connection:
         assert not migration_progress(connection, AUDIT_SCHEMA)
-        seen: list[TableProgress] = []
+        seen: list[Any] = []
         holder = no_index_yet(registry)
         with background(registry, *ONLINE, variables=SLOW) as finished:
             began = time.monotonic()
@@ -404,13 +404,13 @@ def test_progress_is_told_while_it_runs(baselined_registry: Registry) -> None:
                 time.sleep(0.05)
         assert building.table_name == "module_prerequisites"
         # The holder's, and for a moment perhaps that of a worker of the server.
-        assert f"waits for {building.index_waits_for} open transactions" in str(building)
+        assert f"waits for {building.index_waits_for} open transactions" in sentence(building)
         part = [table for table in seen if table.table_name == "student_modules" and table.state == "marked"]
         assert part
         assert all(0 < table.rows_filled <= (table.rows_at_cut_over or 0) for table in part)
         assert any(table.seconds_left for table in part)
-        assert " rows/s, " in str(part[0])
-        assert str(migration_progress(connection, AUDIT_SCHEMA)[0]) == "module_prerequisites: done"
+        assert " rows/s, " in sentence(part[0])
+        assert sentence(migration_progress(connection, AUDIT_SCHEMA)[0]) == "module_prerequisites: done"
 
 
 # ---- locks

@@ -57,8 +57,12 @@ class DbtStep:
         result = self.invoke(project, *arguments)
         if not result.success:
             at = f" at {self._last}" if self._last else ""
-            raise Problem(f"dbt {arguments[0]} failed{at}: {self._error or _reason(result)}")
+            raise Problem(f"dbt {arguments[0]} failed{at}: {self.why(result)}")
         return result
+
+    def why(self, result: Any) -> str:
+        """The reason of a failure: what a macro said, or else what dbt's result has."""
+        return self._error or _reason(result)
 
     def invoke(self, project: DbtProject, *arguments: str) -> Any:
         """Run a dbt command to its end and give back dbt's result, whatever it is.

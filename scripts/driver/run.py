@@ -19,14 +19,14 @@ from driver.backup.session import pinned
 from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
 from driver.dbt_project import OURS, PACKAGE, DbtProject, nodes_at_a_time
 from driver.dbt_step import DbtStep
-from driver.errors import Problem
+from driver.errors import Problem, why
 from driver.facts import migration_log, newest_backup, read_facts, told_by_online_mode
 from driver.migration_state import UNFINISHED, MigrationState, has_local_rows, logged_tables, read_state
 from driver.progress import Stages, clock
 from driver.report import files
 from driver.result import Database, FailingRow, Outcome, Result, Stage, StageStatus
 from driver.termination import raise_if_interrupted
-from driver.validation import first_line, validate
+from driver.validation import validate
 from driver.wording import duration, few, moment
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Run:
         except Problem as problem:
             stage.detail = str(problem)
         except psycopg.Error as error:
-            stage.detail = first_line(error)
+            stage.detail = why(error) or "no reason given"
         except OSError as error:
             stage.detail = f"{error.strerror or error} ({error.filename or 'no file'})"
         finally:
@@ -328,8 +328,8 @@ class Run:
         if passed < len(tests):
             names = few([test.name for test in self.result.failing_tests])
             raise Problem(f"{passed} of {len(tests)} tests passed; not passed: {names}")
-        why = "; only what holds for ever, since rows were written after the baseline" if later else ""
-        return f"{passed} of {len(tests)} tests passed{why}"
+        narrower = "; only what holds for ever, since rows were written after the baseline" if later else ""
+        return f"{passed} of {len(tests)} tests passed{narrower}"
 
     def _in_use_already(self, session: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> bool:
         """Whether rows were written since the baseline: created locally, or changed while online mode was under way."""

@@ -9,14 +9,13 @@ import psycopg
 from driver.backup import situation, store
 from driver.backup.session import pinned
 from driver.conclusion import step_from_here, superseded
-from driver.errors import Problem
+from driver.errors import Problem, why
 from driver.facts import newest_backup
-from driver.migration_progress import migration_progress
-from driver.migration_state import read_logged_state
+from driver.migration_progress import migration_progress, sentence
+from driver.migration_state import UNFINISHED, read_logged_state
 from driver.report import files
 from driver.report.files import NAMES, newest
 from driver.report.terminal import verdict_sentence
-from driver.validation import first_line
 from driver.wording import moment
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def status(connection: Connection, reports: Path | None = None) -> Status:
         problem = caught
     except psycopg.Error as error:
         problem = Problem(
-            f"Where the migration stands cannot be read: {first_line(error)}",
+            f"Where the migration stands cannot be read: {why(error)}",
             where=connection.describe(),
             do="look as the owner of the tables",
         )
@@ -86,7 +85,7 @@ def _migration(session: psycopg.Connection[Any], audit_schema: str) -> tuple[Mig
     state = read_logged_state(session, audit_schema)
     if state.kind != "half-way":
         return state, []
-    return state, [str(table) for table in migration_progress(session, audit_schema) if table.unfinished]
+    return state, [sentence(table) for table in migration_progress(session, audit_schema) if table.state in UNFINISHED]
 
 
 def _backup(backup: BackupFacts | None) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from driver.dbt_project import PACKAGE
-from driver.dbt_step import NO_REASON, DbtStep
-from driver.errors import Problem, why
+from driver.dbt_step import DbtStep
+from driver.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,9 +70,8 @@ class _Steps(DbtStep):
     printed: list[str] = field(default_factory=list)
 
     def why(self, result: Any) -> str:
-        """The reason of a failure; one that came before any macro ran is in dbt's result."""
-        reason = self._error.removeprefix("drop_cms_id: ") or why(str(result.exception or ""))
-        return reason.rstrip(".") or NO_REASON
+        """The reason of a failure, as the end of a sentence."""
+        return super().why(result).removeprefix("drop_cms_id: ").rstrip(".")
 
     def _on_event(self, event: Any) -> None:
         if event.info.name == "PrintEvent":

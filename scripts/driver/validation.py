@@ -87,7 +87,7 @@ def validate(
     result = step.invoke(project, "test", *OURS, "--threads", str(threads))
     finished = getattr(result.result, "results", None)
     if finished is None:
-        raise Problem("the tests could not be run", where=first_line(result.exception), do="run `dbt test`")
+        raise Problem("the tests could not be run", where=why(str(result.exception or "")), do="run `dbt test`")
     relations = _harmless_foreign_keys(connection)
     outcome = Validation({}, [], _switched_off(project))
     for node_result in sorted(finished, key=lambda item: str(item.node.name)):
@@ -103,12 +103,6 @@ def _switched_off(project: DbtProject) -> set[str]:
     """The procedure's tests that are disabled, by number."""
     nodes = [node for nodes in project.manifest.disabled.values() for node in nodes]
     return {str(spec) for node in nodes if (spec := node.config.meta.get("spec"))}
-
-
-def first_line(error: Any) -> str:
-    """The first telling line of what dbt raised."""
-    lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
-    return lines[0] if lines else "no reason given"
 
 
 def _line(node: Any) -> str:
@@ -171,7 +165,7 @@ def _rows(
         names = [column.name for column in cursor.description or []]
         found = [dict(zip(names, row, strict=True)) for row in cursor]
     except psycopg.Error as error:
-        return [FailingRow(_table(node), actual=f"the rows could not be read: {first_line(error)}")], []
+        return [FailingRow(_table(node), actual=f"the rows could not be read: {why(error)}")], []
     differences = [_difference(values["summary"]) for values in found if values.get("summary")]
     category, rows = next(iter(NOT_ABOUT_ROWS.intersection(node.fqn)), ""), []
     for values in [values for values in found if not values.get("summary")][:SHOWN_ROWS]:

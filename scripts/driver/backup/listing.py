@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from driver.backup.session import application_names, pin
+from driver.facts import exists
 from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED
 
@@ -59,7 +60,7 @@ def record(session: psycopg.Connection[Any], audit_schema: str, backup: Backup) 
 
 def manifest_checksum(session: psycopg.Connection[Any], audit_schema: str, backup_id: str) -> str | None:
     """The checksum the manifest had when the backup was listed; None if it is not listed here."""
-    if not _is_there(session, audit_schema, "backups"):
+    if not exists(session, audit_schema, "backups"):
         return None
     row = session.execute(
         _in_schema(audit_schema, "select manifest_sha256 from {backups} where backup_id = %s"), [backup_id]
@@ -69,7 +70,7 @@ def manifest_checksum(session: psycopg.Connection[Any], audit_schema: str, backu
 
 def listed(session: psycopg.Connection[Any], audit_schema: str) -> set[str]:
     """The names of the backups that are listed in the database."""
-    if not _is_there(session, audit_schema, "backups"):
+    if not exists(session, audit_schema, "backups"):
         return set()
     rows = session.execute(_in_schema(audit_schema, "select backup_id from {backups}")).fetchall()
     return {backup_id for (backup_id,) in rows}
@@ -77,7 +78,7 @@ def listed(session: psycopg.Connection[Any], audit_schema: str) -> set[str]:
 
 def uses(session: psycopg.Connection[Any], audit_schema: str) -> dict[str, str]:
     """What a backup stands behind, by its name: `open migration 3`, `migration 2 (done)`."""
-    if not _is_there(session, audit_schema, "migrations"):
+    if not exists(session, audit_schema, "migrations"):
         return {}
     rows = session.execute(
         _in_schema(
@@ -95,7 +96,7 @@ def uses(session: psycopg.Connection[Any], audit_schema: str) -> dict[str, str]:
 
 def mark_pruned(session: psycopg.Connection[Any], audit_schema: str, backup_ids: Sequence[str]) -> None:
     """Say of backups that they are gone."""
-    if _is_there(session, audit_schema, "backups"):
+    if exists(session, audit_schema, "backups"):
         session.execute(
             _in_schema(audit_schema, "update {backups} set pruned_at = now() where backup_id = any(%s)"),
             [list(backup_ids)],
@@ -110,20 +111,11 @@ def log(session: psycopg.Connection[Any], audit_schema: str, event: str, detail:
 
 def has_event(session: psycopg.Connection[Any], audit_schema: str, event: str, detail: str) -> bool:
     """Whether the log of the audit schema has exactly this line."""
-    if not _is_there(session, audit_schema, "events"):
+    if not exists(session, audit_schema, "events"):
         return False
     row = session.execute(
         _in_schema(audit_schema, "select exists (select from {events} where event = %s and detail = %s)"),
         [event, detail],
-    ).fetchone()
-    return bool(row and row[0])
-
-
-def _is_there(session: psycopg.Connection[Any], audit_schema: str, table: str) -> bool:
-    row = session.execute(
-        "select exists (select from pg_catalog.pg_class where relname = %s and relnamespace::regnamespace::text"
-        " = quote_ident(%s))",
-        [table, audit_schema],
     ).fetchone()
     return bool(row and row[0])
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from driver.backup.files import hindrance
 from driver.backup.session import pinned
 from driver.conclusion import step_from_here, superseded
-from driver.errors import Problem
+from driver.errors import Problem, why
 from driver.migration_state import read_logged_state
 from driver.progress import Stages
 from driver.report.files import newest, write_private
@@ -23,7 +23,6 @@ from driver.report.junit import render_junit
 from driver.report.terminal import print_report
 from driver.run import Options, Run
 from driver.run_in_terminal import run_in_terminal
-from driver.validation import first_line
 from driver.wording import moment
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def _as_of_now(connection: Connection, result: Result, *, told_apart: bool) -> t
         with pinned(connection) as session:
             state = read_logged_state(session, connection.audit_schema)
     except (Problem, psycopg.Error) as error:
-        click.echo(f"Whether this report still holds could not be asked. {first_line(error)}", err=True)
+        click.echo(f"Whether this report still holds could not be asked. {why(error)}", err=True)
         return result, True
     remark = superseded(result, state)
     if not remark:
