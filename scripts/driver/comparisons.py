@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from psycopg import sql
+
 from driver.facts import audit_table, exists
 from driver.macro_sql import render_macro
 from driver.result import Comparison, Outcome
@@ -102,8 +104,6 @@ def not_compared(
 
 def original_columns(connection: psycopg.Connection[Any], audit_schema: str) -> int:
     """How many columns the core tables had at the baseline, all together."""
-    from psycopg import sql
-
     if not exists(connection, audit_schema, "baseline_tables"):
         return 0
     query = sql.SQL("select coalesce(sum(cardinality(column_names)), 0)::integer from {}")
@@ -112,17 +112,13 @@ def original_columns(connection: psycopg.Connection[Any], audit_schema: str) -> 
 
 
 def _compared_as_text(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> list[str]:
+    core = {(table.schema, table.identifier) for table in tables}
     query = (
-        f"select relation_name, column_name from ({render_macro('comparable_columns')}) as c"  # noqa: S608 - the project's own SQL
-        " where comparable like 'pg_catalog.textin(%' and (schema_name, relation_name) in"
-        " (select * from unnest($1::text[], $2::text[])) order by 1, 2"
+        f"select schema_name, relation_name, column_name from ({render_macro('comparable_columns')}) as c"  # noqa: S608 - the project's own SQL
+        " where comparable like 'pg_catalog.textin(%' order by 2, 3"
     )
-    with connection.cursor() as cursor:
-        rows = cursor.execute(
-            query.replace("%", "%%").replace("$1", "%s").replace("$2", "%s").encode(),
-            [[table.schema for table in tables], [table.identifier for table in tables]],
-        )
-        return [f"{relation}.{column}" for relation, column in rows]
+    rows = connection.execute(query.encode())
+    return [f"{relation}.{column}" for schema, relation, column in rows if (schema, relation) in core]
 
 
 def _other_tables(connection: psycopg.Connection[Any], audit_schema: str, tables: Sequence[CoreTable]) -> list[str]:

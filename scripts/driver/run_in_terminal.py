@@ -49,17 +49,7 @@ def run_in_terminal(connection: Connection, options: Options, console: Console |
     if run.report_problem:
         console.print(Text(run.report_problem, "yellow"), highlight=False)
     elif run.folder:
-        console.print(
-            f"Report: {_relative(run.folder / NAMES['html'])} ({duration(result.seconds)} in all)",
-            highlight=False,
-            soft_wrap=True,
-        )
+        page, here = run.folder / NAMES["html"], Path.cwd()
+        shortest = page.relative_to(here) if page.is_relative_to(here) else page
+        console.print(f"Report: {shortest} ({duration(result.seconds)} in all)", highlight=False, soft_wrap=True)
     return 0 if result.verdict == "passed" else 1
-
-
-def _relative(path: Path) -> Path:
-    """The path as it is shortest to type from where the user is."""
-    try:
-        return path.relative_to(Path.cwd())
-    except ValueError:
-        return path

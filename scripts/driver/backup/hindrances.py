@@ -146,30 +146,25 @@ def _evaluations(session: psycopg.Connection[Any]) -> Iterator[Hindrance]:
             except UNTRIED:
                 continue
             except psycopg.Error as error:
-                yield _evaluation(
-                    row["hinders"],
+                yield Hindrance(
                     "evaluation_fails",
+                    frozenset(row["hinders"]),
                     f"a restore evaluates {where} with an empty search path, and that fails: {error.diag.message_primary}",
                     row["remedy"] or "have it evaluate alike in every session",
                 )
                 continue
             if counted and counted[1]:
-                yield _evaluation(
-                    row["hinders"],
+                yield Hindrance(
                     "evaluation_fails",
+                    frozenset(row["hinders"]),
                     f"a restore refuses rows that are there ({counted[1]}): {where} does not hold for them any more",
                     "correct the rows, or make the constraint NOT VALID",
                 )
             others = sorted(set(read[0] if read else ()) - set(before[0] if before else ()))
             if row["is_filling"] and others:
-                yield _evaluation(
-                    row["hinders"],
+                yield Hindrance(
                     "evaluation_reads",
+                    frozenset(row["hinders"]),
                     f"a restore fills tables side by side, and {where} reads {', '.join(others)}, which may be empty then",
                     "make it a foreign key or a trigger, or make the constraint NOT VALID",
                 )
-
-
-def _evaluation(hinders: Collection[str], code: str, detail: str, remedy: str) -> Hindrance:
-    # each of them hinders every way back
-    return Hindrance(code, frozenset(hinders), detail=detail, remedy=remedy)
