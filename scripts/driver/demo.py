@@ -30,13 +30,7 @@ OWN_SAMPLE = ROOT / "demo" / "registry.sql"
 
 
 def demonstrate(scale: float, run: Options, *, keep: bool = False, major: int = DEFAULT_MAJOR) -> int:
-    """Run the demo.
-
-    Args:
-        scale: 1 for the live registry's size.
-        run: how to run.
-        keep: whether the server stays on afterwards.
-        major: PostgreSQL's major version.
+    """Run the demo on a registry of this scale (1 is the live one's size), and keep the server on afterwards if asked.
 
     Returns:
         the exit code: 0 if every line of the checklist passed, else 1.

@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from psycopg.rows import dict_row
+
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
@@ -58,15 +60,7 @@ def size(count: int) -> str:
 
 
 def estimate(session: psycopg.Connection[Any], project: DbtProject, tables: Sequence[CoreTable]) -> dict[str, Estimate]:
-    """Estimates for either mode; empty if there is no such table.
-
-    Args:
-        session: in a transaction, which may be a read-only one.
-        project: for the vars that set the pace.
-        tables: what is still to be migrated.
-    """
-    from psycopg.rows import dict_row
-
+    """Estimates for either mode of migrating these tables; empty if there is none of them."""
     with session.cursor(row_factory=dict_row) as cursor:
         sizes = cursor.execute(render_macro("migration_sizes", tables=tables).encode()).fetchall()
     if not sizes:

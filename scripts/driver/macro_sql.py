@@ -43,10 +43,5 @@ def _call(name: str, *arguments: Any, **named: Any) -> str:
 
 
 def render_macro(name: str, **arguments: Any) -> str:
-    """The SQL text of a self-contained macro.
-
-    Args:
-        name: the macro's name.
-        arguments: its arguments, as in Jinja.
-    """
+    """The SQL text of a self-contained macro, called with these arguments."""
     return _call(name, **arguments).strip()

@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 
 def migration_progress(connection: psycopg.Connection[Any], audit_schema: str) -> Sequence[Any]:
-    """The tables of the newest online migration, by name, as `migration_progress_query` has them; empty if there was none.
-
-    Args:
-        connection: to the registry; any role that may read the audit schema.
-        audit_schema: name of the schema with our own tables.
-    """
+    """The tables of the newest online migration, by name, as `migration_progress_query` has them; empty if there was none."""
     if not all(exists(connection, audit_schema, name) for name in ("migrations", "batches")):
         return []
     with connection.cursor(row_factory=namedtuple_row) as cursor:

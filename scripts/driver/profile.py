@@ -322,12 +322,7 @@ def _number(values: Mapping[str, Any], name: str, default: int, path: Path) -> i
 
 
 def connection_problem(error: psycopg.Error, where: str = "") -> Problem:
-    """The sentence for a server that cannot be reached, refuses, or went away.
-
-    Args:
-        error: what psycopg raised.
-        where: the connection's description, if it is known.
-    """
+    """The sentence for a server that cannot be reached, refuses, or went away."""
     # A server's own message begins with its sentence. Without one, libpq tells what it tried, and the reason last, but
     # for a question that guesses at it, or where a password came from that was wrong.
     lines = [

@@ -87,13 +87,7 @@ class Run:
     """One run against one database."""
 
     def __init__(self, connection: Connection, options: Options, stages: Stages) -> None:
-        """Nothing is done before `go`.
-
-        Args:
-            connection: the registry.
-            options: how to run.
-            stages: where to show what goes on.
-        """
+        """Nothing is done before `go`, which shows its stages."""
         self.connection = connection
         self.options = options
         self.stages = stages

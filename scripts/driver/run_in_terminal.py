@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 
 
 def run_in_terminal(connection: Connection, options: Options, console: Console | None = None) -> int:
-    """Run, and print everything.
-
-    Args:
-        connection: the registry.
-        options: how to run.
-        console: where to print; default standard output.
+    """Run, and print everything, by default on standard output.
 
     Returns:
         the exit code: 0 if the verdict is `passed`, else 1.

@@ -21,10 +21,6 @@ NOTHING_TO_DO = "nothing to do"
 def plan(project: DbtProject, *, force: bool = False) -> str:
     """The SQL that an undo would run, as a script; empty if no core table has cms_id.
 
-    Args:
-        project: the dbt project.
-        force: as for `undo`.
-
     Raises:
         Problem: if dbt could not make it.
     """

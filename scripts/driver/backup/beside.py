@@ -34,11 +34,9 @@ LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def carry_on(work: Work, backup: Backup | None) -> Restored:
-    """Do what is left of a restore; whatever fails before the swap is undone.
+    """Do what is left of a restore, or, without a backup, of putting a replaced database back.
 
-    Args:
-        work: the restore.
-        backup: what is restored; None for a replaced database that is put back.
+    Whatever fails before the swap is undone.
 
     Raises:
         Problem: it failed; it says what is undone, or what is done already.

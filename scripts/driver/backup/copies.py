@@ -49,11 +49,6 @@ def copies(control: psycopg.Connection[Any], connection: Connection, directory: 
     """The databases that restores have left, oldest first: of this database, of unknown origin, and of others.
 
     Without a record in this folder of backups only those count whose names could have been made of this database's.
-
-    Args:
-        control: a session on the server.
-        connection: the live database.
-        directory: the folder of all backups.
     """
     server, live = system_identifier(control), swap.databases(control, [connection.dbname]).get(connection.dbname)
     known = [made for made in journal.records(directory or store.default_folder()) if made.is_of(made.database, server)]

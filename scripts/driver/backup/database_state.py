@@ -127,13 +127,7 @@ def creation(state: State, name: str, major: int, template: str = "template0") -
 
 
 def changes(name: str, present: State, wanted: State) -> list[Group]:
-    """Groups of statements that give a database the recorded state; each group belongs together.
-
-    Args:
-        name: the database.
-        present: its state now.
-        wanted: the state it shall have.
-    """
+    """Groups of statements that give a database of the present state the wanted one; each group belongs together."""
     database = sql.Identifier(name)
     groups: list[Group] = []
     if present["owner"] != wanted["owner"]:

@@ -133,10 +133,6 @@ def sha256_of(path: Path, read: Callable[[int], None] | None = None) -> str:
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[bool]:
-    """Hold a lock that the system frees when this process ends, however it ends. Yields whether it was free.
-
-    Args:
-        path: the lock's file, created if missing.
-    """
+    """Hold the lock on a file, which is made if it is missing, as long as this process lives. Yields whether it was free."""
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)) as lock:
         yield try_lock(lock)

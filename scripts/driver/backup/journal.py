@@ -99,14 +99,7 @@ def begin(folder: Path, journal: Journal) -> Journal:
 
 
 def record(folder: Path, journal: Journal, step: str, side_oid: int | None = None) -> Journal:
-    """Write down that a step is done.
-
-    Args:
-        folder: the folder of the database's backups.
-        journal: the journal so far.
-        step: what is done.
-        side_oid: the number of the side database, once it has one.
-    """
+    """Write down that a step is done, and the number of the side database, once it has one."""
     written = replace(
         journal,
         steps=[*journal.steps, [step, store.now().isoformat()]],

@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 
 
 def describe(connection: Connection, directory: Path | None = None) -> Iterator[str]:
-    """Every backup of a database, the newest first. Of the files themselves only names and sizes are looked at.
-
-    Args:
-        connection: the database; the backups are there without it, too.
-        directory: the folder of all backups.
-    """
+    """Every backup of a database, which need not answer, the newest first. Of the files only names and sizes are looked at."""
     uses: dict[str, str] = {}
     listed: set[str] | None = None
     with contextlib.suppress(Problem, psycopg.Error), pinned(connection) as session:

@@ -65,10 +65,7 @@ class Tools:
 
 
 def find(major: int) -> Tools:
-    """The client programs for a server.
-
-    Args:
-        major: the server's major version.
+    """The client programs for a server of this major version.
 
     Raises:
         Problem: there are none of that version here.

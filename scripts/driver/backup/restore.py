@@ -161,12 +161,6 @@ def abandon(connection: Connection, *, directory: Path | None = None) -> str:
 def check_put_back(connection: Connection, name: str, *, force: bool = False, directory: Path | None = None) -> None:
     """Check that a replaced database can be put back, for the person who is asked.
 
-    Args:
-        connection: the live database.
-        name: the replaced one.
-        force: also one that no record says is this database's.
-        directory: the folder of all backups.
-
     Raises:
         Problem: there is none of that name, or it cannot be done; nothing was touched.
     """

@@ -77,12 +77,7 @@ def scratch_database(connection: Connection, state: State, template: str) -> Ite
 
 
 def left_over(session: psycopg.Connection[Any], dbname: str) -> list[tuple[str, int]]:
-    """Scratch databases that nobody guards any more, by name, with their sizes in bytes.
-
-    Args:
-        session: on the server of the database they are copies of.
-        dbname: that database.
-    """
+    """Scratch databases for this one that nobody guards any more, by name, with their sizes in bytes."""
     # Before names held enough of the hash to tell two databases apart, only the comment did, which is ours: nobody uses one.
     rows = session.execute(
         "select d.datname::text, pg_database_size(d.oid) from pg_catalog.pg_database as d"
@@ -103,11 +98,7 @@ def left_over(session: psycopg.Connection[Any], dbname: str) -> list[tuple[str, 
 
 
 def sweep(session: psycopg.Connection[Any], dbname: str) -> list[str]:
-    """Drop scratch databases that nobody guards any more.
-
-    Args:
-        session: connected to the database they are copies of.
-        dbname: that database.
+    """Drop scratch databases that nobody guards any more, from a session in the database they are copies of.
 
     Returns:
         the names of those dropped.

@@ -26,11 +26,7 @@ MAINTENANCE_DATABASES = ("postgres", "template1")
 
 
 def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
-    """A session in autocommit mode with the settings that all our sessions have.
-
-    Args:
-        connection: where to.
-        options: for psycopg.connect.
+    """A session in autocommit mode with the settings that all our sessions have; the options are psycopg's.
 
     Raises:
         Problem: it cannot be reached.

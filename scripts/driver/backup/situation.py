@@ -34,23 +34,13 @@ class Situation:
 
 
 def describe(connection: Connection, directory: Path | None = None) -> list[str]:
-    """What there is to be told of restores, in lines; none if there is nothing.
-
-    Args:
-        connection: the live database.
-        directory: the folder of all backups.
-    """
+    """What there is to be told of restores, in lines; none if there is nothing."""
     found = look(connection, directory)
     return [*found.lines, *filter(None, [found.problem])]
 
 
 def look(connection: Connection, directory: Path | None = None) -> Situation:
-    """The same, with whether the server could be asked.
-
-    Args:
-        connection: the live database.
-        directory: the folder of all backups.
-    """
+    """The same, with whether the server could be asked."""
     folder = store.folder_of(connection, directory)
     lines = []
     try:

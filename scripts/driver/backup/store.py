@@ -117,12 +117,7 @@ def default_folder() -> Path:
 
 
 def folder_of(connection: Connection, directory: Path | None = None) -> Path:
-    """The folder of a database's backups.
-
-    Args:
-        connection: the database.
-        directory: the folder of all backups; by default as `default_folder`.
-    """
+    """The folder of a database's backups, in the folder of all backups; that is by default as `default_folder`."""
     return (directory or default_folder()).absolute() / safe_name(connection.dbname)
 
 

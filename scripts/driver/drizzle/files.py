@@ -32,12 +32,7 @@ def counted(number: int, thing: str) -> str:
 
 
 def unified(changes: Sequence[Change], folder: Path) -> Iterator[str]:
-    """Shows changes the way `patch` and `git apply` read them: one unified diff, line by line.
-
-    Args:
-        changes: what would be written.
-        folder: the folder the paths are shown from.
-    """
+    """Shows changes the way `patch` and `git apply` read them: one unified diff, with paths from this folder, by lines."""
     for change in changes:
         path = change.path
         name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix().lstrip("/")
@@ -54,9 +49,6 @@ def write_all(changes: Sequence[Change]) -> None:
     """Replaces every file, or none.
 
     Each is written beside its place first, then all are renamed into place; if that fails, they are taken back.
-
-    Args:
-        changes: what to write; every file exists.
 
     Raises:
         Problem: a file cannot be written. All of them are as they were.
