@@ -54,18 +54,15 @@ class Connection:
     target: str = ""
     profiles_dir: Path = ROOT
 
-    def connect(self, **options: Any) -> psycopg.Connection[Any]:
+    def connect(self) -> psycopg.Connection[Any]:
         """A session in autocommit mode, which no statement_timeout ends, not even in its first statement.
-
-        Args:
-            options: passed to psycopg.connect; libpq's own parameters among them override the profile's.
 
         Raises:
             Problem: if the server cannot be reached or refuses.
         """
         import psycopg
 
-        parameters = {**self._parameters(), "autocommit": True, "client_encoding": "UTF8", **options}
+        parameters: dict[str, Any] = {**self._parameters(), "autocommit": True, "client_encoding": "UTF8"}
         try:
             try:
                 return psycopg.connect(**parameters, **self._options(SETTINGS))

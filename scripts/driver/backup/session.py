@@ -25,13 +25,13 @@ _in_session_mode: set[tuple[str, int]] = set()
 MAINTENANCE_DATABASES = ("postgres", "template1")
 
 
-def pinned(connection: Connection, **options: Any) -> psycopg.Connection[Any]:
-    """A session in autocommit mode with the settings that all our sessions have; the options are psycopg's.
+def pinned(connection: Connection) -> psycopg.Connection[Any]:
+    """A session in autocommit mode with the settings that all our sessions have.
 
     Raises:
         Problem: it cannot be reached.
     """
-    session = connection.connect(**options)
+    session = connection.connect()
     try:
         _refuse_transaction_pooler(session, connection)
         if connection.role:

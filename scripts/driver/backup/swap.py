@@ -185,22 +185,21 @@ def clear(control: psycopg.Connection[Any], database: str, seconds: float = CLEA
         time.sleep(PAUSE_SECONDS)
 
 
-def swap(control: psycopg.Connection[Any], made: Journal, seconds: float = CLEAR_SECONDS) -> None:
+def swap(control: psycopg.Connection[Any], made: Journal) -> None:
     """Rename both databases in one transaction, and open both.
 
     Args:
         control: a session in a third database.
         made: the restore, which says which they are: by name and number, so that no other is ever renamed.
-        seconds: for how long to try again while somebody is still connected.
 
     Raises:
         Problem: somebody stays connected, or one of the databases is not the one it was.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + CLEAR_SECONDS
     while True:
         live = databases(control, [made.database]).get(made.database)
         if live:
-            clear(control, made.database, seconds)
+            clear(control, made.database)
         try:
             with control.transaction():
                 if live:
@@ -219,7 +218,7 @@ def swap(control: psycopg.Connection[Any], made: Journal, seconds: float = CLEAR
                     f"The databases could not be renamed: {why(error)}",
                     do="end the sessions that use them, then run this again",
                 ) from error
-            clear(control, made.side_name, seconds)
+            clear(control, made.side_name)
         else:
             return
 

@@ -164,7 +164,7 @@ def given_name(column: Column) -> str | None:
 
 
 def _is_unique_integer(declaration: Declaration, column: Column) -> bool:
-    if len(column.calls) != 2 or _method(column) != "unique":  # noqa: PLR2004 - integer() and unique()
+    if len(column.calls) != 2 or text_of(part(part(column.calls[1], "function"), "property")) != "unique":  # noqa: PLR2004 - integer() and unique()
         return False
     of_column, of_unique = map(arguments_of, column.calls)
     if of_column and (len(of_column) > 1 or column.name != COLUMN):
@@ -174,12 +174,8 @@ def _is_unique_integer(declaration: Declaration, column: Column) -> bool:
     callee = part(column.calls[0], "function")
     if part(callee, "object") is not None:
         return text_of(part(callee, "property")) == "integer"
-    specifiers = [*_taken_apart(declaration), *_specifiers(declaration.file.imports)]
+    specifiers = [*names_in(declaration.parameter), *_specifiers(declaration.file.imports)]
     return "integer" in [s.imported for s in specifiers if s.local == text_of(callee)]
-
-
-def _method(column: Column) -> str:
-    return text_of(part(part(column.calls[-1], "function"), "property"))
 
 
 def _integer(declaration: Declaration, beside: Column) -> tuple[str, list[Edit]]:
@@ -194,7 +190,7 @@ def _integer(declaration: Declaration, beside: Column) -> tuple[str, list[Edit]]
     if text_of(part(callee, "object")) in owners:
         return f"{text_of(part(callee, 'object'))}.integer", []
     if parameter is not None and is_pattern and text_of(callee) not in {s.local for s in _specifiers(file.imports)}:
-        taken = _called(_taken_apart(declaration))
+        taken = _called(names_in(parameter))
         return taken or "integer", [] if taken else _insert_name(file.body, parameter, "integer")
     factory = text_of(part(declaration.node, "function"))
     # Else the application hands Drizzle's functions on, and imports this one where it imports pgTable.
@@ -203,11 +199,6 @@ def _integer(declaration: Declaration, beside: Column) -> tuple[str, list[Edit]]
     if called or owners:
         return called or f"{owners[0]}.integer", []
     return _import_integer(file, core)
-
-
-def _taken_apart(declaration: Declaration) -> Sequence[Specifier]:
-    """The names in the braces of the callback's parameter."""
-    return names_in(declaration.parameter)
 
 
 def _specifiers(imports: Iterable[Import]) -> list[Specifier]:
@@ -240,7 +231,8 @@ def _insert_after(body: bytes, braces: Node, element: Node, text: bytes) -> list
     last = comma or element
     indents = [_indent(body, node) for node in (element, following) if node is not None]
     indent = next((indent for indent in indents if indent is not None), None)
-    if comma is not None and following is not None and _leads_its_line(body, comma, element):
+    leads_its_line = comma and _indent(body, comma) is not None and comma.start_point.row > element.end_point.row
+    if comma is not None and following is not None and leads_its_line:
         # Commas are in front: what is between this one and its element is the style.
         line = _line_start(body, comma.start_byte)
         beside = following.start_point.row == comma.start_point.row
@@ -286,10 +278,6 @@ def _comma_and_following(braces: Node, element: Node) -> tuple[Node | None, Node
     rest = [node for node in braces.children if node.start_byte >= element.end_byte and node.type != "comment"]
     comma = next((node for node in rest if node.type == ","), None)
     return comma, next((node for node in rest if node.is_named), None)
-
-
-def _leads_its_line(body: bytes, comma: Node, element: Node) -> bool:
-    return _indent(body, comma) is not None and comma.start_point.row > element.end_point.row
 
 
 def _line_start(body: bytes, at: int) -> int:
