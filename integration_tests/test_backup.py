@@ -29,6 +29,7 @@ from driver.backup import (
     session,
     situation,
     store,
+    swap,
     verify,
 )
 from driver.backup.swap import drop
@@ -519,10 +520,9 @@ def test_the_programs_act_as_the_role_of_the_profile(
 def test_scratch_databases_of_a_crash_are_swept(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from driver.backup import scratch
 
     with monkeypatch.context() as patched:
-        patched.setattr(scratch, "drop", lambda *_: None)
+        patched.setattr(swap, "drop", lambda *_: None)
         backup = take_backup(connection, directory=tmp_path, verify=True)
     left = databases(registry.server, "cmsid_scratch")
     assert len(left) == 1

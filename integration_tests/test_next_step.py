@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from driver.conclusion import step_from_here, tell_state_and_next_step
-from driver.migration_progress import sentence
 from driver.migration_state import MigrationState
 from driver.result import Outcome, Stage
 from driver.run import Options
+from driver.status import sentence
 from driver.wording import few
 from support.sample_result import difference, failed_result, passed_tests, result_of
 

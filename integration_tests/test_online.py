@@ -19,7 +19,7 @@ import pytest
 
 from driver.dbt_project import CoreTable
 from driver.macro_sql import render_macro
-from driver.migration_progress import migration_progress, sentence
+from driver.status import migration_progress, sentence
 from support import writers
 from support.autovacuum import autovacuum_of
 from support.local_rows import CORE_TABLES

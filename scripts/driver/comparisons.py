@@ -5,9 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from psycopg import sql
-
-from driver.facts import audit_table, exists
+from driver.facts import rows_of
 from driver.macro_sql import render_macro
 from driver.result import Comparison, Outcome
 
@@ -104,11 +102,8 @@ def not_compared(
 
 def original_columns(connection: psycopg.Connection[Any], audit_schema: str) -> int:
     """How many columns the core tables had at the baseline, all together."""
-    if not exists(connection, audit_schema, "baseline_tables"):
-        return 0
-    query = sql.SQL("select coalesce(sum(cardinality(column_names)), 0)::integer from {}")
-    row = connection.execute(query.format(audit_table(audit_schema, "baseline_tables"))).fetchone()
-    return int(row[0]) if row else 0
+    query = "select coalesce(sum(cardinality(column_names)), 0)::integer from {baseline_tables}"
+    return sum(count for (count,) in rows_of(connection, audit_schema, query))
 
 
 def _compared_as_text(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> list[str]:

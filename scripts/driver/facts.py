@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from shlex import quote
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
@@ -37,9 +38,24 @@ class TableLog:
     undone_at: str
 
 
-def audit_table(schema: str, name: str) -> sql.Identifier:
-    """A relation of ours."""
-    return sql.Identifier(schema, name)
+def in_audit_schema(audit_schema: str, statement: str) -> sql.Composed:
+    """A statement with the names in braces, `{migrations}`, made those of our own relations."""
+    return sql.SQL(statement).format(  # type: ignore[arg-type,unused-ignore]
+        **{name: sql.Identifier(audit_schema, name) for name in _names_in(statement)}
+    )
+
+
+def rows_of(
+    connection: psycopg.Connection[Any], audit_schema: str, query: str, parameters: Sequence[Any] | None = None
+) -> list[Any]:
+    """The rows of a query on our own relations, their names in braces; none if one of them does not exist."""
+    if not all(exists(connection, audit_schema, name) for name in _names_in(query)):
+        return []
+    return connection.execute(in_audit_schema(audit_schema, query), parameters).fetchall()
+
+
+def _names_in(statement: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(statement) if name}
 
 
 def exists(connection: psycopg.Connection[Any], schema: str, name: str) -> bool:
@@ -48,64 +64,50 @@ def exists(connection: psycopg.Connection[Any], schema: str, name: str) -> bool:
     return bool(row.fetchone()[0])  # type: ignore[index]
 
 
-def utc(column: str) -> sql.SQL:
+def _utc(column: str) -> str:
     """SQL for a moment as ISO 8601 text in UTC, whatever the session's time zone."""
-    return sql.SQL(f"""coalesce(to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), '')""")
+    return f"""coalesce(to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), '')"""
 
 
 def migration_log(connection: psycopg.Connection[Any], audit_schema: str) -> dict[str, TableLog]:
     """Core table -> its newest migration; empty if none ever began."""
-    if not exists(connection, audit_schema, "migrations"):
-        return {}
-    rows = connection.execute(
-        sql.SQL(
-            "select distinct on (table_name) table_name, schema_name, relation_name, state, mode, rows_at_cut_over,"
-            " rows_filled, {}, {}, {}"
-            " from {} order by table_name, migration_id desc"
-        ).format(utc("cut_over_at"), utc("finished_at"), utc("undone_at"), audit_table(audit_schema, "migrations"))
+    moments = ", ".join(map(_utc, ("cut_over_at", "finished_at", "undone_at")))
+    query = (
+        "select distinct on (table_name) table_name, schema_name, relation_name, state, mode, rows_at_cut_over,"  # noqa: S608 - our own words
+        f" rows_filled, {moments} from {{migrations}} order by table_name, migration_id desc"
     )
-    return {row[0]: TableLog(*row) for row in rows}
+    return {row[0]: TableLog(*row) for row in rows_of(connection, audit_schema, query)}
 
 
 def restored_at(connection: psycopg.Connection[Any], audit_schema: str) -> str:
     """When a restore last put this database where it is, as text in UTC; empty if none did."""
-    if not exists(connection, audit_schema, "events"):
-        return ""
-    row = connection.execute(
-        sql.SQL("select {} from {} where event like 'restored%'").format(
-            utc("max(happened_at)"), audit_table(audit_schema, "events")
-        )
-    ).fetchone()
-    return str(row[0]) if row else ""
+    query = f"select {_utc('max(happened_at)')} from {{events}} where event like 'restored%'"  # noqa: S608 - our own words
+    return "".join(moment for (moment,) in rows_of(connection, audit_schema, query))
 
 
 def told_by_online_mode(connection: psycopg.Connection[Any], audit_schema: str) -> dict[str, list[str]]:
     """What the newest online migration has recorded of others' writes and of triggers: event -> a sentence per table."""
     found: dict[str, list[str]] = {}
-    if exists(connection, audit_schema, "events"):
-        query = sql.SQL(
-            "select event, table_name || ': ' || detail from {0} where event in ('other writes', 'changed by triggers')"
-            " and happened_at >= (select max(cut_over_at) from {1} where mode = 'online'"
-            " and state not in ('undone', 'abandoned')) order by event_id"
-        )
-        tables = audit_table(audit_schema, "events"), audit_table(audit_schema, "migrations")
-        for event, sentence in connection.execute(query.format(*tables)):
-            found.setdefault(event, []).append(sentence)
+    query = (
+        "select event, table_name || ': ' || detail from {events} where event in ('other writes', 'changed by triggers')"
+        " and happened_at >= (select max(cut_over_at) from {migrations} where mode = 'online'"
+        " and state not in ('undone', 'abandoned')) order by event_id"
+    )
+    for event, sentence in rows_of(connection, audit_schema, query):
+        found.setdefault(event, []).append(sentence)
     return found
 
 
 def newest_backup(connection: psycopg.Connection[Any], audit_schema: str) -> BackupFacts | None:
     """The newest backup that is listed and still there."""
-    if not exists(connection, audit_schema, "backups"):
+    query = (
+        f"select backup_id, location, {_utc('taken_at')}, bytes, {_utc('verified_at')} from {{backups}}"  # noqa: S608 - our own words
+        " where pruned_at is null order by taken_at desc limit 1"
+    )
+    rows = rows_of(connection, audit_schema, query)
+    if not rows:
         return None
-    row = connection.execute(
-        sql.SQL(
-            "select backup_id, location, {}, bytes, {} from {} where pruned_at is null order by taken_at desc limit 1"
-        ).format(utc("taken_at"), utc("verified_at"), audit_table(audit_schema, "backups"))
-    ).fetchone()
-    if row is None:
-        return None
-    backup_id, location, taken_at, size, verified_at = row
+    backup_id, location, taken_at, size, verified_at = rows[0]
     return BackupFacts(backup_id, location, taken_at, size, verified_at, f"scripts/cmsid restore {quote(backup_id)}")
 
 
@@ -146,10 +148,7 @@ def read_facts(
 def _count_tables(
     connection: psycopg.Connection[Any], audit_schema: str, tables: Sequence[CoreTable]
 ) -> list[TableFacts]:
-    before: dict[str, int] = {}
-    if exists(connection, audit_schema, "baseline_tables"):
-        query = sql.SQL("select table_name, row_count from {}").format(audit_table(audit_schema, "baseline_tables"))
-        before = dict(connection.execute(query).fetchall())
+    before = dict(rows_of(connection, audit_schema, "select table_name, row_count from {baseline_tables}"))
     migrated = tables_with_cms_id(connection, tables)
     counted = []
     for table in tables:
@@ -172,26 +171,24 @@ def _count_tables(
     return counted
 
 
-def _as_of_cut_over(connection: psycopg.Connection[Any], audit_schema: str) -> sql.Composable:
+def _as_of_cut_over(connection: psycopg.Connection[Any], audit_schema: str) -> str:
     """SQL that is true for a snapshot's row that was valid at the cut-over, or is now if there was none."""
     if not exists(connection, audit_schema, "migrations"):
-        return sql.SQL("dbt_valid_to is null")
-    moment = sql.SQL(
-        "(select coalesce(min(cut_over_at), 'infinity') from {} where state not in ('undone', 'abandoned'))"
-    ).format(audit_table(audit_schema, "migrations"))
-    return sql.SQL("dbt_valid_from <= {0} and (dbt_valid_to is null or dbt_valid_to > {0})").format(moment)
+        return "dbt_valid_to is null"
+    moment = (
+        "(select coalesce(min(cut_over_at), 'infinity') from {migrations} where state not in ('undone', 'abandoned'))"
+    )
+    return f"dbt_valid_from <= {moment} and (dbt_valid_to is null or dbt_valid_to > {moment})"
 
 
 def _count_chain(connection: psycopg.Connection[Any], audit_schema: str, chain: str) -> ChainFacts:
     facts = ChainFacts(chain)
     snapshot = f"{chain}_baseline"
-    if not exists(connection, audit_schema, snapshot):
+    query = f"select count(*) from {{{snapshot}}} where {_as_of_cut_over(connection, audit_schema)}"  # noqa: S608 - our own words
+    counted = rows_of(connection, audit_schema, query)
+    if not counted:
         return facts
-    query = sql.SQL("select count(*) from {} where {}").format(
-        audit_table(audit_schema, snapshot), _as_of_cut_over(connection, audit_schema)
-    )
-    row = connection.execute(query).fetchone()
-    facts.rows_before = row[0] if row else None
+    facts.rows_before = counted[0][0]
     columns = connection.execute(
         "select count(*) from pg_catalog.pg_attribute"
         " where attrelid = to_regclass(format('%%I.%%I', %s::text, %s::text))"
@@ -204,11 +201,11 @@ def _count_chain(connection: psycopg.Connection[Any], audit_schema: str, chain: 
 
 def _aggregates(connection: psycopg.Connection[Any], audit_schema: str) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    if exists(connection, audit_schema, "aggregates_baseline"):
-        query = sql.SQL("select aggregate_name, aggregate_key, aggregate_value from {} where {} order by 1, 2").format(
-            audit_table(audit_schema, "aggregates_baseline"), _as_of_cut_over(connection, audit_schema)
-        )
-        for name, key, value in connection.execute(query):
-            text = "NULL" if value is None else f"{value:,.2f}" if value % 1 else f"{value:,.0f}"
-            found.setdefault(name, {})[key] = text
+    query = (
+        "select aggregate_name, aggregate_key, aggregate_value from {aggregates_baseline}"  # noqa: S608 - our own words
+        f" where {_as_of_cut_over(connection, audit_schema)} order by 1, 2"
+    )
+    for name, key, value in rows_of(connection, audit_schema, query):
+        text = "NULL" if value is None else f"{value:,.2f}" if value % 1 else f"{value:,.0f}"
+        found.setdefault(name, {})[key] = text
     return found
