@@ -82,13 +82,26 @@ def majors() -> list[int]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what `scripts/test --all` says."""
     parser.addoption("--all", action="store_true", help="the thorough tests too, and every major version")
+    parser.addoption("--rest", action="store_true", help="only what --all adds")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the thorough tests, unless all are wanted."""
-    left_out = [] if config.getoption("--all") else [item for item in items if item.get_closest_marker("thorough")]
+    """Leave out the thorough tests, unless all are wanted, or those that are run without `--all`."""
+    if config.getoption("--rest"):
+        left_out = [item for item in items if _is_quick(item)]
+    else:
+        left_out = [item for item in items if item.get_closest_marker("thorough") and not config.getoption("--all")]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    """Whether it is run without `--all`."""
+    major = (
+        item.callspec.params.get("major") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    )
+    newest = major in (None, majors()[-1]) or item.get_closest_marker("on_major") is not None
+    return newest and not item.get_closest_marker("thorough")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -12,6 +12,7 @@ COVERAGE = [sys.executable, "-m", "coverage"]
 PYTEST = ["-m", "pytest"]
 # One more at once than there are processors, since tests often wait; each has a server and a dbt of its own.
 BESIDE_EACH_OTHER = ["-n", str((os.cpu_count() or 1) + 1), "--dist"]
+QUICK = [*PYTEST, *BESIDE_EACH_OTHER, "loadfile"]
 LAST_FAILED = Path(".pytest_cache/v/cache/lastfailed")
 TESTS_FAILED = 1  # pytest's exit code when tests failed, and nothing worse happened
 FORGIVEN_AT_MOST = 3  # more than these fail for a reason
@@ -19,18 +20,19 @@ FORGIVEN_AT_MOST = 3  # more than these fail for a reason
 
 def run() -> bool:
     """Run every kind of test, each file of them in one process, and return whether all pass."""
-    return call([sys.executable, *PYTEST, *BESIDE_EACH_OTHER, "loadfile"]) == 0
+    return call([sys.executable, *QUICK]) == 0
 
 
 def run_all() -> bool:
-    """Run all tests; those that measure time come after the others, one by one.
+    """Run all tests: every kind, then the rest, then one by one those that measure time.
 
     Returns:
-        whether all pass, and reach as much of the driver as pyproject.toml asks for.
+        whether all pass, and every kind of test reaches as much of the driver as pyproject.toml asks for.
     """
     subprocess.call([*COVERAGE, "erase"])
-    parts = [["-m", "not alone", *BESIDE_EACH_OTHER, "worksteal"], ["-m", "alone"]]
-    passed = pass_in_the_end(parts, [*COVERAGE, "run", *PYTEST, "--all"])
+    everything = [sys.executable, *PYTEST, "--all"]
+    rest = [*everything, "--rest", "-m", "not alone", *BESIDE_EACH_OTHER, "worksteal"]
+    passed = pass_in_the_end([[*COVERAGE, "run", *QUICK], rest, [*everything, "-m", "alone"]], everything)
     enough = [subprocess.call([*COVERAGE, *words]) == 0 for words in (["combine", "--quiet"], ["report"])]
     return passed and all(enough)
 
@@ -45,28 +47,28 @@ def call(command: list[str]) -> int:
             raise
 
 
-def pass_in_the_end(parts: list[list[str]], pytest: list[str]) -> bool:
-    """Run pytest for each part, then what failed once more.
+def pass_in_the_end(parts: list[list[str]], again: list[str]) -> bool:
+    """Run each part, then what failed once more.
 
     Sessions that wait for each other, killed processes and full disks meet whatever else the machine does at the moment. One
     failure that does not repeat shall not hide what the other tests say, but it is named: it is a bug, of the test or not.
 
     Args:
-        parts: pytest's arguments for each.
-        pytest: the command that runs it.
+        parts: commands that run pytest.
+        again: one that runs it for any test.
 
     Returns:
         whether every test passed, at once or on its second attempt.
     """
     LAST_FAILED.unlink(missing_ok=True)
-    codes = [call([*pytest, *part]) for part in parts]
+    codes = [call(part) for part in parts]
     if not any(codes):
         return True
     failed = sorted(json.loads(LAST_FAILED.read_text())) if LAST_FAILED.exists() else []
     if not set(codes) <= {0, TESTS_FAILED} or not 0 < len(failed) <= FORGIVEN_AT_MOST:
         return False
     print(f"\nOnce more, alone: {len(failed)} that failed.", flush=True)
-    if call([*pytest, "--last-failed"]):
+    if call([*again, "--last-failed"]):
         return False
     print("\nPassed on the second attempt only:", *failed, sep="\n  ", flush=True)
     return True
