@@ -287,6 +287,7 @@ def test_sequences_of_every_kind_are_looked_at(registry: Registry) -> None:
 # ---- other tables
 
 
+@pytest.mark.thorough
 def test_the_backup_of_the_migration_is_what_other_tables_are_compared_with(baselined_registry: Registry) -> None:
     registry = baselined_registry
     registry.execute(

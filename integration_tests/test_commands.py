@@ -159,6 +159,7 @@ def test_a_report_of_before_a_restore_says_so(on_migrated: Type, tmp_path: Path)
     assert "That was before a backup was restored at " in on_migrated("status").stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_reports")
 def test_without_the_server_what_is_known_is_told_and_the_rest_is_an_error(
     on_migrated: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -209,7 +209,7 @@ def test_what_is_really_another_is_named(
     }
 
 
-@pytest.mark.parametrize("mode", ["beside", "in place"])
+@pytest.mark.parametrize("mode", ["beside", pytest.param("in place", marks=pytest.mark.thorough)])
 def test_after_a_restore_the_baseline_says_how_the_same_is_written_now(mode: str, servers: Any, tmp_path: Path) -> None:
     server = servers.server(majors()[-1])
     connection = _write_otherwise(server)

@@ -324,6 +324,7 @@ def test_an_invalid_index_would_become_valid(registry: Registry) -> None:
     assert diagnosis.against("online") == []
 
 
+@pytest.mark.thorough
 def test_names_too_long_or_for_two(registry: Registry) -> None:
     pattern = "cms_id_of_the_table" * 4
 

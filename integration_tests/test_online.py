@@ -222,6 +222,7 @@ def test_the_dry_run_prints_a_script_that_does_it(baselined_registry: Registry) 
     assert_all_filled(registry)
 
 
+@pytest.mark.thorough
 def test_build_refuses_rather_than_lock(baselined_registry: Registry) -> None:
     run = baselined_registry.dbt("build", variables={**NO_BACKUP, "mode": "online"})
     assert not run.success
@@ -442,6 +443,7 @@ def test_an_autovacuum_gives_way(baselined_registry: Registry) -> None:
     assert_all_filled(registry)
 
 
+@pytest.mark.thorough
 def test_a_row_lock_that_stays_is_named_and_all_is_kept(baselined_registry: Registry) -> None:
     registry = baselined_registry
     last = registry.value("select max(id) from student_modules")
@@ -601,7 +603,16 @@ def test_refusals_come_with_their_reason_and_touch_nothing(baselined_registry: R
         assert any(message in detail for detail in details), (name, found)
 
 
-@pytest.mark.parametrize("name", ["update trigger", "row security", "id is the mark", "check not valid"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "update trigger",
+        *(
+            pytest.param(name, marks=pytest.mark.thorough)
+            for name in ("row security", "id is the mark", "check not valid")
+        ),
+    ],
+)
 def test_the_command_refuses_in_the_same_words(baselined_registry: Registry, name: str) -> None:
     registry = baselined_registry
     statement, message = REFUSALS[name]
@@ -659,6 +670,7 @@ def test_triggers_for_other_columns_do_not_matter_and_others_may_be_allowed(base
     )
 
 
+@pytest.mark.thorough
 def test_a_trigger_that_comes_later_is_caught_by_the_batch(baselined_registry: Registry) -> None:
     """What preflight did not see, the fingerprint of the batch does; that batch is undone, the others stay."""
     registry = baselined_registry

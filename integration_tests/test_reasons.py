@@ -149,6 +149,7 @@ def test_a_message_becomes_a_sentence(message: str, reason: str) -> None:
     assert why(message) == reason
 
 
+@pytest.mark.thorough
 def test_a_trigger_that_refuses_the_filling_is_named_with_its_table(
     baselined_registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

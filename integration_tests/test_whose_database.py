@@ -90,6 +90,7 @@ def test_of_two_names_that_begin_alike_neither_is_shown_put_back_or_dropped_as_t
     assert (_holds(mine), _holds(theirs)) == (one, other)
 
 
+@pytest.mark.thorough
 def test_a_copy_without_a_record_is_of_unknown_origin(
     make: Callable[[str], Connection], server: EmbeddedServer, tmp_path: Path
 ) -> None:

@@ -703,7 +703,7 @@ AT_THE_END = (
         pytest.param(AT_THE_LOG, ADD, "process", id="log", marks=pytest.mark.thorough),
         pytest.param(AT_STUDENT_MODULES, ADD, "process", id="rewrite"),
         pytest.param(AT_THE_END, ADD, "process", id="end", marks=pytest.mark.thorough),
-        pytest.param(AT_THE_END, ADD, "backend", id="end, backend only"),
+        pytest.param(AT_THE_END, ADD, "backend", id="end, backend only", marks=pytest.mark.thorough),
         pytest.param(AT_STUDENT_MODULES, ("run",), "process", id="rewrite, dbt run", marks=pytest.mark.thorough),
     ],
 )
@@ -934,6 +934,7 @@ def test_two_builds_at_once_migrate_once(baselined_registry: Registry) -> None:
     assert {result.status for result in registry.dbt_ok("test", variables=NO_BACKUP).results} == {"pass"}
 
 
+@pytest.mark.thorough
 def test_a_baseline_waits_for_a_migration(baselined_registry: Registry) -> None:
     """Begun before the cut-over and read behind it, it must not become what the tests compare with."""
     registry = baselined_registry
