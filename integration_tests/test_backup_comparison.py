@@ -36,23 +36,23 @@ insert into pets (person, name) select i, 'pet ' || i from generate_series(1, 50
 """
 # What a faulty restore could leave, and what the comparison has to say of it.
 FAULTS = {
-    "update people set weight = 1.4 where id = 11": "people has other content",
+    "update people set weight = 1.4 where id = 11": "people: 50 rows as before, other content",
     "update people set name = null where false; alter table people alter name drop not null": "people.name",
-    "delete from pets where id = 7": "pets has 49 rows, in the backup 50",
-    "insert into pets (person, name) values (null, 'extra')": "pets has 51 rows",
-    "update people set mood = 'bad' where id = 3": "people has other content",
-    "drop table pets": "pets is missing",
-    "create table stray (id integer)": "stray is not in the backup",
-    "alter table pets drop constraint pets_person_fkey": "pets_person_fkey is missing",
-    "drop index people_name": "people_name is missing",
-    "create or replace view happy as select id, name from people where mood = 'bad'": "happy is defined otherwise",
-    "create or replace function one() returns integer language sql as 'select 2'": "one() is defined otherwise",
-    "alter type mood add value 'mixed'": "mood is defined otherwise",
+    "delete from pets where id = 7": "table public.pets: 49 rows in place of 50, missing",
+    "insert into pets (person, name) values (null, 'extra')": "table public.pets: 51 rows in place of 50, additional",
+    "update people set mood = 'bad' where id = 3": "people: 50 rows as before, other content",
+    "drop table pets": "table public.pets: missing",
+    "create table stray (id integer)": "table public.stray: additional, with",
+    "alter table pets drop constraint pets_person_fkey": "pets_person_fkey: missing",
+    "drop index people_name": "people_name: missing",
+    "create or replace view happy as select id, name from people where mood = 'bad'": "happy: defined otherwise",
+    "create or replace function one() returns integer language sql as 'select 2'": "one(): defined otherwise",
+    "alter type mood add value 'mixed'": "mood: defined otherwise",
     "select setval('people_id_seq', 3)": "people_id_seq stands at 3, at the backup at 50",
     "drop sequence pets_id_seq cascade": "pets_id_seq is missing",
     "select lo_from_bytea(0, 'x')": "large objects: 1 now, 0 in the backup",
-    "comment on table people is 'x'": "people is not in the backup",
-    "grant select on people to public": "people to PUBLIC is not in the backup",
+    "comment on table people is 'x'": "people: additional",
+    "grant select on people to public": "people to PUBLIC: additional",
 }
 
 
@@ -120,12 +120,12 @@ def test_what_no_restore_brings_back_is_told_and_is_no_difference(server: Embedd
 @pytest.mark.parametrize(
     ("was", "now", "difference"),
     [
-        ("version 1.0, schema public, owner a", None, "extension x is missing"),
-        (None, "version 1.0, schema public, owner a", "extension x is not in the backup"),
+        ("version 1.0, schema public, owner a", None, "extension x: missing"),
+        (None, "version 1.0, schema public, owner a", "extension x: additional"),
         (
             "version 1.0, schema public, owner a",
             "version 1.0, schema other, owner a",
-            "extension x is defined otherwise",
+            "extension x: defined otherwise",
         ),
     ],
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import psycopg
+    from typing_extensions import LiteralString
 
     Objects = list[list[str]]
     Rewritten = tuple[str, str, str, str]
@@ -59,7 +60,7 @@ def differences(session: psycopg.Connection[Any], found: Objects, wanted: Object
     present_major = major_of(session)
     superuser = is_superuser(session)
     there, here = _by_name(wanted), _by_name(found)
-    lines: list[str] = []
+    differing: list[dict[str, str | None]] = []
     rewritten: list[Rewritten] = []
     apart: dict[str, dict[str, list[str]]] = {}
     with session.transaction(force_rollback=True):
@@ -75,22 +76,33 @@ def differences(session: psycopg.Connection[Any], found: Objects, wanted: Object
             if reason:
                 apart.setdefault(told, {}).setdefault(reason, []).append(name.removeprefix("on extension "))
                 rewritten += [(kind, name, *pair) for pair in zip(was, now, strict=False)]
-            elif not now:
-                lines.append(f"{kind} {name} is missing")
-            elif not was:
-                lines.append(f"{kind} {name} is not in the backup")
-            elif _reads_the_same(session, kind, name, was, now):
+            elif was and now and _reads_the_same(session, kind, name, was, now):
                 rewritten += [(kind, name, *pair) for pair in zip(was, now, strict=True)]
             else:
-                lines.append(f"{kind} {name} is defined otherwise than in the backup")
+                texts = ("\n".join(side) if side else None for side in (was, now))
+                differing.append({"kind": kind, "name": name, **dict(zip(("was", "now"), texts, strict=True))})
     return Findings(
-        lines,
+        _told(session, differing),
         [
             f"{told}: " + "; ".join(f"{reason} ({few(names)})" for reason, names in reasons.items())
             for told, reasons in apart.items()
         ],
         rewritten,
     )
+
+
+def _told(session: psycopg.Connection[Any], differing: list[dict[str, str | None]]) -> list[str]:
+    """What differs in the words of the project's own comparison, with what belongs together put together."""
+    given = recordset(session, differing, "kind text, name text, was text, now text")
+    query = "select f.subject || ': ' || f.told from ({}) as f order by f.n desc, f.subject"
+    query = query.replace("{}", render_macro("object_families", differing=given))
+    return [row[0] for row in session.execute(query.encode())] if differing else []
+
+
+def recordset(session: psycopg.Connection[Any], rows: Sequence[dict[str, Any]], columns: LiteralString) -> str:
+    """A query that returns these rows."""
+    query = sql.SQL("select * from pg_catalog.json_to_recordset({}::json) as d ({})")
+    return query.format(sql.Literal(json.dumps(rows)), sql.SQL(columns)).as_string(session)
 
 
 def rewrite_baseline(session: psycopg.Connection[Any], audit_schema: str, rewritten: Sequence[Rewritten]) -> None:

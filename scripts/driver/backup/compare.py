@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from driver.backup import catalogue, fingerprints, sequences
 from driver.backup.catalogue import Findings
 from driver.backup.session import pinned
+from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -45,7 +46,8 @@ def differences(
     )
     with pinned(connection) as session:
         others = other_differences(session, manifest, connection.audit_schema, left_out)
-    return together(table_differences(tables, manifest.tables, unproven), others)
+        rows = table_differences(session, tables, manifest.tables, unproven)
+    return together(rows, others)
 
 
 def together(rows: Findings, others: Findings) -> Findings:
@@ -71,23 +73,33 @@ def other_differences(
     return Findings(lines + objects.differences, objects.apart, objects.rewritten)
 
 
-def table_differences(found: list[Table], wanted: list[Table], unproven: Collection[str] = ()) -> Findings:
+def table_differences(
+    session: psycopg.Connection[Any], found: list[Table], wanted: list[Table], unproven: Collection[str] = ()
+) -> Findings:
     """Which tables are missing, too many, or hold other rows; and of which nobody looked at the rows."""
-    there, here = {table.label: table for table in wanted}, {table.label: table for table in found}
-    lines = [f"table {label} is missing" for label in sorted(there.keys() - here.keys())]
-    lines += [f"table {label} is not in the backup" for label in sorted(here.keys() - there.keys())]
-    for label in sorted((there.keys() & here.keys()) - set(unproven)):
-        is_, was = here[label], there[label]
-        if is_.columns != was.columns:
-            lines.append(
-                f"table {label} has the columns {', '.join(is_.columns)}, in the backup {', '.join(was.columns)}"
-            )
-        elif is_.rows != was.rows:
-            lines.append(f"table {label} has {is_.rows} rows, in the backup {was.rows}")
-        elif (is_.fingerprint_a, is_.fingerprint_b) != (was.fingerprint_a, was.fingerprint_b):
-            lines.append(f"table {label} has other content than in the backup")
-    apart = sorted(set(unproven) & there.keys())
+    columns = "relation text, column_names text, row_count bigint, fingerprint text"
+    recorded, current = (
+        catalogue.recordset(session, [_known(table, unproven) for table in tables], columns)
+        for tables in (wanted, found)
+    )
+    change = render_macro("table_change", recorded="b", current="c")
+    query = [
+        "select 'table ' || coalesce(b.relation, c.relation) || ': ' ||", change, "from (", recorded, ") as b",
+        "full join (", current, ") as c on b.relation = c.relation where b is distinct from c order by 1",
+    ]  # fmt: skip
+    lines = [row[0] for row in session.execute(" ".join(query).encode())]
+    apart = sorted(set(unproven) & {table.label for table in wanted})
     return Findings(lines, [f"Not restored and not compared: rows of {', '.join(apart)}"] if apart else [])
+
+
+def _known(table: Table, unproven: Collection[str]) -> dict[str, Any]:
+    """What a table is compared by, as far as somebody looked at its rows."""
+    rows = {
+        "column_names": ", ".join(table.columns),
+        "row_count": table.rows,
+        "fingerprint": f"{table.fingerprint_a} {table.fingerprint_b}",
+    }
+    return {"relation": table.label, **({} if table.label in unproven else rows)}
 
 
 def in_short(lines: list[str]) -> str:

@@ -130,7 +130,7 @@ def _replace(work: Work, backup: Backup, safety: Backup) -> None:
             script.run(session, [tools.pg_restore, "--file=-", *options, str(backup.dump)], copied)
             pin(session)
             tables = [fingerprints.read_one(session, query) for query in fingerprints.queries(session)]
-            rows = compare.table_differences(tables, manifest.tables, unproven)
+            rows = compare.table_differences(session, tables, manifest.tables, unproven)
             others = compare.other_differences(session, manifest, connection.audit_schema)
             work.found = compare.together(rows, others)
             if found := work.found.differences:
