@@ -328,6 +328,7 @@ def test_the_command_shows_rows_up_to_a_limit_and_ends_with_one(tmp_path: Path) 
     )
     assert result.return_value == 1
     assert "DIFFERENT  50 of 100 rows" in result.output
+    assert "  schools_ids: 50 of 100 rows, missing; keys 1 to 50, without a gap\n" in result.output
     assert "id 1: the row is missing" in result.output
     assert "… 48 more" in result.output
     assert "0 of 1 files are identical." in result.output

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from driver.diff import Shared
 from driver.macro_sql import render_macro
 from driver.validation import _difference
 from support.local_rows import insert_local_row
@@ -214,6 +215,37 @@ def test_conversions_by_hand_are_not_called_damage(connection: psycopg.Connectio
     finally:
         connection.execute(b"drop table live")
     assert (difference.pattern, difference.verdict) == ("in capitals now", "cannot be told")
+
+
+# ---- two exports
+
+
+@pytest.mark.parametrize(
+    "edit", [*(edit[:3] for edit in PATTERNS.values()), *((*edit, SOME) for edit in WITHOUT.values())]
+)
+def test_two_exports_are_told_in_the_same_words(
+    connection: psycopg.Connection[Any], edit: tuple[str, str, str]
+) -> None:
+    """They hold numbers and codes: where SQL finds what only times, marks and truths have, none is found there."""
+    column, *_ = edit
+    with connection.transaction(force_rollback=True):
+        connection.execute(b"create table live as select * from kept")
+        connection.execute(update(*edit).encode())
+        (difference,) = told(connection)
+        rows = connection.execute(
+            f"select id::text as key, coalesce(k.{column}::text, '') as was, coalesce(l.{column}::text, '') as now"
+            f" from kept as k join live as l using (id) where k.{column} is distinct from l.{column} order by id".encode()
+        ).fetchall()
+    shared = Shared(f"{TABLE}.{column}", "changed")
+    for row in rows:
+        shared.add(row["key"], row["was"], row["now"])
+    pattern, line = (text.replace("NULL", "empty") for text in (difference.pattern, difference.line))
+    if pattern.startswith(("rounded", "cut", "the sign", "the time", "true")) or pattern.endswith(
+        ("later", "earlier", "zone")
+    ):
+        assert shared.pattern == "no pattern in common"
+    else:
+        assert shared.sentence(ROWS) == f"{line}; {difference.keys}"
 
 
 # ---- a pattern holds for every row that is counted

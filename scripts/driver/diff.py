@@ -7,7 +7,9 @@ columns changed comes by as one that is missing and one that is new; such pairs 
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass, field
+from decimal import Context, Decimal
 from heapq import merge
 from itertools import groupby, repeat, zip_longest
 from typing import TYPE_CHECKING, Literal
@@ -18,7 +20,7 @@ from driver.export import ExportManifest, order_of, read_manifest
 from driver.wording import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 LIMIT = 20
@@ -27,6 +29,19 @@ PAIRING_LIMIT = 100_000
 
 Row = list[str]
 Kind = Literal["changed", "missing", "additional"]
+BLANKS = " \t\n\r"
+PATTERNS: dict[str, Callable[[str, str], bool]] = {
+    "empty now": lambda _, new: not new,
+    "empty before": lambda old, _: not old,
+    "trimmed": lambda old, new: len(new) < len(old) and new == old.strip(BLANKS),
+    "blanks added": lambda old, new: len(new) > len(old) and old == new.strip(BLANKS),
+    "in capitals now": lambda old, new: len(old) == len(new) and new == old.upper(),
+    "in small letters now": lambda old, new: len(old) == len(new) and new == old.lower(),
+    "in other case": lambda old, new: len(old) == len(new) and new.lower() == old.lower(),
+}
+"""What all changes of a column may have in common, in the words of macros/checks/shared_pattern.sql, which knows more."""
+NUMBER = re.compile(r"[-+]?[0-9]{1,20}(\.[0-9]{1,18})?")
+EXACT = Context(prec=60)
 Place = tuple["int | str", ...]
 Placed = tuple[Place, Row]
 
@@ -51,6 +66,70 @@ class RowDifference:
 
 
 @dataclass
+class Shared:
+    """What all rows have in common that differ in a column, or that only one of the files has."""
+
+    subject: str
+    """File and column."""
+    kind: Kind
+    rows: int = 0
+    placed: int = 0
+    """Those whose key is a number; the first and the last of these follow."""
+    first: int = 0
+    last: int = 0
+    key: str = ""
+    """The last one's."""
+    holding: list[str] = field(default_factory=lambda: list(PATTERNS))
+    """The patterns that held for each row so far."""
+    steps: set[Decimal | None] = field(default_factory=set)
+    """What was added to the numbers; of this and what follows no more is kept than tells one from several."""
+    values: set[str] = field(default_factory=set)
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, key: str, old: str, new: str) -> None:
+        """Count a row."""
+        self.key, self.rows = key, self.rows + 1
+        if key.removeprefix("-").isdecimal():
+            place = int(key)
+            self.first, self.last = (min(self.first, place), max(self.last, place)) if self.placed else (place, place)
+            self.placed += 1
+        self.holding = [name for name in self.holding if PATTERNS[name](old, new)]
+        if len(self.steps) < 2:  # noqa: PLR2004 - several
+            both = NUMBER.fullmatch(old) and NUMBER.fullmatch(new)
+            self.steps.add(EXACT.subtract(Decimal(new), Decimal(old)).normalize(EXACT) if both else None)
+        if len(self.values) < 2:  # noqa: PLR2004 - several
+            self.values.add(new)
+        if len(self.pairs) < 3:  # noqa: PLR2004 - more than two
+            self.pairs.append((old, new))
+
+    @property
+    def pattern(self) -> str:
+        """In the order in which macros/checks/shared_pattern.sql looks for it."""
+        empty = [name for name in self.holding if name.startswith("empty")]
+        if self.kind != "changed" or empty:
+            return empty[0] if self.kind == "changed" else self.kind
+        if len(self.pairs) == 2 and self.pairs[0] == self.pairs[1][::-1]:  # noqa: PLR2004 - the two
+            return "swapped between the two rows"
+        step = next(iter(self.steps)) if len(self.steps) == 1 else None
+        if step is not None:
+            return f"all {step:+f}" if step else "the same number, written otherwise"
+        if self.rows > 1 and len(self.values) == 1:
+            return "the same value now"
+        return self.holding[0] if self.holding else "no pattern in common" if self.rows > 1 else "changed"
+
+    def sentence(self, of_rows: int) -> str:
+        """How many rows of so many, what they have in common, and where they lie, in one line."""
+        keys = f"key {self.key}" if self.rows == 1 else f"{self.rows:,} keys"
+        if self.rows == self.placed > 1:
+            span = self.last - self.first + 1
+            lie = "without a gap" if span == self.rows else "close together" if span <= 2 * self.rows else "scattered"
+            keys = f"keys {self.first} to {self.last}, {lie}"
+        beside = f"row{'s' * (self.rows != 1)} beside {of_rows:,}"
+        of = beside if self.kind == "additional" else f"of {of_rows:,} row{'s' * (of_rows != 1)}"
+        return f"{self.subject}: {self.rows:,} {of}, {self.pattern}; {keys}"
+
+
+@dataclass
 class FileDifference:
     """A pair of files compared."""
 
@@ -62,6 +141,8 @@ class FileDifference:
     """How many rows the first has."""
     count: int = 0
     """How many rows differ."""
+    shared: dict[tuple[Kind, str], Shared] = field(default_factory=dict)
+    """What they have in common, by column; the column is empty for whole rows."""
     differences: list[RowDifference] = field(default_factory=list)
     """The first of them."""
 
@@ -166,6 +247,10 @@ def _compare_rows(before: Path, after: Path, limit: int) -> FileDifference:
         )
         for difference in _differences(old, new, header, positions[-1], result):
             result.count += 1
+            for column, (was, now) in (difference.changes or {"": ("", "")}).items():
+                subject = ".".join(filter(None, (before.stem, column)))
+                shared = result.shared.setdefault((difference.kind, column), Shared(subject, difference.kind))
+                shared.add(difference.key.partition(" ")[2], was, now)
             if len(result.differences) < limit:
                 result.differences.append(difference)
     if not result.count:

@@ -23,7 +23,8 @@ from driver.options import WholeNumber
 def diff(before: Path | None, after: Path | None, limit: int) -> int:
     """Compare the files exported before the migration with those exported after it.
 
-    Says IDENTICAL for each pair, or shows the rows that differ, by key, with old and new values. A file that is missing
+    Says IDENTICAL for each pair, or how many rows differ in which column and what they have in common, and shows them, by
+    key, with old and new values. A file that is missing
     on one side is a difference. BEFORE and AFTER are folders; the default is where `cmsid export` writes.
 
     \b
@@ -47,6 +48,8 @@ def diff(before: Path | None, after: Path | None, limit: int) -> int:
         differing += 1
         told = file.reason or f"{file.count:,} of {file.rows:,} rows"
         click.echo(f"{file.name:32} DIFFERENT  {told}")
+        for shared in sorted(file.shared.values(), key=lambda shared: -shared.rows):
+            click.echo(f"  {shared.sentence(file.rows)}")
         for row in file.differences:
             click.echo(f"    {row.sentence}")
         if file.count > len(file.differences):
