@@ -66,7 +66,7 @@ def written(registry: Registry, names: Sequence[str] = (), schemas: Sequence[str
     changes = configure(connection_of(registry), schemas, names)
     for change in changes:
         change.path.parent.mkdir(parents=True, exist_ok=True)
-        change.path.write_text(change.after)
+        change.path.write_bytes(change.after)
     return [change.path.name for change in changes]
 
 

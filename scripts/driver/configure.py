@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from driver.backup.session import pinned
 from driver.bootstrap import ROOT, project
 from driver.dbt_project import PACKAGE, DbtProject, settings
+from driver.drizzle.files import Change
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -77,15 +78,6 @@ class Table:
     is_bigint: bool
     columns: list[tuple[str, str, str]]
     name: str = ""
-
-
-@dataclass
-class Change:
-    """A file, as it is (empty: not there) and as it is to be."""
-
-    path: Path
-    before: str
-    after: str
 
 
 def configure(connection: Connection, schemas: Sequence[str], names: Sequence[str]) -> list[Change]:
@@ -228,7 +220,8 @@ def _sources(tables: list[Table], pattern: str) -> str:
 
 def _appended(path: Path, head: str, text: str) -> Change:
     before = path.read_text("utf-8") if path.exists() else ""
-    return Change(path, before, (before or head) + text if text and text not in before else before)
+    after = (before or head) + text if text and text not in before else before
+    return Change(path, before.encode(), after.encode())
 
 
 def _project_change(dbt: DbtProject, wanted: dict[str, Any]) -> Change:
@@ -244,4 +237,4 @@ def _project_change(dbt: DbtProject, wanted: dict[str, Any]) -> Change:
             after, count = re.subn(r"(?m)^vars:\s*$", f"vars:\n{line}", after)
         if not count:
             after = after.rstrip("\n") + f"\nvars:\n{line}\n"
-    return Change(path, before, after)
+    return Change(path, before.encode(), after.encode())

@@ -1,4 +1,4 @@
-"""Options that several commands have, and numbers as options take them.
+"""Options and output that several commands have, and numbers as options take them.
 
 click calls what is none `not a valid float range`, and takes `nan` for one.
 """
@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driver.drizzle.files import Change
 
 
 class Number(click.FloatRange):
@@ -47,3 +52,13 @@ def ask(question: str, *, yes: bool) -> None:
     """Have the user agree, or end here; `yes` agrees beforehand."""
     if not yes:
         click.confirm(question, abort=True)
+
+
+def show_changes(changes: Sequence[Change], folder: Path) -> None:
+    """Show what would be written, as a diff with paths from this folder."""
+    from driver.drizzle.files import unified
+
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    for line in unified(changes, folder):
+        # click takes the colours out again where the output is no terminal.
+        click.secho(line, fg=colours.get(line[:1]), bold=line.startswith(("+++", "---")), nl=False)

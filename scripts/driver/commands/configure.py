@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from driver.options import show_changes
+
 
 @click.command()
 @click.option("--schema", "schemas", multiple=True, metavar="S", help="Look in this schema only; may be given again.")
@@ -23,8 +25,6 @@ def configure(schemas: tuple[str, ...], tables: str, *, all_with_integer_id: boo
       scripts/cmsid configure
       scripts/cmsid --project-dir ~/campus configure --schema sales --tables orders,customers --write
     """
-    from difflib import unified_diff
-
     from driver import profile
     from driver.bootstrap import project
     from driver.configure import configure as look
@@ -33,14 +33,13 @@ def configure(schemas: tuple[str, ...], tables: str, *, all_with_integer_id: boo
         raise click.UsageError("--tables and --all-with-integer-id do not go together")
     names = [name.strip() for name in tables.split(",") if name.strip()]
     changes = look(profile.load(), schemas, names)
-    for change in changes:
-        name = str(change.path.relative_to(project()))
-        lines = unified_diff(change.before.splitlines(), change.after.splitlines(), name, name, lineterm="")
-        click.echo("\n".join(lines) if not write else f"written: {name}")
-        if write:
-            change.path.parent.mkdir(parents=True, exist_ok=True)
-            change.path.write_text(change.after, "utf-8")
     if not changes:
         click.echo("Nothing to change: the project has these tables.")
     elif not write:
+        show_changes(changes, project())
         click.echo("\nNothing is written: `--write` does that.")
+    else:
+        for change in changes:
+            change.path.parent.mkdir(parents=True, exist_ok=True)
+            change.path.write_bytes(change.after)
+            click.echo(f"written: {change.path.relative_to(project())}")

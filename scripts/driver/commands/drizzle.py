@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from driver.drizzle.plan import Plan
+from driver.options import show_changes
 
 
 @click.command()
@@ -83,7 +81,7 @@ def drizzle(
         for change in plan.changes:
             click.echo(f"written: {click.format_filename(change.path)}")
     else:
-        _show(plan)
+        show_changes(plan.changes, plan.folder)
     # Beside the diff or the SQL, so that either can be piped on.
     for note in plan.notes:
         click.echo(note, err=True)
@@ -91,12 +89,3 @@ def drizzle(
         click.echo("Nothing to change.", err=True)
     elif not write and not sql:
         click.echo("Nothing was written: --write does that.", err=True)
-
-
-def _show(plan: Plan) -> None:
-    from driver.drizzle.files import unified
-
-    colours = {"+": "green", "-": "red", "@": "cyan"}
-    for line in unified(plan.changes, plan.folder):
-        # click takes the colours out again where the output is no terminal.
-        click.secho(line, fg=colours.get(line[:1]), bold=line.startswith(("+++", "---")), nl=False)
