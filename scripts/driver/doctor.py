@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 
 from driver import packages
 from driver.backup import files, hindrances, pg_tools, prepared, store
-from driver.backup.session import application_names, pinned
+from driver.backup.session import application_names, one_value, pinned
 from driver.dbt_project import nodes_at_a_time
 from driver.errors import Problem, why
 from driver.estimate import Estimate, estimate, size
@@ -228,7 +228,7 @@ class _Examination:
     # ---- what only this machine knows
 
     def _server(self) -> None:
-        version = self._value("show server_version")
+        version = one_value(self.session, "show server_version")
         self._found("server", f"PostgreSQL {version}, {self.connection.describe()}")
 
     def _client_programs(self) -> None:
@@ -260,7 +260,7 @@ class _Examination:
         folder = store.default_folder().absolute()
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         free = shutil.disk_usage(existing).free
-        needed = int(self._value("select pg_database_size(current_database())")) // 3
+        needed = int(one_value(self.session, "select pg_database_size(current_database())")) // 3
         if hindrance := files.hindrance(existing):
             self._add(
                 "disk_backups",
@@ -389,7 +389,7 @@ class _Examination:
         self._found(
             "application", f"{read} function{'s' * (read != 1)} read; what only its own code holds cannot be seen"
         )
-        if todo and self._value("select to_regclass('pg_stat_statements') is not null"):
+        if todo and one_value(self.session, "select to_regclass('pg_stat_statements') is not null"):
             try:
                 with self.session.transaction():
                     statements = finder.broken_statements(self.session, todo)
@@ -419,7 +419,8 @@ class _Examination:
         for table in tables:
             if table.name in hindered:
                 continue
-            allowed = self._value(
+            allowed = one_value(
+                self.session,
                 "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')"
                 " from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
                 " where n.nspname = %s and c.relname = %s",
@@ -458,7 +459,7 @@ class _Examination:
         if not self.diagnosis.estimates:
             return
         budget, window = self.project.var("window_budget"), self.diagnosis.estimates["window"].lock_seconds
-        if budget and window > self._value("select extract(epoch from %s::interval)", budget):
+        if budget and window > one_value(self.session, "select extract(epoch from %s::interval)", budget):
             self._add(
                 "window_budget",
                 "window",
@@ -481,10 +482,11 @@ class _Examination:
         """How much is free on the server's disk, as text; empty unless the server is here and lets itself be asked."""
         if self.connection.host not in LOCAL_HOSTS and not self.connection.host.startswith("/"):
             return ""
-        folder = self._value(
+        folder = one_value(
+            self.session,
             "select setting from pg_catalog.pg_settings where name = 'data_directory'"
             " and (select rolsuper from pg_catalog.pg_roles where rolname = current_user)"
-            " or name = 'data_directory' and pg_has_role('pg_read_all_settings', 'member')"
+            " or name = 'data_directory' and pg_has_role('pg_read_all_settings', 'member')",
         )
         # A server in a container names a folder of its own, which is not here.
         try:
@@ -541,7 +543,3 @@ class _Examination:
     def _rows(self, query: str) -> list[dict[str, Any]]:
         with self.session.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query.encode()).fetchall()
-
-    def _value(self, query: str, *parameters: Any) -> Any:
-        row = self.session.execute(query.encode(), parameters or None).fetchone()
-        return row[0] if row else None

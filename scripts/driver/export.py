@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from driver.backup.files import make_private_folder, open_private, sync_folder, write_private
-from driver.backup.session import begin_with_locks, join_snapshot, pinned, settings
+from driver.backup.session import begin_with_locks, join_snapshot, one_row, pinned, settings
 from driver.bootstrap import project as project_dir
 from driver.dbt_project import keep_out_of_git
 from driver.errors import Problem, why
@@ -129,11 +129,8 @@ def export(
             _refuse_wrong_phase(session, connection, project, phase)
             make_private_folder(folder)
             keep_out_of_git(folder)
-            row = session.execute(
-                "select pg_export_snapshot(), statement_timestamp(), current_setting('server_version')"
-            ).fetchone()
-            if row is None:
-                raise AssertionError("a query without FROM has one row")
+            query = "select pg_export_snapshot(), statement_timestamp(), current_setting('server_version')"
+            row = one_row(session, query)
             pinned_settings = settings(session)
             written = _write_all(connection, row[0], queries, folder, progress)
             # The session that exported the snapshot is the last to leave it.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from driver.backup.session import one_value
 from driver.checklist import Facts
 from driver.result import BackupFacts, ChainFacts, TableFacts
 
@@ -60,8 +61,9 @@ def _names_in(statement: str) -> set[str]:
 
 def exists(connection: psycopg.Connection[Any], schema: str, name: str) -> bool:
     """Whether a relation exists that this role may see."""
-    row = connection.execute("select to_regclass(format('%%I.%%I', %s::text, %s::text)) is not null", [schema, name])
-    return bool(row.fetchone()[0])  # type: ignore[index]
+    return bool(
+        one_value(connection, "select to_regclass(format('%%I.%%I', %s::text, %s::text)) is not null", schema, name)
+    )
 
 
 def _utc(column: str) -> str:
@@ -166,8 +168,7 @@ def _count_tables(
             assert row is not None  # noqa: S101 - an aggregate without GROUP BY has one row
             facts.rows_after, facts.cms, facts.local, facts.equal, facts.different = row
         else:
-            row = connection.execute(sql.SQL("select count(*) from only {}").format(relation)).fetchone()
-            facts.rows_after = row[0] if row else None
+            facts.rows_after = one_value(connection, sql.SQL("select count(*) from only {}").format(relation))
     return counted
 
 
@@ -189,13 +190,14 @@ def _count_chain(connection: psycopg.Connection[Any], audit_schema: str, chain: 
     if not counted:
         return facts
     facts.rows_before = counted[0][0]
-    columns = connection.execute(
+    facts.columns = one_value(
+        connection,
         "select count(*) from pg_catalog.pg_attribute"
         " where attrelid = to_regclass(format('%%I.%%I', %s::text, %s::text))"
         " and attnum > 0 and not attisdropped and attname !~ '^dbt_'",
-        [audit_schema, snapshot],
-    ).fetchone()
-    facts.columns = columns[0] if columns else None
+        audit_schema,
+        snapshot,
+    )
     return facts
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from psycopg import sql
 
+from driver.backup.session import one_value
 from driver.facts import TableLog, migration_log, restored_at, tables_with_cms_id
 from driver.wording import moment
 
@@ -142,5 +143,4 @@ def has_local_rows(connection: psycopg.Connection[Any], tables: Sequence[CoreTab
     ]
     if not parts:
         return False
-    row = connection.execute(sql.SQL("select ") + sql.SQL(" or ").join(parts)).fetchone()
-    return bool(row and row[0])
+    return bool(one_value(connection, sql.SQL("select ") + sql.SQL(" or ").join(parts)))

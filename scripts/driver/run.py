@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 
 from driver import __version__, comparisons, conclusion
-from driver.backup.session import pinned
+from driver.backup.session import one_value, pinned
 from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
 from driver.dbt_project import OURS, PACKAGE, DbtProject, nodes_at_a_time
 from driver.dbt_step import DbtStep
@@ -173,8 +173,7 @@ class Run:
     def _prepare(self, _progress: StageProgress) -> str:
         """Look at the database, then have dbt parse the project, once for all stages."""
         with pinned(self.connection) as session:
-            row = session.execute("show server_version").fetchone()
-            self.result.database.server_version = str(row[0]) if row else ""
+            self.result.database.server_version = one_value(session, "show server_version")
             log = migration_log(session, self.connection.audit_schema)
             validation = self.options.validation or self._fitting_validation(session, log)
         # A migration that is half-way can only go on in the mode it was begun in.

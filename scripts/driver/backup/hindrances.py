@@ -9,6 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from driver.backup import prepared
+from driver.backup.session import one_value
 from driver.errors import Problem
 from driver.macro_sql import render_macro
 
@@ -138,11 +139,11 @@ def _evaluations(session: psycopg.Connection[Any]) -> Iterator[Hindrance]:
         for row in rows:
             where = row["evaluated"] + (f" (by {row['functions']})" if row["functions"] else "")
             try:
-                before = session.execute(READ_TABLES, [row["relation_oid"]]).fetchone()
+                before = one_value(session, READ_TABLES, row["relation_oid"])
                 with session.transaction(force_rollback=True):
                     session.execute("select set_config('statement_timeout', %s, true)", [LONGEST_EVALUATION])
                     counted = session.execute(row["evaluation_query"].encode()).fetchone()
-                    read = session.execute(READ_TABLES, [row["relation_oid"]]).fetchone()
+                    read = one_value(session, READ_TABLES, row["relation_oid"])
             except UNTRIED:
                 continue
             except psycopg.Error as error:
@@ -160,7 +161,7 @@ def _evaluations(session: psycopg.Connection[Any]) -> Iterator[Hindrance]:
                     f"a restore refuses rows that are there ({counted[1]}): {where} does not hold for them any more",
                     "correct the rows, or make the constraint NOT VALID",
                 )
-            others = sorted(set(read[0] if read else ()) - set(before[0] if before else ()))
+            others = sorted(set(read) - set(before))
             if row["is_filling"] and others:
                 yield Hindrance(
                     "evaluation_reads",

@@ -11,7 +11,7 @@ import click
 from psycopg import sql
 
 from driver.backup import database_state, store, swap
-from driver.backup.session import is_superuser, major_of, one_row, pinned
+from driver.backup.session import is_superuser, major_of, one_value, pinned
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -30,10 +30,9 @@ COMMENT = "Scratch database of a test restore of {}, made by cmsid; it may be dr
 
 def may_create(session: psycopg.Connection[Any]) -> bool:
     """Whether the session's role may create databases."""
-    row = session.execute(
-        "select rolsuper or rolcreatedb from pg_catalog.pg_roles where rolname = current_user"
-    ).fetchone()
-    return bool(row and row[0])
+    return bool(
+        one_value(session, "select rolsuper or rolcreatedb from pg_catalog.pg_roles where rolname = current_user")
+    )
 
 
 @contextlib.contextmanager
@@ -60,7 +59,7 @@ def scratch_database(connection: Connection, state: State, template: str) -> Ite
         # Whoever sweeps asks for this lock first; it is free as soon as this session ends, however it ends.
         guard.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [name])
         comment = sql.SQL("comment on database {} is {}")
-        (role,) = one_row(guard, "select current_user::text")
+        role = one_value(guard, "select current_user::text")
         wanted = {**state, "owner": state["owner"] if is_superuser(guard) else role}
         try:
             guard.execute(database_state.creation(wanted, name, major_of(guard), template))
@@ -105,8 +104,7 @@ def sweep(session: psycopg.Connection[Any], dbname: str) -> list[str]:
     """
     dropped = []
     for name, _ in left_over(session, dbname):
-        free = session.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [name]).fetchone()
-        if free and free[0]:
+        if one_value(session, "select pg_try_advisory_lock(hashtextextended(%s, 0))", name):
             with contextlib.suppress(Problem):
                 swap.drop(session, name)
                 dropped.append(name)

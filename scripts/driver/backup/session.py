@@ -113,6 +113,13 @@ def one_row(session: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
     return tuple(row)
 
 
+def one_value(session: psycopg.Connection[Any], query: str | sql.Composed, *parameters: Any) -> Any:
+    """What a query of one value gives; None where it has no row."""
+    text = query.encode() if isinstance(query, str) else query
+    row = session.execute(text, parameters or None).fetchone()
+    return row[0] if row else None
+
+
 def major_of(session: psycopg.Connection[Any]) -> int:
     """The server's major version."""
     return session.info.server_version // 10000
@@ -120,15 +127,14 @@ def major_of(session: psycopg.Connection[Any]) -> int:
 
 def is_superuser(session: psycopg.Connection[Any]) -> bool:
     """Whether the session's role is a superuser."""
-    row = session.execute("select rolsuper from pg_catalog.pg_roles where rolname = current_user").fetchone()
-    return bool(row and row[0])
+    return bool(one_value(session, "select rolsuper from pg_catalog.pg_roles where rolname = current_user"))
 
 
 def system_identifier(session: psycopg.Connection[Any]) -> str:
     """The number that tells this server's data directory from any other; empty where the role may not read it."""
     try:
         with session.transaction():
-            return str(one_row(session, "select system_identifier from pg_control_system()")[0])
+            return str(one_value(session, "select system_identifier from pg_control_system()"))
     except psycopg.errors.InsufficientPrivilege:
         return ""
 
@@ -200,9 +206,9 @@ def begin_with_locks(
         session.rollback()
         relations = [{"relation": sql.Identifier(*table).as_string()} for table in tables]
         query = render_macro("blocking_sessions", tables=relations, modes=["AccessExclusiveLock"])
-        (holders,) = one_row(session, query)
+        holders = one_value(session, query)
         raise Problem(
-            f"A table stayed locked for more than {one_row(session, 'show lock_timeout')[0]}"
+            f"A table stayed locked for more than {one_value(session, 'show lock_timeout')}"
             f" ({holders or 'the session in the way has gone'})",
             where=connection.describe(),
             do="nothing was changed; end that session or wait for it, then run this again",

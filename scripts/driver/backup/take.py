@@ -25,7 +25,7 @@ from driver.backup import (
     store,
 )
 from driver.backup.manifest import DUMP, File, Manifest
-from driver.backup.session import begin_with_locks, major_of, one_row, pinned, settings, system_identifier
+from driver.backup.session import begin_with_locks, major_of, one_value, pinned, settings, system_identifier
 from driver.backup.verify import verify_backup
 from driver.dbt_project import keep_out_of_git
 from driver.errors import Problem, why
@@ -68,7 +68,7 @@ def take_backup(
     """
     jobs = jobs or pg_tools.usual_jobs()
     with pinned(connection) as session:
-        if one_row(session, "select pg_is_in_recovery()")[0]:
+        if one_value(session, "select pg_is_in_recovery()"):
             raise Problem(
                 "The server is a standby, where a backup cannot be listed",
                 where=connection.describe(),
@@ -164,7 +164,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
     connection, tools, progress = order.connection, order.tools, order.progress
     # Before the snapshot, because sequences move on: so the dump can only be further.
     positions = sequences.read(session)
-    snapshot = one_row(session, "select pg_export_snapshot()")[0]
+    snapshot = one_value(session, "select pg_export_snapshot()")
     extents = {
         f"{query.schema}.{query.name}": archive.Extent(query.bytes, query.about_rows)
         for query in fingerprints.queries(session)
@@ -185,7 +185,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
                 tools,
                 partial / DUMP,
                 snapshot=snapshot,
-                encoding=one_row(session, "select current_setting('server_encoding')")[0],
+                encoding=one_value(session, "show server_encoding"),
                 jobs=order.jobs,
                 tables=extents,
                 progress=progress,
@@ -204,7 +204,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
         taken_at=order.moment.isoformat(),
         database=connection.dbname,
         system_identifier=system_identifier(session),
-        server_version=one_row(session, "show server_version")[0],
+        server_version=one_value(session, "show server_version"),
         server_major=major_of(session),
         tools=tools.describe(),
         tool_version=__version__,

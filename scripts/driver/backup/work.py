@@ -9,6 +9,7 @@ from psycopg import sql
 
 from driver.backup import journal, swap
 from driver.backup.catalogue import Findings
+from driver.backup.session import one_value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,14 +101,14 @@ class Restored:
 
 def count_students(session: psycopg.Connection[Any]) -> int | None:
     """The rows of the students table, which the written procedure asks for; None if no schema has one."""
-    found = session.execute(
+    schema = one_value(
+        session,
         "select n.nspname::text from pg_catalog.pg_class as c"
         " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
         " where c.relname = %s and c.relkind in ('r', 'p') and n.nspname !~ '^pg_'"
         " order by n.nspname <> 'public' limit 1",
-        [STUDENTS],
-    ).fetchone()
-    if found is None:
+        STUDENTS,
+    )
+    if schema is None:
         return None
-    row = session.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(found[0], STUDENTS))).fetchone()
-    return int(row[0]) if row else None
+    return int(one_value(session, sql.SQL("select count(*) from {}").format(sql.Identifier(schema, STUDENTS))))
