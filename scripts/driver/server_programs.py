@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from driver.errors import Problem
@@ -19,16 +20,31 @@ def installed_servers() -> dict[int, Path]:
 
     The embedded ones come first; a major they lack is taken from the usual places of packaged installations.
     """
-    package = importlib.util.find_spec(PACKAGE)  # looked at, not imported: that has side effects
-    own = [Path(folder) for folder in (package.submodule_search_locations or () if package else ())]
-    places = [(folder, "pginstall*/bin") for folder in own] + [(Path("/"), pattern) for pattern in PACKAGED]
+    packaged = [folder for pattern in PACKAGED for folder in sorted(Path("/").glob(pattern))]
     found: dict[int, Path] = {}
-    for folder, pattern in places:
-        for programs in sorted(folder.glob(pattern)):
-            if (programs / "postgres").exists() and (programs / "initdb").exists():
-                number = re.search(r"\d+$", programs.parent.name) if folder not in own else None
-                found.setdefault(int(number[0]) if number else major_of(programs), programs)
+    for programs in [*embedded_programs(), *packaged]:
+        if (programs / "postgres").exists() and (programs / "initdb").exists():
+            number = re.search(r"\d+$", programs.parent.name) if programs in packaged else None
+            found.setdefault(int(number[0]) if number else major_of(programs), programs)
     return found
+
+
+def embedded_programs() -> list[Path]:
+    """The folders of programs in the embedded package, which is looked at, not imported: that has side effects."""
+    package = importlib.util.find_spec(PACKAGE)
+    folders = package.submodule_search_locations or () if package else ()
+    return [programs for folder in folders for programs in sorted(Path(folder).glob("pginstall*/bin"))]
+
+
+@cache
+def version_of(program: str) -> str:
+    """What a program of PostgreSQL's says its version is, such as `15.18`; empty if it does not run."""
+    try:
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    found = re.search(r"\d+(?:\.\d+)*", answer.stdout)
+    return found[0] if found else ""
 
 
 def major_of(programs: Path) -> int:
@@ -37,14 +53,10 @@ def major_of(programs: Path) -> int:
     Raises:
         Problem: there is none.
     """
-    try:
-        text = subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        text = ""
-    found = re.search(r"(\d+)", text)
-    if not found:
+    version = version_of(str(programs / "postgres"))
+    if not version:
         raise Problem("there is no PostgreSQL server in this folder", where=str(programs), do="name its bin folder")
-    return int(found.group(1))
+    return int(version.split(".")[0])
 
 
 def copy_programs(programs: Path, target: Path) -> Path:

