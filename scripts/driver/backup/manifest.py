@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driver.backup import files
@@ -16,7 +18,6 @@ from driver.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 FORMAT = 1
 NAME = "manifest.json"
@@ -263,16 +264,12 @@ def own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
 
 
 def _walk(folder: Path) -> list[Path]:
-    """Everything below a folder, which must all be readable."""
-    found = []
-    try:
-        for path in sorted(folder.iterdir()):
-            found.append(path)
-            if path.is_dir() and not path.is_symlink():
-                found += _walk(path)
-    except OSError as error:
+    """Everything below a folder, which must all be readable; links are not followed."""
+
+    def refuse(error: OSError) -> None:
         raise _unreadable(folder, error) from error
-    return found
+
+    return [Path(at, name) for at, folders, names in os.walk(folder, onerror=refuse) for name in [*folders, *names]]
 
 
 def _require_searchable(folder: Path) -> None:
