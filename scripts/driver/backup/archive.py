@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import deque
 from pathlib import Path
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from driver.backup.manifest import Manifest
     from driver.backup.pg_tools import Tools
+    from driver.backup.store import Backup
     from driver.profile import Connection
 
     Progress = Callable[[str, int, int], None]
@@ -116,48 +117,47 @@ def dump(
 def restore(
     connection: Connection,
     tools: Tools,
-    source: Path,
+    backup: Backup,
     *,
     jobs: int,
-    manifest: Manifest,
     leave_out: Sequence[str] = (),
     options: Sequence[str] = (),
-    scratch: Path,
     step: str = "restore (bytes)",
     progress: Progress | None = None,
 ) -> None:
-    """Restore a dump into an empty database, with not a single error.
+    """Restore a backup into an empty database, with not a single error.
 
     Args:
         connection: the database to fill.
         tools: the programs of its server's version.
-        source: the folder pg_dump wrote.
+        backup: the backup.
         jobs: parallel workers.
-        manifest: the backup's, for the progress.
         leave_out: beginnings of entries of the dump's table of contents not to restore, such as `COMMENT - EXTENSION`.
         options: further options of pg_restore.
-        scratch: a private folder for a table of contents.
         step: what the progress calls this.
         progress: called with the step, done, total; then with "keys and indexes", done, total.
 
     Raises:
         ToolError: pg_restore failed or was ended.
     """
-    arguments = [
-        tools.pg_restore,
-        "--exit-on-error",
-        f"--jobs={jobs}",
-        "--verbose",
-        "--no-password",
-        *options,
-        *selection(tools, source, leave_out, scratch),
-        f"--dbname={make_conninfo(dbname=connection.dbname)}",
-        str(source),
-    ]
-    tables = {table.label: Extent(table.bytes, table.rows) for table in manifest.tables}
-    kept = [line for line in table_of_contents(tools, source) if not _is_left_out(line, leave_out)]
+    tables = {table.label: Extent(table.bytes, table.rows) for table in backup.manifest.tables}
+    kept = [line for line in table_of_contents(tools, backup.dump) if not _is_left_out(line, leave_out)]
     total = sum(bool(re.match(r"\d+; \d+ \d+ (INDEX|CONSTRAINT|FK CONSTRAINT|TRIGGER) ", line)) for line in kept)
-    with _Watch(step, connection, tables, progress, objects=total) as watch:
+    with (
+        tempfile.TemporaryDirectory(prefix="cmsid-") as scratch,
+        _Watch(step, connection, tables, progress, objects=total) as watch,
+    ):
+        arguments = [
+            tools.pg_restore,
+            "--exit-on-error",
+            f"--jobs={jobs}",
+            "--verbose",
+            "--no-password",
+            *options,
+            *selection(tools, backup.dump, leave_out, Path(scratch)),
+            f"--dbname={make_conninfo(dbname=connection.dbname)}",
+            str(backup.dump),
+        ]
         _run(arguments, connection, watch.read, settings=RESTORE_SETTINGS)
 
 

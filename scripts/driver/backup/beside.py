@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -109,22 +107,13 @@ def _fill_side(work: Work, backup: Backup) -> None:
             do=f"{UNTOUCHED}; correct that, then run this again",
         ) from error
     work.done(journal.CREATED, swap.databases(work.control, [name])[name].oid)
-    with tempfile.TemporaryDirectory(prefix="cmsid-") as temporary:
-        try:
-            archive.restore(
-                work.connection.to_database(name),
-                pg_tools.find(major),
-                backup.dump,
-                jobs=work.jobs,
-                manifest=manifest,
-                leave_out=leave_out,
-                scratch=Path(temporary),
-                progress=work.progress,
-            )
-        except archive.ToolError as failure:
-            others = OTHER_WAYS if NOT_ALLOWED.search(failure.reason) else ""
-            what = f"The backup {manifest.backup_id} does not restore"
-            raise archive.problem_of(failure, what, str(backup.folder), UNTOUCHED + others) from failure
+    side, tools = work.connection.to_database(name), pg_tools.find(major)
+    try:
+        archive.restore(side, tools, backup, jobs=work.jobs, leave_out=leave_out, progress=work.progress)
+    except archive.ToolError as failure:
+        others = OTHER_WAYS if NOT_ALLOWED.search(failure.reason) else ""
+        what = f"The backup {manifest.backup_id} does not restore"
+        raise archive.problem_of(failure, what, str(backup.folder), UNTOUCHED + others) from failure
     # The restore waited for the disk at no commit. This one waits, and what was written before it is there with it.
     work.control.execute(
         sql.SQL("comment on database {} is {}").format(

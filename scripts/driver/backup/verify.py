@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driver.backup import archive, compare, listing, manifest, pg_tools, prepared, store
@@ -50,20 +48,15 @@ def verify_backup(
         tools = pg_tools.find(major)
         template, leave_out, unproven = prepared.start(connection, session, tools, content, backup.dump)
         leave_out = [*leave_out, *prepared.casts_beyond(session, content)]
-    with (
-        scratch_database(connection, content.state, template) as scratch,
-        tempfile.TemporaryDirectory(prefix="cmsid-") as folder,
-    ):
+    with scratch_database(connection, content.state, template) as scratch:
         try:
             archive.restore(
                 scratch,
                 tools,
-                backup.dump,
+                backup,
                 jobs=jobs,
-                manifest=content,
                 leave_out=leave_out,
                 options=("--no-subscriptions",),
-                scratch=Path(folder),
                 step="test restore (bytes)",
                 progress=progress,
             )
