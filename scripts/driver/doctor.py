@@ -22,11 +22,11 @@ from driver.backup import files, hindrances, pg_tools, prepared, store
 from driver.backup.session import application_names, one_value, pinned
 from driver.dbt_project import nodes_at_a_time
 from driver.errors import Problem, why
-from driver.estimate import Estimate, estimate, size
+from driver.estimate import Estimate, estimate
 from driver.facts import migration_log
 from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED
-from driver.wording import duration
+from driver.wording import duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,8 +11,7 @@ from rich.text import Text
 
 from driver.dbt_project import DbtProject
 from driver.doctor import CHECKS, Diagnosis, examine
-from driver.estimate import size
-from driver.wording import duration
+from driver.wording import duration, size
 
 if TYPE_CHECKING:
     from driver.profile import Connection

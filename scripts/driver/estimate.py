@@ -49,16 +49,6 @@ class Estimate:
     disk_bytes: int
 
 
-def size(count: int) -> str:
-    """Bytes as a person says them: `950 kB`, `1.2 GB`."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:  # noqa: PLR2004
-            return f"{amount:.0f} {unit}" if amount >= 9.95 or unit == "B" else f"{amount:.1f} {unit}"  # noqa: PLR2004
-        amount /= 1000
-    return f"{amount:.1f} TB"
-
-
 def estimate(session: psycopg.Connection[Any], project: DbtProject, tables: Sequence[CoreTable]) -> dict[str, Estimate]:
     """Estimates for either mode of migrating these tables; empty if there is none of them."""
     with session.cursor(row_factory=dict_row) as cursor:

@@ -27,7 +27,7 @@ from driver.report import files
 from driver.result import Database, FailingRow, Outcome, Result, Stage, StageStatus
 from driver.termination import raise_if_interrupted
 from driver.validation import validate
-from driver.wording import duration, few, moment
+from driver.wording import duration, few, moment, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -248,15 +248,15 @@ class Run:
                 "the backup was not restored on trial, so nothing proves that it restores"
                 " (prove it elsewhere, or as a role that can: `scripts/cmsid backup --verify`)"
             )
-            return f"{content.bytes / 1e6:,.1f} MB; not restored on trial, so not proven to restore"
+            return f"{size(content.bytes)}; not restored on trial, so not proven to restore"
         return (
-            f"{content.bytes / 1e6:,.1f} MB; restored into a scratch database and compared:"
+            f"{size(content.bytes)}; restored into a scratch database and compared:"
             f" {len(content.tables)} tables, {content.rows:,} rows identical"
             + "".join(f"; {line[0].lower()}{line[1:]}" for line in taken.verification.apart)
         )
 
     def _baseline(self, progress: StageProgress) -> str:
-        result = DbtStep(progress).run(self._project, "snapshot", *OURS, *self._threads())
+        result = DbtStep(progress).run(self._project, "snapshot", *OURS, "--threads", str(self.threads))
         return f"{len(result.result.results)} snapshots, and a copy of every row of {len(self._tables)} tables"
 
     def _migrate(self, progress: StageProgress) -> str:
@@ -272,7 +272,7 @@ class Run:
         return f"{self._state.done} tables, {self._state.rows_filled:,} rows, {self._state.mode} mode"
 
     def _origins(self, progress: StageProgress) -> str:
-        result = DbtStep(progress).run(self._project, "run", *OURS, *self._threads())
+        result = DbtStep(progress).run(self._project, "run", *OURS, "--threads", str(self.threads))
         return f"{len(result.result.results)} views in schema {self.connection.audit_schema}"
 
     def _validate(self, progress: StageProgress) -> str:
@@ -409,9 +409,6 @@ class Run:
     def threads(self) -> int:
         """Nodes that dbt works on at a time."""
         return nodes_at_a_time(self.connection)
-
-    def _threads(self) -> tuple[str, str]:
-        return "--threads", str(self.threads)
 
 
 def _now() -> str:

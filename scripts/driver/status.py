@@ -17,7 +17,7 @@ from driver.migration_state import UNFINISHED, read_logged_state
 from driver.report import files
 from driver.report.files import NAMES, newest
 from driver.report.terminal import verdict_sentence
-from driver.wording import moment
+from driver.wording import moment, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ def _backup(backup: BackupFacts | None) -> str:
     if shortcoming := store.shortcoming_of_listed(backup.location):
         return f"{backup.backup_id} is listed, but cannot be used. {shortcoming}."
     proof = f"test restore identical at {moment(backup.verified_at)}" if backup.verified_at else "not test-restored"
-    return f"{backup.backup_id} of {moment(backup.taken_at)}, {backup.size / 1e6:,.1f} MB, {proof}."
+    return f"{backup.backup_id} of {moment(backup.taken_at)}, {size(backup.size)}, {proof}."
 
 
 def _backup_in_folder(connection: Connection) -> str:
@@ -105,7 +105,7 @@ def _backup_in_folder(connection: Connection) -> str:
     if not found:
         return f"none in {folder}."
     proof = "test-restored" if found[0].verified_at else "not test-restored"
-    return f"{found[0].backup_id}, {found[0].manifest.bytes / 1e6:,.1f} MB, {proof}, in {folder}."
+    return f"{found[0].backup_id}, {size(found[0].manifest.bytes)}, {proof}, in {folder}."
 
 
 def _validation(result: Result | None, reports: Path) -> str:

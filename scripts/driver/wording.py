@@ -1,4 +1,4 @@
-"""Durations, moments, long lists and changed texts as a person says them."""
+"""Durations, sizes, moments, long lists and changed texts as a person says them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ def duration(seconds: float) -> str:
     if seconds < 59.5:  # noqa: PLR2004 - whole seconds do
         return f"{seconds:.0f} s"
     return f"{int(seconds + 0.5) // 60} min {int(seconds + 0.5) % 60:02d} s"
+
+
+def size(count: int) -> str:
+    """Bytes as a person says them: `950 kB`, `1.2 GB`."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:  # noqa: PLR2004
+            return f"{amount:.0f} {unit}" if amount >= 9.95 or unit == "B" else f"{amount:.1f} {unit}"  # noqa: PLR2004
+        amount /= 1000
+    return f"{amount:.1f} TB"
 
 
 def moment(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from driver.backup import files
 from driver.errors import Problem
+from driver.wording import size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +109,7 @@ class Manifest:
     @property
     def extent(self) -> str:
         """How much it holds, in words."""
-        return f"{len(self.tables)} tables, {self.rows:,} rows, {self.bytes / 1e6:,.1f} MB"
+        return f"{len(self.tables)} tables, {self.rows:,} rows, {size(self.bytes)}"
 
     @property
     def audit_schema(self) -> str:

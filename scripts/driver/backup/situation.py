@@ -11,6 +11,7 @@ from driver.backup.copies import Copy, copies
 from driver.backup.session import elsewhere, system_identifier
 from driver.backup.work import Work
 from driver.errors import Problem
+from driver.wording import size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,9 +62,9 @@ def look(connection: Connection, directory: Path | None = None) -> Situation:
                 for copy in copies(control, connection, directory)
                 if copy.database in ("", connection.dbname)
             ]
-            for name, size in scratch.left_over(control, connection.dbname):
+            for name, count in scratch.left_over(control, connection.dbname):
                 lines.append(
-                    f"{name} ({size / 1e6:,.0f} MB) is left over from a test restore: `scripts/cmsid prune` drops it."
+                    f"{name} ({size(count)}) is left over from a test restore: `scripts/cmsid prune` drops it."
                 )
     except Problem as problem:
         if unfinished:
@@ -74,10 +75,10 @@ def look(connection: Connection, directory: Path | None = None) -> Situation:
 
 def _left(copy: Copy, database: str) -> str:
     name, force = quote(copy.name), "" if copy.own else " --force"
-    told = f"{copy.name} ({copy.size / 1e6:,.0f} MB) was replaced by a restore:"
+    told = f"{copy.name} ({size(copy.size)}) was replaced by a restore:"
     if not copy.own:
         told = (
-            f"{copy.name} ({copy.size / 1e6:,.0f} MB) is of unknown origin: no record here says that it belongs to the"
+            f"{copy.name} ({size(copy.size)}) is of unknown origin: no record here says that it belongs to the"
             f" database {database} of now. If it does,"
         )
     back = f" `scripts/cmsid restore --put-back {name}{force}` puts it back," if copy.replaced else ""

@@ -33,6 +33,7 @@ def export(phase: str, directory: Path | None) -> None:
     from driver.export import default_folder
     from driver.export import export as write
     from driver.progress import Stages, clock
+    from driver.wording import size
 
     connection = profile.load()
     folder = directory or default_folder(phase)
@@ -40,7 +41,7 @@ def export(phase: str, directory: Path | None) -> None:
     stages, began = Stages(Console(highlight=False)), clock()
     with stages.running("export") as progress:
         manifest = write(connection, project, phase, folder, progress.update)
-    size = sum(file.size for file in manifest.files) / 1e6
     rows = sum(file.rows for file in manifest.files)
-    stages.finished("export", "done", clock() - began, f"{len(manifest.files)} files, {rows:,} rows, {size:,.1f} MB")
+    written = size(sum(file.size for file in manifest.files))
+    stages.finished("export", "done", clock() - began, f"{len(manifest.files)} files, {rows:,} rows, {written}")
     click.echo(f"In {folder}, of the moment {manifest.taken_at}.")

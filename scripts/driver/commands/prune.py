@@ -82,12 +82,12 @@ def _drop_replaced(
     connection: Connection, named: tuple[str, ...], directory: Path | None, *, force: bool, yes: bool
 ) -> None:
     from driver.backup import prune as work
+    from driver.wording import size
 
     found, chosen = work.plan_replaced(connection, named, directory, force=force)
     for copy in found:
-        size = f"{copy.name}  {copy.size / 1e6:,.0f} MB"
         unknown = "" if copy.own else "  of unknown origin"
-        click.echo(f"{'goes ' if copy.name in chosen else 'stays'}  {size}{unknown}")
+        click.echo(f"{'goes ' if copy.name in chosen else 'stays'}  {copy.name}  {size(copy.size)}{unknown}")
     if not chosen:
         click.echo("There is no database that a restore of this one replaced.")
         return
