@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from driver.backup import archive, catalogue, journal, pg_tools, restore, sequences, situation, store, verify
+from driver.backup import archive, catalogue, compare, journal, pg_tools, restore, situation, store, verify
 from driver.backup.session import major_of, pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem
@@ -154,7 +154,7 @@ def test_a_sequence_may_be_further_and_not_behind(
     increment: int, was: int | None, now: int | None, behind: object
 ) -> None:
     common = {"schema": "s", "name": "n", "increment": increment, "cycle": False, "start": 1}
-    found = sequences.differences([{**common, "last_value": now}], [{**common, "last_value": was}])
+    found = compare.sequence_differences([{**common, "last_value": now}], [{**common, "last_value": was}])
     assert bool(found) is behind
 
 

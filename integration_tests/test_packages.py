@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 from typing import TYPE_CHECKING
 
@@ -37,8 +39,12 @@ class Project:
 
     def install(self, folder: Path | None = None, *, refresh: bool = False) -> str:
         """Install, and remember what was told."""
-        self.told.clear()
-        return packages.install(folder, refresh=refresh, tell=self.told.append)
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(said):
+                return packages.install(folder, refresh=refresh)
+        finally:
+            self.told = said.getvalue().splitlines()
 
     @property
     def installed(self) -> set[str]:

@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 
 def compared(facts: Facts, validation: Validation, columns: int) -> list[Comparison]:
-    """What was compared, by the tests that did run.
-
-    Args:
-        facts: the run's counts.
-        validation: the tests' outcomes.
-        columns: how many original columns the core tables have.
-    """
+    """What was compared, by the tests that did run, of core tables that have so many original columns."""
     ran = _with_a_verdict([*chain.from_iterable(validation.by_line.values()), *validation.beyond])
     rows, links = facts.total("rows_before"), sum(link.rows_before or 0 for link in facts.chains.values())
     found = []
@@ -65,15 +59,7 @@ def not_compared(
     outcome: Validation,
     validation: str,
 ) -> list[Comparison]:
-    """What was not compared, and why.
-
-    Args:
-        connection: the registry.
-        audit_schema: the schema of our own tables.
-        tables: the core tables.
-        outcome: the tests' outcomes.
-        validation: cutover or ongoing.
-    """
+    """What was not compared, and why."""
     found = []
     as_text = _compared_as_text(connection, tables)
     if as_text:

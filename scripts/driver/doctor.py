@@ -162,12 +162,7 @@ class Diagnosis:
 
 
 def examine(connection: Connection, project: DbtProject, *, test_restore: bool = True) -> Diagnosis:
-    """Look at everything.
-
-    Args:
-        connection: the registry.
-        project: the dbt project, with the vars that the migration would have.
-        test_restore: whether the run cannot do without one.
+    """Look at everything, with the vars that the migration would have, and whether a run needs a test restore.
 
     Raises:
         Problem: the database cannot be reached, or the project cannot be parsed.

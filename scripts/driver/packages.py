@@ -13,7 +13,6 @@ from driver.bootstrap import CACHE, ROOT, exclusive
 from driver.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 INSTALLED = ROOT / "dbt_packages"
@@ -31,15 +30,12 @@ DOWNLOAD_SECONDS = 120
 NOT_NEEDED = shutil.ignore_patterns(".git", "integration_tests", "target", "logs", "dbt_packages", "__pycache__")
 
 
-def install(
-    packages_from: Path | None = None, *, refresh: bool = False, tell: Callable[[str], None] | None = None
-) -> str:
+def install(packages_from: Path | None = None, *, refresh: bool = False) -> str:
     """See to it that dbt_packages/ holds what packages.yml names. Takes milliseconds if it does.
 
     Args:
         packages_from: a folder that holds checkouts of the packages, under any names; nothing else is tried then.
         refresh: whether to try the hub again if the offline packages were installed instead of it.
-        tell: is given the one line that says what was installed, if anything was; default: printed to stderr.
 
     Returns:
         where the packages are from: HUB, OFFLINE_SOURCE, OWN (somebody ran `dbt deps`), or the folder.
@@ -52,7 +48,6 @@ def install(
         source = "" if packages_from else _installed_source()
         return "" if refresh and source == OFFLINE_SOURCE else source
 
-    tell = tell or (lambda line: print(line, file=sys.stderr))
     if source := installed():
         return source
     with exclusive():
@@ -62,18 +57,22 @@ def install(
         if packages_from:
             folder = packages_from.expanduser().absolute()
             names = _copy(folder, str(folder), "put a checkout of it there, in a folder of any name")
-            tell(f"dbt packages: installed from {folder}: {', '.join(names)}.")
+            _tell(f"installed from {folder}: {', '.join(names)}")
             return str(folder)
         if _is_hub_reachable():
             if _download():
-                tell("dbt packages: installed from the package hub.")
+                _tell("installed from the package hub")
                 return HUB
             why = "the dbt packages could not be downloaded"
         else:
             why = "the dbt package hub cannot be reached"
         _copy(OFFLINE, OFFLINE_SOURCE, "restore that folder from version control")
-        tell(f"dbt packages: {why}, so the project's own offline_packages/ are used.")
+        _tell(f"{why}, so the project's own offline_packages/ are used")
         return OFFLINE_SOURCE
+
+
+def _tell(what: str) -> None:
+    print(f"dbt packages: {what}.", file=sys.stderr)
 
 
 def _installed_source() -> str:

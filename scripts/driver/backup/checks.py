@@ -23,13 +23,6 @@ def require_possible(
 ) -> None:
     """Refuse a restore that could only fail; the files of the backup are not looked at.
 
-    Args:
-        control: a session on the server.
-        connection: the database to restore.
-        backup: the backup.
-        in_place: whether it is to be restored within the database.
-        from_elsewhere: accept one of another server or of a database of another name.
-
     Raises:
         Problem: it is not this database's own, or cannot be restored by this role on this server.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from driver.backup import catalogue, fingerprints, sequences
+from driver.backup import catalogue, fingerprints
 from driver.backup.catalogue import Findings
 from driver.backup.session import pinned
 from driver.macro_sql import render_macro
@@ -63,7 +63,7 @@ def other_differences(
     found = fingerprints.of_large_objects(session)
     if found != manifest.large_objects:
         lines.append(f"large objects: {found['number']} now, {manifest.large_objects['number']} in the backup")
-    lines += sequences.differences(sequences.read(session), manifest.sequences)
+    lines += sequence_differences(fingerprints.of_sequences(session), manifest.sequences)
     objects = catalogue.differences(
         session,
         [item for item in catalogue.read(session, audit_schema) if item[0] not in left_out],
@@ -100,6 +100,29 @@ def _known(table: Table, unproven: Collection[str]) -> dict[str, Any]:
         "fingerprint": f"{table.fingerprint_a} {table.fingerprint_b}",
     }
     return {"relation": table.label, **({} if table.label in unproven else rows)}
+
+
+def sequence_differences(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> list[str]:
+    """Which sequences are missing or behind, in words; empty if none is."""
+    there = {(sequence["schema"], sequence["name"]): sequence for sequence in found}
+    lines = []
+    for sequence in wanted:
+        label = f"sequence {sequence['schema']}.{sequence['name']}"
+        other = there.get((sequence["schema"], sequence["name"]))
+        if other is None:
+            lines.append(f"{label} is missing")
+        elif _is_behind(other, sequence):
+            lines.append(f"{label} stands at {other['last_value']}, at the backup at {sequence['last_value']}")
+    return lines
+
+
+def _is_behind(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    if wanted["last_value"] is None or wanted["cycle"]:
+        return False
+    if found["last_value"] is None:
+        return True
+    direction = 1 if wanted["increment"] > 0 else -1
+    return bool(found["last_value"] * direction < wanted["last_value"] * direction)
 
 
 def in_short(lines: list[str]) -> str:

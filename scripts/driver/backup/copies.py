@@ -72,17 +72,10 @@ def copies(control: psycopg.Connection[Any], connection: Connection, directory: 
 
 
 def choose(found: Sequence[Copy], connection: Connection, name: str, *, force: bool, replaced: bool = True) -> Copy:
-    """The copy somebody names, if it is the live database's own, or of unknown origin and they insist.
-
-    Args:
-        found: the copies there are.
-        connection: the live database.
-        name: the whole name.
-        force: whether they insist.
-        replaced: whether it must once have been live.
+    """The copy somebody names, if it is the live database's own, or of unknown origin and they insist by `force`.
 
     Raises:
-        Problem: it is neither.
+        Problem: it is neither, or must have been replaced and was not.
     """
     own = [copy.name for copy in found if copy.own]
     chosen = next((copy for copy in found if copy.name == name and (copy.replaced or not replaced)), None)

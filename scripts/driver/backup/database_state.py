@@ -96,14 +96,7 @@ def extensions(session: psycopg.Connection[Any]) -> list[list[str]]:
 
 
 def creation(state: State, name: str, major: int, template: str = "template0") -> sql.Composed:
-    """The statement that creates an empty database of the same kind under another name.
-
-    Args:
-        state: the state of the database it shall be like.
-        name: its name.
-        major: the server's major version.
-        template: a database of the same kind, whose content it begins with.
-    """
+    """The statement that creates a database of the kind that this state has, as a copy of the template, of that kind too."""
     parts = [
         sql.SQL("create database {} template {} owner {} encoding {} lc_collate {} lc_ctype {}").format(
             sql.Identifier(name),

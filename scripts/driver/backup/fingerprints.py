@@ -1,4 +1,4 @@
-"""The fingerprints of all tables of a database, several at a time."""
+"""What is read of a database's content: fingerprints of all tables, several at a time, large objects, sequences."""
 
 from __future__ import annotations
 
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from driver.profile import Connection
 
     Progress = Callable[[int, int], None]
+
+# A sequence that was never used has no last value; it stands before its start.
+SEQUENCES = """
+select json_build_object(
+    'schema', schemaname, 'name', sequencename, 'increment', increment_by, 'cycle', cycle,
+    'last_value', last_value, 'start', start_value
+)
+from pg_catalog.pg_sequences
+where schemaname !~ '^pg_'
+order by schemaname, sequencename
+"""
 
 
 @dataclass(frozen=True)
@@ -129,3 +140,8 @@ def of_large_objects(session: psycopg.Connection[Any]) -> dict[str, str]:
         " from pg_catalog.pg_largeobject_metadata",
     )
     return {"number": str(number), "fingerprint": str(fingerprint)}
+
+
+def of_sequences(session: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+    """Every sequence, with where it is. They are outside every snapshot: a restored one may be further than at the backup."""
+    return [row[0] for row in session.execute(SEQUENCES).fetchall()]

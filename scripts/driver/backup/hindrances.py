@@ -106,13 +106,7 @@ def only_in_place(found: Collection[Hindrance]) -> bool:
 
 
 def require(session: psycopg.Connection[Any], connection: Connection, *steps: str, objects: int = 0) -> None:
-    """Refuse what could not be done, before it is begun.
-
-    Args:
-        session: on the live database, outside a transaction.
-        connection: where it is connected to.
-        steps: what is to be done, of those above.
-        objects: as in `find`.
+    """Refuse what could not be done of these steps, before they are begun, in a session outside a transaction.
 
     Raises:
         Problem: something hinders it.

@@ -46,11 +46,6 @@ def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | No
     stand in for a good one. The backup behind an open migration stays, and so does that of an interrupted restore. One
     folder may serve two servers, or names that differ in case: what is not known to be this database's stays, too.
 
-    Args:
-        connection: the database.
-        keep: how many verified backups stay, at least one.
-        directory: the folder of all backups.
-
     Raises:
         Problem: there is no such folder, or the database cannot be asked which backups are in use.
     """
@@ -106,11 +101,7 @@ def plan_replaced(
 ) -> tuple[list[Copy], list[str]]:
     """The databases that restores have left, this one's and those of unknown origin, and the names of those to drop.
 
-    Args:
-        connection: the live database.
-        named: which to drop; default all of this database's own.
-        directory: the folder of all backups.
-        force: also a named one that no record says is this database's.
+    To be dropped are those named, with `force` also where no record says that they are this database's, or all its own.
 
     Raises:
         Problem: one is not to be dropped, or a restore is not finished.

@@ -52,13 +52,7 @@ class Plan:
 
 
 def plan(connection: Connection, backup: Backup, *, in_place: bool = False, from_elsewhere: bool = False) -> Plan:
-    """Check that a backup can be restored, its files included, and tell what that would mean.
-
-    Args:
-        connection: the database to restore.
-        backup: the backup.
-        in_place: whether it is to be restored within the database.
-        from_elsewhere: accept a backup of another server or of a database of another name.
+    """Check that a backup can be restored, its files included, and tell what that would mean; arguments as of `restore`.
 
     Raises:
         Problem: it cannot; nothing was touched.

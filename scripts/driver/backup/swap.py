@@ -160,12 +160,7 @@ def set_open(control: psycopg.Connection[Any], database: str, *, is_open: bool) 
 
 
 def clear(control: psycopg.Connection[Any], database: str, seconds: float = CLEAR_SECONDS) -> None:
-    """End every session of a database that is closed to new ones.
-
-    Args:
-        control: a session in another database.
-        database: the closed one.
-        seconds: how long those may take that do not end at once.
+    """End every session of a database that is closed to new ones; they may take so many seconds.
 
     Raises:
         Problem: some are still there.

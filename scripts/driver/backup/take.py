@@ -21,7 +21,6 @@ from driver.backup import (
     hindrances,
     listing,
     pg_tools,
-    sequences,
     store,
 )
 from driver.backup.manifest import DUMP, File, Manifest
@@ -163,7 +162,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
     """Dump and fingerprint one snapshot, side by side. Returns the manifest, but for the files."""
     connection, tools, progress = order.connection, order.tools, order.progress
     # Before the snapshot, because sequences move on: so the dump can only be further.
-    positions = sequences.read(session)
+    positions = fingerprints.of_sequences(session)
     snapshot = one_value(session, "select pg_export_snapshot()")
     extents = {
         f"{query.schema}.{query.name}": archive.Extent(query.bytes, query.about_rows)

@@ -25,12 +25,6 @@ def verify_backup(
 ) -> Backup:
     """Restore a backup into a scratch database, compare it with the manifest, and record that it was identical.
 
-    Args:
-        connection: the database it is a backup of.
-        backup: the backup.
-        jobs: parallel workers.
-        progress: called with a step's name, how much of it is done, how much there is.
-
     Returns:
         the backup, verified.
 

@@ -68,13 +68,7 @@ class Kit:
         return re.match(r"\D*[1-9]|beta|rc", self.version) is not None
 
     def constraint_name(self, table: str, key: str, column: str | None) -> str:
-        """The name drizzle-kit gives a unique constraint that is not given one.
-
-        Args:
-            table: the table's name.
-            key: the column's key in the schema file.
-            column: the name the column gives itself, if any.
-        """
+        """The name drizzle-kit gives a unique constraint that is not given one, by the column's key or its own name, if any."""
         if self.names_by_table:
             return f"{table}_{column or 'cms_id'}_key"
         # The casing is applied to the column, but not to the constraint that is named after it.

@@ -37,15 +37,7 @@ class Schema:
         *,
         name_constraints: bool,
     ) -> None:
-        """Works out what to do.
-
-        Args:
-            sources: where the files were looked for.
-            contents: the files, with what they hold.
-            tables: the core tables.
-            kit: how drizzle-kit is set up.
-            name_constraints: give the constraints the project's names.
-        """
+        """Works out what to do with these files, which were looked for in the sources."""
         self.problems: list[str] = []
         self.declared: dict[str, Declaration] = {}
         self.constraints: dict[str, str] = {}
