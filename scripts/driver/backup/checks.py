@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from driver.backup import listing, pg_tools, prepared, scratch, swap, verify
-from driver.backup.session import major_of, pinned, system_identifier
+from driver.backup import listing, pg_tools, prepared, swap, verify
+from driver.backup.session import major_of, one_value, pinned, system_identifier
 from driver.errors import Problem
 from driver.macro_sql import render_macro
 
@@ -106,7 +106,8 @@ def _require_extensions(control: psycopg.Connection[Any], connection: Connection
 
 def _require_rights(control: psycopg.Connection[Any], database: str) -> None:
     """Refuse a role that may not create the side database."""
-    if not scratch.may_create(control):
+    query = "select rolsuper or rolcreatedb from pg_catalog.pg_roles where rolname = current_user"
+    if not one_value(control, query):
         raise Problem(
             f"This role may not create databases, so nothing can be restored beside {database}",
             do="have a superuser run `alter role ... createdb`, or add --in-place to restore within the database,"

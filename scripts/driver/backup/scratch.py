@@ -28,33 +28,11 @@ WHOLE_HASH, SHORT_HASH = 22, 8
 COMMENT = "Scratch database of a test restore of {}, made by cmsid; it may be dropped."
 
 
-def may_create(session: psycopg.Connection[Any]) -> bool:
-    """Whether the session's role may create databases."""
-    return bool(
-        one_value(session, "select rolsuper or rolcreatedb from pg_catalog.pg_roles where rolname = current_user")
-    )
-
-
 @contextlib.contextmanager
 def scratch_database(connection: Connection, state: State, template: str) -> Iterator[Connection]:
-    """An empty database of the same kind as another one, dropped at the end.
-
-    Args:
-        connection: the database it is like; the session that guards the scratch database is connected to it.
-        state: that database's state.
-        template: the database it begins as a copy of.
-
-    Raises:
-        Problem: the role may not create databases.
-    """
+    """A database like that of this connection and state, made of the template by a role that may, and dropped at the end."""
     name = f"{_prefix(connection.dbname)}{store.stamp(store.now())}_{secrets.token_hex(4)}".lower()
     with pinned(connection) as guard:
-        if not may_create(guard):
-            raise Problem(
-                "This role may not create databases, so no backup can be restored on trial",
-                where=connection.describe(),
-                do="have a superuser run `alter role ... createdb`",
-            )
         sweep(guard, connection.dbname)
         # Whoever sweeps asks for this lock first; it is free as soon as this session ends, however it ends.
         guard.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [name])
