@@ -520,7 +520,6 @@ def test_the_programs_act_as_the_role_of_the_profile(
 def test_scratch_databases_of_a_crash_are_swept(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
     with monkeypatch.context() as patched:
         patched.setattr(swap, "drop", lambda *_: None)
         backup = take_backup(connection, directory=tmp_path, verify=True)

@@ -329,7 +329,7 @@ def test_named_folder_stays_and_serves_again(given_folder: Path) -> None:
         with pytest.raises(Problem, match="already runs on this folder"):
             EmbeddedServer(given_folder, fsync=False).start()
         assert connection.execute("select 1").fetchone() == (1,)
-    with pytest.raises(Problem, match="initialized by PostgreSQL version 18"):
+    with pytest.raises(Problem, match="made by PostgreSQL 18, not 16"):
         EmbeddedServer(given_folder, major=16).start()
 
 

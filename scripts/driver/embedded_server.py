@@ -251,6 +251,11 @@ class EmbeddedServer:
             self._give(folder)
         self.log.touch(0o600)
         self.socket_dir = sockets if len(os.fsencode(sockets / ".s.PGSQL.65535")) <= LONGEST_SOCKET_PATH else None
+        version = self.data / "PG_VERSION"
+        if version.exists() and (there := version.read_text("utf-8").strip()) != str(self.major):
+            raise Problem(
+                f"the data was made by PostgreSQL {there}, not {self.major}", where=str(self.data), do=f"use {there}"
+            )
 
     def _give(self, path: Path) -> None:
         """Make a file the server's account's, if that is not our own."""
