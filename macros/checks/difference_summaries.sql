@@ -1,15 +1,17 @@
 {% macro difference_summaries(differing, whole) %}
     {#- One row for each table and column of `differing`, as difference_rows has it. A text is read as a number or a
-        moment only where it is written as one, so that no cast can fail. What cannot be shown is not claimed: writes of the application have left their traces in every row, and
-        damage is what no application does. -#}
+        moment only where it is written as one, so that no cast can fail, and once (offset 0: the server would put it in wherever it is
+        used). What cannot be shown is not claimed: writes of the application have left their traces in every row, and damage is what
+        no application does. -#}
     {%- set number = "'^[-+]?[0-9]+([.][0-9]+)?$'" -%}
     {%- set moment = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:]+([.][0-9]+)?([-+][0-9:]+)?)?$'" -%}
     {%- set in_utc = "case when d.{0} ~ ':.*[-+]' then d.{0}::timestamptz at time zone 'UTC' else d.{0}::timestamp end" -%}
+    {%- set place = "case when length(d.key) < 19 and d.key ~ '^-?[0-9]+$' then d.key::bigint end as place" -%}
 with as_read as (
     select
         d.*,
         case when d.column_name is null then d.now end as row_change,
-        case when length(d.key) < 19 and d.key ~ '^-?[0-9]+$' then d.key::bigint end as place,
+        {{ place }},
         case when length(d.was) < 40 and d.was ~ {{ number }} then d.was::numeric end as was_number,
         case when length(d.now) < 40 and d.now ~ {{ number }} then d.now::numeric end as now_number,
         case when d.is_moment and d.was ~ {{ moment }} then {{ in_utc.format('was') }} end as was_moment,
@@ -26,6 +28,16 @@ with as_read as (
             transaction collate "C" as transaction
         from {{ differing }}
     ) as d
+    offset 0
+),
+
+compared as (
+    select
+        *,
+        now_number - was_number as step,
+        now_moment - was_moment as shift
+    from as_read
+    offset 0
 ),
 
 counted as (
@@ -42,7 +54,7 @@ counted as (
         min(origin) as origin,
         count(*) > 1 and count(transaction) = count(*) and min(transaction) = max(transaction) as by_one_transaction,
         {{ shared_pattern() }} as pattern
-    from as_read
+    from compared
     group by table_name, column_name, row_change
 ),
 
@@ -59,7 +71,7 @@ placed as (
             r.row_change,
             width_bucket(r.place::double precision, w.lowest::double precision, w.highest::double precision + 1, 40) as bucket,
             count(*) as n
-        from as_read as r
+        from (select d.table_name, d.column_name, case when d.column_name is null then d.now end as row_change, {{ place }} from {{ differing }} as d) as r
         inner join {{ whole }} as w on r.table_name = w.table_name
         where r.place is not null and w.lowest ~ '^-?[0-9]+$' and w.highest ~ '^-?[0-9]+$'
         group by r.table_name, r.column_name, r.row_change, bucket

@@ -11,23 +11,23 @@ case
     when count(*) = 2 and count(was) = 2 and count(now) = 2 and min(was) = min(now) and max(was) = max(now)
         then 'swapped between the two rows'
     when {{ all_rows.format('now_number = was_number') }} then 'the same number, written otherwise'
-    when count(now_number - was_number) = count(*) and min(now_number - was_number) = max(now_number - was_number)
-        then 'all ' || case when min(now_number - was_number) > 0 then '+' else '' end || trim_scale(min(now_number - was_number))::text
+    when count(step) = count(*) and min(step) = max(step)
+        then 'all ' || case when min(step) > 0 then '+' else '' end || trim_scale(min(step))::text
     when {{ all_rows.format('now_number = -was_number') }} then 'the sign turned round'
     when {{ all_rows.format('now_number = round(was_number)') }} then 'rounded to whole numbers'
     when {{ all_rows.format('now_number = trunc(was_number)') }} then 'cut to whole numbers'
     when {{ all_rows.format('now_number = round(was_number, 1)') }} then 'rounded to one decimal'
     when {{ all_rows.format('now_number = round(was_number, 2)') }} then 'rounded to two decimals'
-    when count(now_moment - was_moment) = count(*) and min(now_moment - was_moment) = max(now_moment - was_moment)
-        then 'all ' || {{ time_shift('extract(epoch from min(now_moment - was_moment))') }}
+    when count(shift) = count(*) and min(shift) = max(shift)
+        then 'all ' || {{ time_shift('extract(epoch from min(shift))') }}
     when {{ all_rows.format("now_moment = date_trunc('day', was_moment)") }} then 'the time of day lost'
     when count(*) > 1 and count(now) = count(*) and min(now) = max(now) then 'the same value now'
     when {{ all_rows.format("was in ('true', 'false') and now in ('true', 'false')") }} then 'true and false turned round'
     when {{ all_rows.format("length(now) < length(was) and now = btrim(was, E' \t\n\r')") }} then 'trimmed'
     when {{ all_rows.format("length(now) > length(was) and was = btrim(now, E' \t\n\r')") }} then 'blanks added'
-    when {{ all_rows.format('length(now) = length(was) and now = upper(was collate "default")') }} then 'in capitals now'
-    when {{ all_rows.format('length(now) = length(was) and now = lower(was collate "default")') }} then 'in small letters now'
-    when {{ all_rows.format('length(now) = length(was) and lower(now collate "default") = lower(was collate "default")') }} then 'in other case'
+    when {{ all_rows.format('now_number is null and length(now) = length(was) and now = upper(was collate "default")') }} then 'in capitals now'
+    when {{ all_rows.format('now_number is null and length(now) = length(was) and now = lower(was collate "default")') }} then 'in small letters now'
+    when {{ all_rows.format('now_number is null and length(now) = length(was) and lower(now collate "default") = lower(was collate "default")') }} then 'in other case'
     when {{ all_rows.format('starts_with(was, now)') }} then 'cut off'
         || case when min(length(now)) = max(length(now)) then ' after ' || min(length(now))::text || ' characters' else '' end
     when count(*) > 1 then 'no pattern in common'
