@@ -217,6 +217,20 @@ def test_conversions_by_hand_are_not_called_damage(connection: psycopg.Connectio
     assert (difference.pattern, difference.verdict) == ("in capitals now", "cannot be told")
 
 
+@pytest.mark.parametrize("length", [20, 63])
+def test_a_long_name_is_cut_and_what_is_said_of_it_is_not(connection: psycopg.Connection[Any], length: int) -> None:
+    told = "673,913 of 673,913 rows, the same number, written otherwise"
+    judged = f"""(select '{"t" * length}.{"c" * length}' as subject, '{told}' as told, 'rows' as noun, 't' as table_name,
+        'c' as column_name, 1 as n, 1 as of_rows, '' as pattern, '' as keys, null::jsonb as places, 'damage: x' as verdict,
+        false as is_derived, '' as query)"""
+    row = connection.execute(render_macro("difference_rows", judged=judged).encode()).fetchone()
+    assert row
+    line = row["summary"]["line"]
+    assert line.endswith(f": {told}")
+    assert line.startswith("t" * 20)
+    assert len(line) == min(100, 2 * length + 1 + 2 + len(told))
+
+
 # ---- two exports
 
 
