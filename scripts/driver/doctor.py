@@ -203,9 +203,10 @@ class _Examination:
     def run(self, *, test_restore: bool) -> None:
         """Look at everything, the catalogue first: what it speaks against is not read."""
         tables = self.project.core_tables()
-        self._server()
+        version = one_value(self.session, "show server_version")
+        self._found("server", f"PostgreSQL {version}, {self.connection.describe()}")
+        self._found("dbt profile", f"target {self.connection.target}, our own schema is {self.connection.audit_schema}")
         self._client_programs()
-        self._profile()
         log = self._log()
         todo, foreign = self._still_to_migrate(tables, log)
         self._server_findings(tables)
@@ -222,18 +223,11 @@ class _Examination:
 
     # ---- what only this machine knows
 
-    def _server(self) -> None:
-        version = one_value(self.session, "show server_version")
-        self._found("server", f"PostgreSQL {version}, {self.connection.describe()}")
-
     def _client_programs(self) -> None:
         try:
             self._found("client programs", pg_tools.find(self.session.info.server_version // 10000).describe())
         except Problem as problem:
             self._add("no_tools", "both", problem.what, f"{problem.do}; without them there is no backup")
-
-    def _profile(self) -> None:
-        self._found("dbt profile", f"target {self.connection.target}, our own schema is {self.connection.audit_schema}")
 
     def _way_back(self, todo: Sequence[CoreTable], *, test_restore: bool) -> None:
         """What this role cannot dump or restore; of the tables that are to be migrated, row security is told elsewhere."""

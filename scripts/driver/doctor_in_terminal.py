@@ -22,15 +22,10 @@ SHORT_LOCK = 0.1  # seconds; below, milliseconds are the clearer unit
 
 
 def doctor_in_terminal(connection: Connection, mode: str | None = None, console: Console | None = None) -> int:
-    """Examine, and print everything.
-
-    Args:
-        connection: the registry.
-        mode: the mode that must not be blocked; default: the project's own.
-        console: where to print; default standard output.
+    """Examine, and print everything, by default on standard output.
 
     Returns:
-        the exit code: 0 if nothing blocks the mode, else 1.
+        the exit code: 0 if nothing blocks the mode, by default the project's own, else 1.
     """
     console = console or Console(highlight=False)
     project = DbtProject(profiles_dir=connection.profiles_dir, target=connection.target or None)

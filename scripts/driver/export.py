@@ -109,14 +109,7 @@ def default_folder(phase: str) -> Path:
 def export(
     connection: Connection, project: DbtProject, phase: str, folder: Path, progress: Progress | None = None
 ) -> ExportManifest:
-    """Write all files of an export into a folder, in place of those of an earlier one.
-
-    Args:
-        connection: the registry.
-        project: the dbt project, for the core tables and the chains.
-        phase: pre or post.
-        folder: where to; created if it is missing.
-        progress: told of every file that is done.
+    """Write all files of an export into a folder, which is made if it is missing, in place of those of an earlier one.
 
     Raises:
         Problem: a file could not be written; those of the earlier export are as they were.

@@ -60,15 +60,7 @@ def major_of(programs: Path) -> int:
 
 
 def copy_programs(programs: Path, target: Path) -> Path:
-    """Copy a server's programs to where every account may run them.
-
-    Args:
-        programs: their folder.
-        target: a folder that does not exist yet, or holds such a copy already.
-
-    Returns:
-        the folder of the copies.
-    """
+    """Copy a server's programs to where every account may run them, unless they are there, and return their folder there."""
     # Laid out as it was: the programs of a wheel find their libraries beside the package's own folder.
     install, package = programs.parent, programs.parent.parent
     if not target.exists():

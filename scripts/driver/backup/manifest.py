@@ -208,11 +208,6 @@ def read_verification(folder: Path, manifest: Manifest) -> Verification | None:
 def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int], None] | None = None) -> None:
     """Compare every file of a backup with its manifest: none missing, none too many, each byte as it was.
 
-    Args:
-        folder: the backup's folder.
-        manifest: its manifest.
-        progress: called with the bytes done and the total.
-
     Raises:
         Problem: the first difference found.
     """
@@ -293,11 +288,7 @@ def _unreadable(path: Path, error: OSError) -> Problem:
 
 
 def read_checked(path: Path, what: str) -> dict[str, Any]:
-    """A JSON file with a checksum of itself, without that checksum.
-
-    Args:
-        path: the file.
-        what: what it is, for the message.
+    """A JSON file with a checksum of itself, without that checksum; messages call it `what`.
 
     Raises:
         Problem: it cannot be read or was changed.

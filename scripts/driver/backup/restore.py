@@ -166,11 +166,7 @@ def check_put_back(connection: Connection, name: str, *, force: bool = False, di
 def put_back(connection: Connection, name: str, *, force: bool = False, directory: Path | None = None) -> Restored:
     """Put a replaced database back in the place of the live one, which is kept in its turn.
 
-    Args:
-        connection: the live database.
-        name: the replaced one.
-        force: also one that no record says is this database's.
-        directory: the folder of all backups, where the journal is kept.
+    With `force` also one that no record says is this database's.
 
     Raises:
         Problem: there is none of that name, or it cannot be done.

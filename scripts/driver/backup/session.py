@@ -140,11 +140,7 @@ def system_identifier(session: psycopg.Connection[Any]) -> str:
 
 
 def elsewhere(connection: Connection, *avoid: str) -> psycopg.Connection[Any]:
-    """A session on the same server in a database that will not be renamed: `postgres`, `template1`, or any other.
-
-    Args:
-        connection: the server and role.
-        avoid: databases not to be connected to.
+    """A session on the same server in a database that will not be renamed: `postgres`, `template1`, or any but those named.
 
     Raises:
         Problem: no other database accepts this role.

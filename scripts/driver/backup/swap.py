@@ -181,11 +181,7 @@ def clear(control: psycopg.Connection[Any], database: str, seconds: float = CLEA
 
 
 def swap(control: psycopg.Connection[Any], made: Journal) -> None:
-    """Rename both databases in one transaction, and open both.
-
-    Args:
-        control: a session in a third database.
-        made: the restore, which says which they are: by name and number, so that no other is ever renamed.
+    """Rename both databases in one transaction, and open both: those of the journal, by name and number.
 
     Raises:
         Problem: somebody stays connected, or one of the databases is not the one it was.
@@ -221,15 +217,9 @@ def swap(control: psycopg.Connection[Any], made: Journal) -> None:
 def drop(
     control: psycopg.Connection[Any], database: str, *, end_sessions: bool = True, seconds: float = CLEAR_SECONDS
 ) -> None:
-    """Drop a database, if there is one of that name; again and again while something uses it.
+    """Drop a database, if there is one of that name, with its sessions ended; tried again so long while it is in use.
 
     Without FORCE: that is refused to whoever is no superuser while autovacuum is at work in it, which a plain DROP ends.
-
-    Args:
-        control: a session in another database.
-        database: its name.
-        end_sessions: whether to close it and to end who is connected.
-        seconds: for how long to try again while something still uses it.
 
     Raises:
         Problem: it could not be dropped.

@@ -76,11 +76,7 @@ class Kit:
 
 
 def read_kit(source: Path, config: Path | None) -> Kit:
-    """Finds out how drizzle-kit is set up.
-
-    Args:
-        source: a file or folder of the application.
-        config: drizzle-kit's configuration file; None looks for one of the usual names from the source up.
+    """Finds out how drizzle-kit is set up, by its configuration, looked for from the source up unless it is named.
 
     Raises:
         Problem: the configuration file cannot be read.

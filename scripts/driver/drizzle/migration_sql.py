@@ -52,13 +52,7 @@ class Target:
 
 
 def whole(targets: Sequence[Target], id_columns: Sequence[str], *, breakpoints: bool = True) -> str:
-    """The whole migration: for each table the column, its values, its constraint.
-
-    Args:
-        targets: the tables, in order.
-        id_columns: for each, the column its cms_id is taken from.
-        breakpoints: whether Drizzle is to run the statements one by one.
-    """
+    """The whole migration: for each table the column, its values from the id column, its constraint."""
     end = ";" + BREAKPOINT if breakpoints else ";"
     lines: list[str] = []
     for target, id_column in zip(targets, id_columns, strict=True):
