@@ -11,6 +11,7 @@ import pytest
 
 from driver import sample_registry
 from driver.backup.session import pinned, settings
+from driver.bootstrap import ROOT
 from driver.macro_sql import render_macro
 from support.backups import cmsid, connection_of
 from support.registry import NO_BACKUP, OWNER, SUPERUSER, Registry
@@ -246,6 +247,12 @@ def test_every_command_beside_casts_operators_and_classes_of_users(
         assert (done.result.verdict, done.result.lines_passed) == ("passed", 13)
         for command in commands:
             go(command)
+
+
+def test_our_sql_can_be_sent_in_any_encoding() -> None:
+    for folder in ("macros", "models", "snapshots", "tests"):
+        for path in (ROOT / folder).rglob("*.sql"):
+            assert path.read_text("utf-8").isascii(), path
 
 
 @pytest.mark.thorough

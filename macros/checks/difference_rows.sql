@@ -10,7 +10,7 @@ select
     concat_ws('; ', j.told, nullif(j.keys, '')) || '. ' || j.verdict as actual,
     jsonb_build_object(
         'line', case
-            when length(j.subject) + length(j.told) > 98 then left(j.subject, greatest(97 - length(j.told), 20)) || '…'
+            when length(j.subject) + length(j.told) > 98 then left(j.subject, greatest(95 - length(j.told), 18)) || '...'
             else j.subject
         end || ': ' || j.told,
         'table', j.table_name,

@@ -95,7 +95,7 @@ select
         else ''
     end as told,
     told.pattern,
-    coalesce(case when length(f.others) > 300 then left(f.others, 299) || '…' else f.others end, '') as keys,
+    coalesce(case when length(f.others) > 300 then left(f.others, 297) || '...' else f.others end, '') as keys,
     null::jsonb as places,
     case
         when r.name is null and f.is_weaker then 'damage: a constraint is gone, or no longer enforced, and rows may break it'
