@@ -508,13 +508,13 @@ def test_the_programs_act_as_the_role_of_the_profile(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
     with registry.server.connect() as session:
-        session.execute(f"create role member login noinherit password 'member'; grant {OWNER} to member")
+        session.execute(f"create role acting login noinherit password 'acting'; grant {OWNER} to acting")
     try:
-        acting = replace(connection, user="member", password="member", role=OWNER)
+        acting = replace(connection, user="acting", password="acting", role=OWNER)
         assert take_backup(acting, directory=tmp_path, verify=True).verified_at
     finally:
         with registry.server.connect() as session:
-            session.execute("drop role member")
+            session.execute("drop role acting")
 
 
 def test_scratch_databases_of_a_crash_are_swept(
