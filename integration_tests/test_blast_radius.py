@@ -205,7 +205,7 @@ def test_every_foreign_key_of_the_catalogue_is_checked(registry: Registry) -> No
             insert into by_parts values (2147483000);
             """
         )
-    found = {(table, column): (key, actual) for table, key, column, _, actual in registry.rows(query)}
+    found = {(table, column): (key, actual) for table, key, column, _, actual, _ in registry.rows(query)}
     assert found['Odd "one" table', "The id, part two"] == (
         "2147483000, a key",
         "no row of schools for (2147483000, nowhere)",
