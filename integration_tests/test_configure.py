@@ -138,10 +138,8 @@ def test_what_cannot_be_told_apart_or_is_not_there_is_refused(registry: Registry
     assert not (project / "models").exists()
 
 
-@pytest.mark.parametrize(
-    "shape",
-    [shape if shape == "awkward names" else pytest.param(shape, marks=pytest.mark.thorough) for shape in SHAPES],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("shape", SHAPES)
 def test_a_run_ends_well_without_an_edit(tmp_path: Path, empty_registry: Registry, shape: str) -> None:
     consumer = Consumer(tmp_path, empty_registry, SHAPES[shape])
     consumer.write_project()

@@ -389,6 +389,7 @@ def failing(registry: Registry) -> dict[str, list[Difference]]:
     }
 
 
+@pytest.mark.thorough
 def test_a_month_of_work_is_no_damage(migrated_registry: Registry) -> None:
     """Rows come, and say when; rows change and go, and only those that say when are called writes."""
     registry = migrated_registry
