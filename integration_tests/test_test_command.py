@@ -88,7 +88,7 @@ def test_what_fails_is_tried_once_more(
     monkeypatch.chdir(tmp_path)
     Path("test_it.py").write_text(FAILS_AT_FIRST.format(count=count, failures=failures))
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", "."]
-    assert tests.pass_in_the_end([[*command, "-n", "2"]], command) is passes
+    assert tests.pass_in_the_end([tests.call([*command, "-n", "2"])], command) is passes
     assert Path("attempts of 0").read_text() == "x" * attempts
     named = capfd.readouterr().out.partition("Passed on the second attempt only:\n")[2].split()
     assert named == ["test_it.py::test_something[0]", "test_it.py::test_something[1]"] * (failures == 1 and count == 2)
@@ -132,4 +132,4 @@ def _at_work_in(folder: Path) -> list[str]:
 def test_a_broken_run_is_no_failed_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", "."]
-    assert not tests.pass_in_the_end([command], command), "there is no test at all"
+    assert not tests.pass_in_the_end([tests.call(command)], command), "there is no test at all"

@@ -29,12 +29,15 @@ def run_all() -> bool:
     Returns:
         whether all pass, and every kind of test reaches as much of the driver as pyproject.toml asks for.
     """
+    LAST_FAILED.unlink(missing_ok=True)
     subprocess.call([*COVERAGE, "erase"])
     everything = [sys.executable, *PYTEST, "--all"]
-    rest = [*everything, "--rest", "-m", "not alone", *BESIDE_EACH_OTHER, "worksteal"]
-    passed = pass_in_the_end([[*COVERAGE, "run", *QUICK], rest, [*everything, "-m", "alone"]], everything)
+    codes = [call([*COVERAGE, "run", *QUICK])]
+    # Before the rest, of which some begin such a run here themselves.
     enough = [subprocess.call([*COVERAGE, *words]) == 0 for words in (["combine", "--quiet"], ["report"])]
-    return passed and all(enough)
+    codes.append(call([*everything, "--rest", "-m", "not alone", *BESIDE_EACH_OTHER, "worksteal"]))
+    codes.append(call([*everything, "-m", "alone"]))
+    return pass_in_the_end(codes, everything) and all(enough)
 
 
 def call(command: list[str]) -> int:
@@ -47,21 +50,19 @@ def call(command: list[str]) -> int:
             raise
 
 
-def pass_in_the_end(parts: list[list[str]], again: list[str]) -> bool:
-    """Run each part, then what failed once more.
+def pass_in_the_end(codes: list[int], again: list[str]) -> bool:
+    """Run once more what failed.
 
     Sessions that wait for each other, killed processes and full disks meet whatever else the machine does at the moment. One
     failure that does not repeat shall not hide what the other tests say, but it is named: it is a bug, of the test or not.
 
     Args:
-        parts: commands that run pytest.
-        again: one that runs it for any test.
+        codes: how pytest ended, for each part of the tests.
+        again: a command that runs it for any test.
 
     Returns:
         whether every test passed, at once or on its second attempt.
     """
-    LAST_FAILED.unlink(missing_ok=True)
-    codes = [call(part) for part in parts]
     if not any(codes):
         return True
     failed = sorted(json.loads(LAST_FAILED.read_text())) if LAST_FAILED.exists() else []
