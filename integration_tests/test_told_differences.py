@@ -6,6 +6,7 @@ Most of it asks the SQL that says so, on two tables made for it; one registry go
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from itertools import pairwise
@@ -84,20 +85,27 @@ WITHOUT: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def connection(servers: Servers) -> Iterator[psycopg.Connection[Any]]:
-    """A database with the table `kept`."""
+@contextmanager
+def database_of_its_own(servers: Servers, name: str) -> Iterator[psycopg.Connection[Any]]:
+    """A session in a new database on the newest server, which goes afterwards."""
     from conftest import majors
 
     server = servers.server(majors()[-1])
-    server.drop_database("told")
-    server.create_database("told")
-    with server.connect("told", row_factory=dict_row) as opened:
+    server.drop_database(name)
+    server.create_database(name)
+    with server.connect(name, row_factory=dict_row) as opened:
+        yield opened
+    server.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def connection(servers: Servers) -> Iterator[psycopg.Connection[Any]]:
+    """A database with the table `kept`."""
+    with database_of_its_own(servers, "told") as opened:
         opened.execute(render_macro("session_pins", local=False).encode())
         opened.execute(b"set search_path to public")
         opened.execute(MADE.encode())
         yield opened
-    server.drop_database("told")
 
 
 def told(connection: psycopg.Connection[Any]) -> list[Difference]:
@@ -531,16 +539,10 @@ DEFINED: dict[str, tuple[str, dict[str, str]]] = {
 @pytest.fixture(scope="module")
 def shop(servers: Servers) -> Iterator[psycopg.Connection[Any]]:
     """A database with a few objects, and its catalogue."""
-    from conftest import majors
-
-    server = servers.server(majors()[-1])
-    server.drop_database("shop")
-    server.create_database("shop")
-    with server.connect("shop", row_factory=dict_row) as opened:
+    with database_of_its_own(servers, "shop") as opened:
         opened.execute(SHOP.encode())
         opened.execute(f"create temporary table before as {CATALOGUE}".encode())
         yield opened
-    server.drop_database("shop")
 
 
 CATALOGUE = "select *, object_kind || ' ' || object_name as object from ({}) as o".replace(

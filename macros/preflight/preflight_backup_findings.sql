@@ -63,19 +63,14 @@ privileges (classid, objid, owner, acl) as (
 
 -- all that the server keeps parsed: who needs a cast is recorded nowhere else
 parsed (tree) as (
-    select concat(ev_qual, ev_action) from pg_catalog.pg_rewrite where oid >= 16384
-    union all
-    select concat(indexprs, indpred) from pg_catalog.pg_index where indexrelid >= 16384 and (indexprs is not null or indpred is not null)
-    union all
-    select concat(proargdefaults, prosqlbody) from pg_catalog.pg_proc where oid >= 16384
-    union all
-    select concat(polqual, polwithcheck) from pg_catalog.pg_policy
-{%- for catalogue, key, tree in [
-    ('pg_attrdef', 'oid', 'adbin'), ('pg_constraint', 'oid', 'conbin'), ('pg_trigger', 'oid', 'tgqual'),
-    ('pg_partitioned_table', 'partrelid', 'partexprs'), ('pg_statistic_ext', 'oid', 'stxexprs'), ('pg_type', 'oid', 'typdefaultbin'),
+{%- for catalogue, key, trees in [
+    ('pg_rewrite', 'oid', 'ev_qual, ev_action'), ('pg_attrdef', 'oid', 'adbin'), ('pg_constraint', 'oid', 'conbin'),
+    ('pg_index', 'indexrelid', 'indexprs, indpred'), ('pg_policy', 'oid', 'polqual, polwithcheck'), ('pg_trigger', 'oid', 'tgqual'),
+    ('pg_proc', 'oid', 'proargdefaults, prosqlbody'), ('pg_partitioned_table', 'partrelid', 'partexprs'),
+    ('pg_statistic_ext', 'oid', 'stxexprs'), ('pg_type', 'oid', 'typdefaultbin'),
 ] %}
-    union all
-    select {{ tree }}::text from pg_catalog.{{ catalogue }} where {{ key }} >= 16384 and {{ tree }} is not null
+    select concat({{ trees }}) from pg_catalog.{{ catalogue }} where {{ key }} >= 16384
+    {{- '\n    union all' if not loop.last }}
 {%- endfor %}
 ),
 

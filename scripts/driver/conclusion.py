@@ -139,14 +139,11 @@ def _by_origin(result: Result) -> tuple[str, str] | None:
         return None
     back, ongoing = _way_back(result), f"{COMMAND} run --validation ongoing"
     if first.verdict == "damage":
-        found = (
-            f"{first.line}. Damage: {first.evidence}. Look at {'these rows with their values' if first.query else 'it'}"
-        )
-        step = f"{found}, then go back ({back}):"
-        if (
-            result.validation == "ongoing" or not first.query
-        ):  # a registry in use is mended first, and so is a definition
-            step = f"{MEND} ({back}). {found}:"
+        look = "these rows with their values" if first.query else "it"
+        found = f"{first.line}. Damage: {first.evidence}. Look at {look}"
+        # A registry in use is mended first, and so is a definition.
+        is_mended = result.validation == "ongoing" or not first.query
+        step = f"{MEND} ({back}). {found}:" if is_mended else f"{found}, then go back ({back}):"
         return step, f"{COMMAND} report --validate --with-values"
     if _only_written(result, primary):
         step = f"Let it be: {first.verdict} and nothing else ({first.evidence}). Validate what holds in spite of them:"

@@ -79,8 +79,8 @@ def differences(session: psycopg.Connection[Any], found: Objects, wanted: Object
             elif was and now and _reads_the_same(session, kind, name, was, now):
                 rewritten += [(kind, name, *pair) for pair in zip(was, now, strict=True)]
             else:
-                texts = ("\n".join(side) if side else None for side in (was, now))
-                differing.append({"kind": kind, "name": name, **dict(zip(("was", "now"), texts, strict=True))})
+                before, after = ("\n".join(side) if side else None for side in (was, now))
+                differing.append({"kind": kind, "name": name, "was": before, "now": after})
     return Findings(
         _told(session, differing),
         [
@@ -103,6 +103,11 @@ def recordset(session: psycopg.Connection[Any], rows: Sequence[dict[str, Any]], 
     """A query that returns these rows."""
     query = sql.SQL("select * from pg_catalog.json_to_recordset({}::json) as d ({})")
     return query.format(sql.Literal(json.dumps(rows)), sql.SQL(columns)).as_string(session)
+
+
+def is_of_system_types(kind: str, name: str) -> bool:
+    """Whether an object is a cast between types of the system, which only a superuser may create."""
+    return kind == "cast" and "." not in name.replace("pg_catalog.", "")
 
 
 def rewrite_baseline(session: psycopg.Connection[Any], audit_schema: str, rewritten: Sequence[Rewritten]) -> None:
@@ -134,7 +139,7 @@ def _not_restored(kind: str, name: str, was: list[str], now: list[str], *, super
             return "version of extensions" if before[0] != after[0] else "owner of extensions"
     if kind == "comment" and name.startswith("on extension ") and not superuser:
         return "comment of extensions"
-    if kind == "cast" and not now and not superuser and name.replace("pg_catalog.", "").count(".") == 0:
+    if is_of_system_types(kind, name) and not now and not superuser:
         return "casts of the system's types"
     # pg_dump leaves one out that a failed CREATE INDEX CONCURRENTLY left behind.
     if kind == "index" and not now and all(", INVALID" in text for text in was):

@@ -129,8 +129,8 @@ def start(
 
 def casts_beyond(control: psycopg.Connection[Any], content: Manifest) -> list[str]:
     """The beginnings of a dump's entries for casts between types of the system, which only a superuser may create."""
-    casts = [name.replace("pg_catalog.", "") for kind, name, _ in content.catalogue if kind == "cast"]
-    return [] if is_superuser(control) else [f"CAST - CAST {name} " for name in casts if "." not in name]
+    casts = [name for kind, name, _ in content.catalogue if catalogue.is_of_system_types(kind, name)]
+    return [] if is_superuser(control) else [f"CAST - CAST {name.replace('pg_catalog.', '')} " for name in casts]
 
 
 def statements(session: psycopg.Connection[Any], dbname: str) -> list[str]:

@@ -144,14 +144,13 @@ class Flow:
         """Whether a call may come to what is next."""
         return all(frame.reach for frame in self.frames)
 
-    def open(self, kind: str, known: int, *, sure: bool = True) -> Frame:
+    def open(self, kind: str, known: int, *, sure: bool = True) -> None:
         """A frame begins; in a loop, what a variable holds may have been changed by the round before."""
         reach = self.reach
         around = [frame.reach for frame in self.frames]
         self.frames.append(Frame(kind, reach, reach, sure, around, dict(self.values), known))
         if kind == "loop":
             self.values = {name: value for name, value in self.values.items() if name in self.constants}
-        return self.frames[-1]
 
     def branch(self, truth: bool | None) -> None:  # noqa: FBT001 - what it is about
         """A branch of the innermost frame begins: one that is taken, is not, or may be."""
@@ -185,11 +184,10 @@ class Flow:
             if not frame.sure:
                 break
 
-    def handle(self) -> Frame:
+    def handle(self) -> None:
         """The handlers of a block begin, to which an error leads from everywhere in it."""
         frame = self.frames[-1]
         for one, before in zip(self.frames, frame.around, strict=False):
             one.reach = one.reach or before
         frame.rest = all(frame.around)
         self.values = {name: value for name, value in self.values.items() if name in self.constants}
-        return frame

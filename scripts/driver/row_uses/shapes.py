@@ -67,7 +67,7 @@ _OF_ITS_ARGUMENT: Mapping[str, type[Columns]] = {**dict.fromkeys(_ONE_OF_THEM, l
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that does not fit: its kind, how far it is into the text (in bytes), in words, and whether each call meets it."""
+    """Something that does not fit: its kind, how far it is into the text (in bytes), in words, and whether it fails for certain."""
 
     kind: str
     place: int
