@@ -125,7 +125,10 @@ def _sides(row: FailingRow) -> list[Markup]:
     """What was expected and what was found; of two definitions only the words that differ are marked."""
     marked = Markup("<mark>{}</mark>")
     return [
-        Markup().join(escape(piece[side]) if piece[0] == piece[1] else marked.format(piece[side]) for piece in pieces)
+        Markup().join(
+            marked.format(piece[side]) if piece[side] and piece[0] != piece[1] else escape(piece[side])
+            for piece in pieces
+        )
         if (pieces := row.definitions)
         else _unbroken((row.expected, row.actual)[side])
         for side in (0, 1)
