@@ -12,8 +12,9 @@ import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
@@ -26,6 +27,7 @@ from driver.progress import Stages
 from driver.report import files
 from driver.report.show import show
 from driver.status import status
+from quality import schemas
 from support.backups import connection_of, databases
 from support.registry import NO_BACKUP
 
@@ -52,7 +54,7 @@ def typed(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Type:
 
 def code_of_report() -> int:
     """What `cmsid report` ends with; the runner of commands does not see it."""
-    return show(profile.load(), "terminal", None, validate=False, with_values=False)
+    return show(profile.load(), "text", None, validate=False, with_values=False)
 
 
 @pytest.fixture
@@ -86,11 +88,11 @@ def test_a_report_is_made_once_and_shown_in_every_format(on_migrated: Type, tmp_
     assert "PASSED: 13 of 13" in on_migrated("report").stdout
     assert json.loads(on_migrated("report", "--format", "json").stdout) == found
     assert on_migrated("report", "--format", "html").stdout.startswith("<!DOCTYPE html>")
-    for kind in ("junit", "terminal"):
+    for kind in ("junit", "text"):
         assert on_migrated("report", "--format", kind, "--output", tmp_path / kind).stdout == ""
         assert (tmp_path / kind).stat().st_mode & 0o077 == 0
     assert ET.parse(tmp_path / "junit").getroot().get("failures") == "0"  # noqa: S314 - our own file
-    text = (tmp_path / "terminal").read_text("utf-8")
+    text = (tmp_path / "text").read_text("utf-8")
     assert text.count(" PASS  ") == len(CHECKLIST)
     assert max(map(len, text.splitlines())) <= 80
 
@@ -220,6 +222,44 @@ def test_what_is_to_be_removed_is_shown_and_asked(on_loaded: Type, registry: Reg
     assert on_loaded("restore", "--put-back", replaced, *folder, answer="y\n").exit_code == 0
     assert "Dropped: 1." in on_loaded("prune", "--replaced", "--yes", *folder).stdout
     assert databases(registry.server, "registry__") == []
+
+
+def test_for_a_machine_it_is_json_and_says_what_to_type_next(on_loaded: Type, tmp_path: Path) -> None:
+    folder = ("--directory", tmp_path)
+
+    def told(name: str, *words: object) -> Any:
+        result = on_loaded(name, *words, "--format", "json")
+        document = json.loads(result.stdout)
+        jsonschema.validate(document, schemas.schema(name))
+        return document
+
+    ready = told("doctor", "--mode", "online")
+    assert ready["ready"] is True
+    assert ready["next_command"] == "scripts/cmsid run --mode online"
+    assert set(ready["estimates"]) == {"window", "online"}
+
+    assert told("backups", *folder)["next_command"] == f"scripts/cmsid backup --verify --directory {tmp_path}"
+    assert told("prune", *folder) == {"decisions": [], "done": False, "next_command": None}
+    for _ in range(2):
+        assert on_loaded("backup", "--verify", *folder).exit_code == 0
+    listed = told("backups", *folder)
+    assert [bool(backup["verified_at"]) for backup in listed["backups"]] == [True, True]
+    assert listed["next_command"] is None
+
+    # it asks nothing, and removes nothing before it is said so
+    planned = told("prune", "--keep", 1, *folder)
+    assert planned["next_command"] == f"scripts/cmsid prune --keep 1 --directory {tmp_path} --yes"
+    assert [(one["name"], one["goes"]) for one in planned["decisions"]] == [
+        (backup["backup_id"], backup is listed["backups"][1]) for backup in listed["backups"]
+    ]
+    assert told("backups", *folder) == listed
+    words = planned["next_command"].split()[2:]
+    assert told("prune", *words) == {**planned, "done": True, "next_command": None}
+    assert told("backups", *folder)["backups"] == listed["backups"][:1]
+
+    refused = on_loaded("prune", "--directory", tmp_path / "missing", "--format", "json")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("Error: There is no such folder of backups")
 
 
 def test_a_backup_that_is_incomplete_or_gone_is_not_called_good(on_loaded: Type, tmp_path: Path) -> None:

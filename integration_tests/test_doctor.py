@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import jsonschema
 import psycopg
 import pytest
 from rich.console import Console
@@ -17,6 +19,7 @@ from driver.dbt_project import CoreTable
 from driver.doctor import CHECKS, Diagnosis, Finding, examine
 from driver.errors import Problem
 from driver.run import Options, Run
+from quality import schemas
 from support.local_rows import CORE_TABLES
 from support.picture import differences, picture
 from support.registry import AUDIT_SCHEMA, OWNER, SUPERUSER, Registry, undone
@@ -672,7 +675,9 @@ def test_a_half_done_online_migration_is_told(migrated_registry: Registry) -> No
 # ---- as a user sees it
 
 
-def test_the_table_tells_what_and_what_to_do(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_tells_what_and_what_to_do(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
     monkeypatch.setattr(doctor_in_terminal, "DbtProject", SampleProject)
     console = Console(width=80, record=True, force_terminal=False)
     assert doctor_in_terminal.doctor_in_terminal(connection_of(registry), console=console) == 0
@@ -685,6 +690,13 @@ def test_the_table_tells_what_and_what_to_do(registry: Registry, monkeypatch: py
     assert "BLOCKED: 2 findings stand in the way of online mode" in text
     assert "Nothing stands in the way of window mode" in text
     assert "which would fire for every row" in " ".join(text.split())
+
+    capsysbinary.readouterr()
+    assert doctor_in_terminal.doctor_in_terminal(connection_of(registry), "online", json=True) == 1
+    blocked = json.loads(capsysbinary.readouterr().out)
+    jsonschema.validate(blocked, schemas.schema("doctor"))
+    assert (blocked["ready"], blocked["next_command"]) == (False, "scripts/cmsid doctor --mode online")
+    assert {(one["code"], one["blocks"]) for one in blocked["findings"]} >= {("update_trigger", "online")}
 
 
 def test_a_run_stops_at_the_doctor(registry: Registry) -> None:

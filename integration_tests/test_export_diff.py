@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import stat
 import threading
 import tracemalloc
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import jsonschema
 import pytest
 from click.testing import CliRunner
 
+from driver.cli import cmsid
 from driver.commands.diff import diff as diff_command
 from driver.dbt_project import DbtProject
 from driver.diff import diff
 from driver.errors import Problem
 from driver.export import MANIFEST, ExportedFile, ExportManifest, export, read_manifest
 from driver.sample_registry import TABLES
+from quality import schemas
 from support.backups import connection_of
 from support.local_rows import CORE_TABLES
 from support.waiting import until, waiting_for_a_lock
@@ -332,6 +336,13 @@ def test_the_command_shows_rows_up_to_a_limit_and_ends_with_one(tmp_path: Path) 
     assert "id 1: the row is missing" in result.output
     assert "… 48 more" in result.output
     assert "0 of 1 files are identical." in result.output
+
+    words = [diff_command.name, *map(str, (tmp_path / "pre", tmp_path / "post")), "--limit", "2", "--format", "json"]
+    told = json.loads(CliRunner().invoke(cmsid, words, standalone_mode=False).stdout)  # type: ignore[arg-type]
+    jsonschema.validate(told, schemas.schema("diff"))
+    (file,) = told["files"]
+    assert [row["key"] for row in file["differences"]] == ["id 1", "id 2"]
+    assert (told["identical"], file["count"], told["next_command"]) == (False, 50, "scripts/cmsid report --validate")
 
 
 @pytest.mark.thorough

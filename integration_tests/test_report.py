@@ -8,14 +8,12 @@ import os
 import re
 import stat
 from html.parser import HTMLParser
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 from junitparser import JUnitXml
-from mashumaro.jsonschema import build_json_schema
 from rich.console import Console
 
 from driver.checklist import CHECKLIST, checklist_lines
@@ -26,12 +24,14 @@ from driver.report.junit import render_junit
 from driver.report.terminal import print_report, row_sentence
 from driver.result import FailingRow, Outcome, Result
 from driver.validation import _masked, _rows
+from quality import schemas
 from support.sample_result import AWKWARD, facts, failed_result, passed_tests, result_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from driver.result import OutcomeStatus
 
-SCHEMA = Path(__file__).resolve().parents[1] / "docs" / "report.schema.json"
 RESULTS = {"passed": lambda: result_of(passed_tests()), "failed": failed_result}
 
 
@@ -46,33 +46,22 @@ def terminal(result: Result, **options: object) -> str:
 def test_the_json_follows_its_schema_and_can_be_read_back(kind: str) -> None:
     result = RESULTS[kind]()
     text = result.to_json()
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(json.loads(text), schema)
+    jsonschema.validate(json.loads(text), schemas.schema("report"))
     assert Result.from_json(text) == result
 
 
-def test_the_schema_is_that_of_the_type() -> None:
-    def shape(part: Any) -> Any:
-        """A schema without words and defaults: the file has its own words, and every property is always written."""
-        if isinstance(part, list):
-            return [shape(item) for item in part]
-        if not isinstance(part, dict):
-            return part
-        if "properties" in part:
-            names = part["properties"]
-            return {"properties": {name: shape(names[name]) for name in names}, "required": sorted(names)}
-        left_out = ("description", "default", "propertyNames")
-        return {name: shape(value) for name, value in part.items() if name not in left_out}
-
-    made = build_json_schema(Result, all_refs=True, with_definitions=True).to_dict()["$defs"]
-    written = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    for kind in (written, *written["$defs"].values()):
-        assert sorted(kind["required"]) == sorted(kind["properties"])
-        assert kind["additionalProperties"] is False
-    assert written["properties"].pop("schema_version") == {"const": 1}
-    del made["Result"]["properties"]["schema_version"]
-    assert shape(made) == shape({**written["$defs"], "Result": {"properties": written["properties"]}})
+def test_the_schemas_are_those_of_the_types() -> None:
+    """Else: `PYTHONPATH=scripts .venv-dev/bin/python -m quality.schemas`."""
+    assert {path.name for path in schemas.FOLDER.glob("*.schema.json")} == {
+        f"{name}.schema.json" for name in schemas.TYPES
+    }
+    for name in schemas.TYPES:
+        assert (schemas.FOLDER / f"{name}.schema.json").read_text("utf-8") == schemas.text(name), name
+        jsonschema.Draft202012Validator.check_schema(schemas.schema(name))
+        for kind in (schemas.schema(name), *schemas.schema(name)["$defs"].values()):
+            assert sorted(kind["required"]) == sorted(kind["properties"])
+            assert kind["additionalProperties"] is False
+        assert {"type": "null"} in schemas.schema(name)["properties"]["next_command"]["anyOf"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 99}', '{"schema_version": 1, "run_id": 3}'])

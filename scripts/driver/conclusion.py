@@ -99,7 +99,7 @@ def step_from_here(state: MigrationState, validation: Result | None) -> tuple[st
         return VALIDATE
     if validation.verdict == "passed":
         return "Have it validated from now on, every night:", "dbt test --selector ongoing"
-    return validation.next_step, validation.next_command
+    return validation.next_step, validation.next_command or ""
 
 
 def _onwards(state: MigrationState, given: Mapping[str, str]) -> tuple[str, str]:

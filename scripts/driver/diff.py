@@ -48,14 +48,17 @@ Placed = tuple[Place, Row]
 
 @dataclass
 class RowDifference:
-    """A row that differs."""
+    """A row that differs.
+
+    Attributes:
+        key: column and value that name it.
+        kind: changed, missing (only the first file has it) or additional (only the second has it).
+        changes: of a changed row, by column, the old and the new value.
+    """
 
     key: str
-    """Column and value that name it."""
     kind: Kind
-    """Changed, missing (only the first file has it) or additional (only the second has it)."""
     changes: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Column -> (old, new) for a changed row."""
 
     @property
     def sentence(self) -> str:
@@ -131,20 +134,46 @@ class Shared:
 
 @dataclass
 class FileDifference:
-    """A pair of files compared."""
+    """A pair of files compared.
+
+    Attributes:
+        name: their name.
+        reason: why they are not identical where no row shows it.
+        identical: whether they are.
+        rows: how many rows the first has.
+        count: how many rows differ.
+        shared: how many rows differ in which column, what they have in common and where they lie, one sentence a column.
+        differences: the first of the rows that differ.
+    """
 
     name: str
     reason: str = ""
-    """Why they are not identical where no row shows it."""
     identical: bool = False
     rows: int = 0
-    """How many rows the first has."""
     count: int = 0
-    """How many rows differ."""
-    shared: dict[tuple[Kind, str], Shared] = field(default_factory=dict)
-    """What they have in common, by column; the column is empty for whole rows."""
+    shared: list[str] = field(default_factory=list)
     differences: list[RowDifference] = field(default_factory=list)
-    """The first of them."""
+
+
+@dataclass
+class ExportDifference:
+    """Two exports compared.
+
+    Attributes:
+        before: the folder of the first.
+        after: the folder of the second.
+        moments: of which moments they are, in a sentence.
+        identical: whether every file is.
+        files: each pair of files.
+        next_command: asks the database what the differences come from; None if there are none.
+    """
+
+    before: str
+    after: str
+    moments: str
+    identical: bool
+    files: list[FileDifference]
+    next_command: str | None
 
 
 def diff(before: Path, after: Path, limit: int = LIMIT) -> Iterator[FileDifference]:
@@ -231,6 +260,7 @@ def _rows(path: Path, file: Iterable[str]) -> Iterator[Row]:
 
 def _compare_rows(before: Path, after: Path, limit: int) -> FileDifference:
     result = FileDifference(before.name)
+    kinds: dict[tuple[Kind, str], Shared] = {}
     with before.open(encoding="utf-8", newline="") as one, after.open(encoding="utf-8", newline="") as other:
         first, second = _rows(before, one), _rows(after, other)
         header, header_after = next(first, []), next(second, [])
@@ -249,10 +279,12 @@ def _compare_rows(before: Path, after: Path, limit: int) -> FileDifference:
             result.count += 1
             for column, (was, now) in (difference.changes or {"": ("", "")}).items():
                 subject = ".".join(filter(None, (before.stem, column)))
-                shared = result.shared.setdefault((difference.kind, column), Shared(subject, difference.kind))
+                shared = kinds.setdefault((difference.kind, column), Shared(subject, difference.kind))
                 shared.add(difference.key.partition(" ")[2], was, now)
             if len(result.differences) < limit:
                 result.differences.append(difference)
+    largest_first = sorted(kinds.values(), key=lambda shared: -shared.rows)
+    result.shared = [shared.sentence(result.rows) for shared in largest_first]
     if not result.count:
         result.reason = "the rows are the same, but they are written differently"
     return result

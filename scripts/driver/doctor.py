@@ -135,9 +135,11 @@ class Diagnosis:
         found: per check of `CHECKS` what is well about it, in a few words.
         findings: what is not, or is worth knowing.
         estimates: for either mode; empty if nothing is left to migrate or the tables could not be looked at.
-        mode: the mode that the project would use.
+        mode: the mode that is asked for, by default the project's own.
         template: what a superuser would run in psql so that this role can restore what it cannot make; empty if it can.
         only_in_place: whether a restore in place is the only way back.
+        ready: whether nothing blocks the mode.
+        next_command: what to run now: the migration, or the doctor again after what blocks it is mended; None if all is migrated.
     """
 
     found: dict[str, str] = field(default_factory=dict)
@@ -146,6 +148,8 @@ class Diagnosis:
     mode: str = "window"
     template: list[str] = field(default_factory=list)
     only_in_place: bool = False
+    ready: bool = False
+    next_command: str | None = None
 
     def of_check(self, check: str) -> list[Finding]:
         """The findings of one check, the worst first."""
@@ -161,18 +165,24 @@ class Diagnosis:
         return "; ".join(f"{finding.detail} ({finding.remedy})" for finding in self.against(mode))
 
 
-def examine(connection: Connection, project: DbtProject, *, test_restore: bool = True) -> Diagnosis:
+def examine(
+    connection: Connection, project: DbtProject, mode: str | None = None, *, test_restore: bool = True
+) -> Diagnosis:
     """Look at everything, with the vars that the migration would have, and whether a run needs a test restore.
 
     Raises:
         Problem: the database cannot be reached, or the project cannot be parsed.
     """
-    diagnosis = Diagnosis(mode=str(project.var("mode")))
+    diagnosis = Diagnosis(mode=mode or str(project.var("mode")))
     with pinned(connection) as session:
         diagnosis.found["dbt packages"] = f"from {packages.install()}"
         project.core_tables()  # dbt parses before the transaction begins, which then is a short one
         with _read_only(session):
             _Examination(connection, project, session, diagnosis).run(test_restore=test_restore)
+    diagnosis.ready = not diagnosis.against(diagnosis.mode)
+    if diagnosis.estimates or not diagnosis.ready:
+        command = "run" if diagnosis.ready else "doctor"
+        diagnosis.next_command = f"scripts/cmsid {command}" + (f" --mode {mode}" if mode else "")
     return diagnosis
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from driver.dbt_project import DbtProject
 from driver.doctor import CHECKS, Diagnosis, examine
+from driver.options import print_json
 from driver.wording import duration, size
 
 if TYPE_CHECKING:
@@ -21,16 +22,21 @@ STYLES = {"both": "bold red", "window": "red", "online": "red", "none": "yellow"
 SHORT_LOCK = 0.1  # seconds; below, milliseconds are the clearer unit
 
 
-def doctor_in_terminal(connection: Connection, mode: str | None = None, console: Console | None = None) -> int:
-    """Examine, and print everything, by default on standard output.
+def doctor_in_terminal(
+    connection: Connection, mode: str | None = None, console: Console | None = None, *, json: bool = False
+) -> int:
+    """Examine, and print everything, by default on standard output, or as JSON.
 
     Returns:
         the exit code: 0 if nothing blocks the mode, by default the project's own, else 1.
     """
     console = console or Console(highlight=False)
     project = DbtProject(profiles_dir=connection.profiles_dir, target=connection.target or None)
-    diagnosis = examine(connection, project)
-    chosen = mode or diagnosis.mode
+    diagnosis = examine(connection, project, mode)
+    if json:
+        print_json(diagnosis)
+        return 0 if diagnosis.ready else 1
+    chosen = diagnosis.mode
     _print_checks(console, diagnosis)
     _print_estimates(console, diagnosis)
     if diagnosis.estimates and (firing := [f.detail for f in diagnosis.findings if f.code == "update_trigger"]):
@@ -49,8 +55,8 @@ def doctor_in_terminal(connection: Connection, mode: str | None = None, console:
             console.print(f"  Nothing stands in the way of {other} mode.")
         return 1
     console.print(Text(f"READY: nothing stands in the way of {chosen} mode.", "bold green"))
-    if diagnosis.estimates:
-        console.print(Text(f"    scripts/cmsid run{' --mode ' + mode if mode else ''}", "bold"), soft_wrap=True)
+    if diagnosis.next_command:
+        console.print(Text(f"    {diagnosis.next_command}", "bold"), soft_wrap=True)
     return 0
 
 

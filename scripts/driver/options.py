@@ -45,6 +45,14 @@ directory_option = click.option(
 jobs_option = click.option(
     "--jobs", type=WholeNumber(1, 64), metavar="N", help="Parallel workers; default one per processor, four at most."
 )
+format_option = click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What to print. The JSON is as docs/*.schema.json describe it, and stands alone on standard output.",
+)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 
 
@@ -52,6 +60,13 @@ def ask(question: str, *, yes: bool) -> None:
     """Have the user agree, or end here; `yes` agrees beforehand."""
     if not yes:
         click.confirm(question, abort=True)
+
+
+def print_json(document: Any) -> None:
+    """Print a dataclass as JSON: in bytes, since JSON is UTF-8 whatever the terminal speaks."""
+    from driver.result import as_json
+
+    click.echo(as_json(document).encode("utf-8", "backslashreplace"), nl=False)
 
 
 def show_changes(changes: Sequence[Change], folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What a run found out, as one typed object: every report is a rendering of it, and none of them knows more.
 
 `Result.to_json` and `Result.from_json` are each other's inverse; docs/report.schema.json describes the text between.
+The other commands that print JSON do it by `as_json` too, each with a schema generated from its type (`scripts/quality/schemas.py`).
 Times are ISO 8601 in UTC, durations are seconds, sizes are bytes.
 """
 
@@ -8,17 +9,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from driver.wording import changed_words
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 Verdict = Literal["passed", "failed", "interrupted"]
 OutcomeStatus = Literal["passed", "failed", "error", "skipped", "missing"]
 LineStatus = Literal["passed", "failed", "not proven", "not applicable"]
 Origin = Literal["writes of the application", "damage", "cannot be told"]
 StageStatus = Literal["done", "failed", "interrupted", "skipped", "not reached"]
+
+
+def as_json(document: Any) -> str:
+    """A dataclass as JSON."""
+    return json.dumps(asdict(document), indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 @dataclass
@@ -224,7 +230,7 @@ class Result:
         verdict: `passed` only if every stage was done, every checklist line and every other test passed.
         state: what the database holds now, in a sentence.
         next_step: what to do now, in a sentence.
-        next_command: the command for it; empty if there is nothing to do.
+        next_command: the command for it; None if there is nothing to do.
         beyond: tests that are on no line of the checklist.
         warnings: what a passed run does not change: found by the doctor, or done by the migration's own filling.
         values_shown: whether rows' values were left in although they may tell something about persons.
@@ -242,7 +248,7 @@ class Result:
     cut_over_at: str = ""
     state: str = ""
     next_step: str = ""
-    next_command: str = ""
+    next_command: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     stages: list[Stage] = field(default_factory=list)
     checklist: list[ChecklistLine] = field(default_factory=list)
@@ -254,7 +260,7 @@ class Result:
     warnings: list[str] = field(default_factory=list)
     backup: BackupFacts | None = None
     values_shown: bool = False
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
 
     @property
     def lines_passed(self) -> int:
@@ -279,7 +285,7 @@ class Result:
 
     def to_json(self) -> str:
         """The result as JSON."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        return as_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Result:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from driver import wording
 from driver.backup import journal, store, swap
 from driver.backup.session import system_identifier
 from driver.errors import Problem
@@ -43,6 +44,11 @@ class Copy:
     replaced: bool
     database: str
     own: bool
+
+    @property
+    def remark(self) -> str:
+        """What a person has to know before it is dropped."""
+        return wording.size(self.size) + ("" if self.own else "  of unknown origin")
 
 
 def copies(control: psycopg.Connection[Any], connection: Connection, directory: Path | None = None) -> list[Copy]:

@@ -23,6 +23,36 @@ USUAL_KEEP = 3
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What is to become of a backup, a folder or a database.
+
+    Attributes:
+        name: its name.
+        goes: whether it is removed.
+        remark: why, or what a person has to know of it.
+    """
+
+    name: str
+    goes: bool
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What `cmsid prune` removes.
+
+    Attributes:
+        decisions: what stays and what goes.
+        done: whether it is gone; without --yes it is not.
+        next_command: removes it; None if it is gone, or if there is nothing to remove.
+    """
+
+    decisions: list[Decision]
+    done: bool
+    next_command: str | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a removal is about to do.
 
@@ -37,6 +67,16 @@ class Plan:
     removed: list[Path]
     left_over: list[Path]
     scratch: list[str]
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """All of it, one by one."""
+        return [
+            *(Decision(name, goes=False, remark=reason) for name, reason in self.kept),
+            *(Decision(path.name, goes=True) for path in self.removed),
+            *(Decision(path.name, goes=True, remark="left over from interrupted work") for path in self.left_over),
+            *(Decision(name, goes=True, remark="a copy left over from a test restore") for name in self.scratch),
+        ]
 
 
 def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | None = None) -> Plan:

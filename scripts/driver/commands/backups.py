@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from driver.options import directory_option
+from driver.options import directory_option, format_option, print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @directory_option
-def backups(directory: Path | None) -> None:
+@format_option
+def backups(directory: Path | None, kind: str) -> None:
     """List the backups of the database: verified or not, and what each is for.
 
     \b
@@ -24,5 +25,9 @@ def backups(directory: Path | None) -> None:
     from driver import profile
     from driver.backup import overview
 
-    for line in overview.describe(profile.load(), directory):
+    found = overview.look(profile.load(), directory)
+    if kind == "json":
+        print_json(found)
+        return
+    for line in found.lines():
         click.echo(line)

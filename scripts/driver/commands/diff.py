@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from driver.options import WholeNumber
+from driver.options import WholeNumber, format_option, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driver.diff import FileDifference
 
 
 @click.command()
@@ -20,7 +26,8 @@ from driver.options import WholeNumber
     show_default=True,
     help="Differing rows to show for each file.",
 )
-def diff(before: Path | None, after: Path | None, limit: int) -> int:
+@format_option
+def diff(before: Path | None, after: Path | None, limit: int, kind: str) -> int:
     """Compare the files exported before the migration with those exported after it.
 
     Says IDENTICAL for each pair, or how many rows differ in which column and what they have in common, and shows them, by
@@ -34,25 +41,32 @@ def diff(before: Path | None, after: Path | None, limit: int) -> int:
 
     Exit code: 0 if every file is identical, else 1.
     """
+    from driver.diff import ExportDifference, moments
     from driver.diff import diff as compare
-    from driver.diff import moments
     from driver.export import default_folder
 
     folders = before or default_folder("pre"), after or default_folder("post")
-    differing = compared = 0
+    files = []
     for file in compare(*folders, limit):
-        compared += 1
-        if file.identical:
-            click.echo(f"{file.name:32} IDENTICAL  {file.rows:,} row{'s' * (file.rows != 1)}")
-            continue
-        differing += 1
-        told = file.reason or f"{file.count:,} of {file.rows:,} rows"
-        click.echo(f"{file.name:32} DIFFERENT  {told}")
-        for shared in sorted(file.shared.values(), key=lambda shared: -shared.rows):
-            click.echo(f"  {shared.sentence(file.rows)}")
-        for row in file.differences:
-            click.echo(f"    {row.sentence}")
-        if file.count > len(file.differences):
-            click.echo(f"    … {file.count - len(file.differences):,} more")
-    click.echo(f"{compared - differing} of {compared} files are identical. {moments(*folders)}")
+        files.append(file)
+        for line in _lines(file) if kind == "text" else ():
+            click.echo(line)
+    differing = sum(not file.identical for file in files)
+    taken = moments(*folders)
+    if kind == "json":
+        command = "scripts/cmsid report --validate" if differing else None
+        print_json(ExportDifference(str(folders[0]), str(folders[1]), taken, not differing, files, command))
+    else:
+        click.echo(f"{len(files) - differing} of {len(files)} files are identical. {taken}")
     return 1 if differing else 0
+
+
+def _lines(file: FileDifference) -> Iterator[str]:
+    if file.identical:
+        yield f"{file.name:32} IDENTICAL  {file.rows:,} row{'s' * (file.rows != 1)}"
+        return
+    yield f"{file.name:32} DIFFERENT  {file.reason or f'{file.count:,} of {file.rows:,} rows'}"
+    yield from (f"  {sentence}" for sentence in file.shared)
+    yield from (f"    {row.sentence}" for row in file.differences)
+    if file.count > len(file.differences):
+        yield f"    … {file.count - len(file.differences):,} more"

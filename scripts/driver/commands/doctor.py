@@ -6,6 +6,8 @@ from typing import Literal
 
 import click
 
+from driver.options import format_option
+
 
 @click.command()
 @click.option(
@@ -13,7 +15,8 @@ import click
     type=click.Choice(["window", "online"]),
     help="The mode that must not be blocked; default: the project's own.",
 )
-def doctor(mode: Literal["window", "online"] | None) -> int:
+@format_option
+def doctor(mode: Literal["window", "online"] | None, kind: str) -> int:
     """Look for all that would stand in a migration's way, and estimate what it takes. Changes nothing.
 
     Everything is asked in one read-only transaction. What blocks a mode here is what `add_cms_id` refuses, in the same words.
@@ -28,4 +31,4 @@ def doctor(mode: Literal["window", "online"] | None) -> int:
     from driver import profile
     from driver.doctor_in_terminal import doctor_in_terminal
 
-    return doctor_in_terminal(profile.load(), mode)
+    return doctor_in_terminal(profile.load(), mode, json=kind == "json")

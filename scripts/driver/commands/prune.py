@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from driver.options import WholeNumber, ask, directory_option, yes_option
+from driver.options import WholeNumber, ask, directory_option, format_option, print_json, yes_option
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from driver.profile import Connection
 
 
 @click.command()
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="With --replaced: also a DATABASE of unknown origin, named in full.")
 @yes_option
 @directory_option
+@format_option
 @click.pass_context
 def prune(
     context: click.Context,
@@ -36,13 +37,14 @@ def prune(
     force: bool,
     yes: bool,
     directory: Path | None,
+    kind: str,
 ) -> None:
     """Remove old backups, or the databases that restores replaced.
 
     Only verified backups count, and their files are read again first. The newest N of them stay, with everything newer,
     and so does the backup behind an open migration. What interrupted work left behind goes, scratch databases
     of test restores included. With --replaced, each DATABASE goes that restores of this one replaced; none without a
-    record of that, unless it is named.
+    record of that, unless it is named. As JSON it asks nothing: without --yes it only says what would go.
 
     \b
     Examples:
@@ -58,39 +60,41 @@ def prune(
         raise click.UsageError("--force goes with the name of a DATABASE, and that with --replaced.")
     connection = profile.load()
     if replaced:
-        _drop_replaced(connection, databases, directory, force=force, yes=yes)
-        return
-    decided = work.plan(connection, keep=keep, directory=directory)
-    for backup_id, reason in decided.kept:
-        click.echo(f"stays  {backup_id}  {reason}")
-    for path in decided.removed:
-        click.echo(f"goes   {path.name}")
-    for path in decided.left_over:
-        click.echo(f"goes   {path.name}  left over from interrupted work")
-    for name in decided.scratch:
-        click.echo(f"goes   {name}  a copy left over from a test restore")
-    count = len(decided.removed) + len(decided.left_over) + len(decided.scratch)
-    if not count:
-        click.echo("Nothing to remove.")
-        return
-    ask("Remove them for ever?", yes=yes)
-    work.carry_out(connection, decided)
-    click.echo(f"Removed: {count}.")
+        found, chosen = work.plan_replaced(connection, databases, directory, force=force)
+        decisions = [work.Decision(copy.name, copy.name in chosen, copy.remark) for copy in found]
+        carry_out = partial(work.drop_replaced, connection, chosen, directory, force=force)
+    else:
+        decided = work.plan(connection, keep=keep, directory=directory)
+        decisions = decided.decisions
+        carry_out = partial(work.carry_out, connection, decided)
+    count = sum(decision.goes for decision in decisions)
+    if kind == "text":
+        for decision in decisions:
+            click.echo(f"{'goes ' if decision.goes else 'stays'}  {decision.name}  {decision.remark}".rstrip())
+        if not count:
+            click.echo(
+                "There is no database that a restore of this one replaced." if replaced else "Nothing to remove."
+            )
+            return
+        ask(f"{'Drop' if replaced else 'Remove'} them for ever?", yes=yes)
+    done = bool(count) and (yes or kind == "text")
+    if done:
+        carry_out()
+    if kind == "json":
+        print_json(work.Pruned(decisions, done, None if done or not count else f"{_as_given(context)} --yes"))
+    else:
+        click.echo(f"{'Dropped' if replaced else 'Removed'}: {count}.")
 
 
-def _drop_replaced(
-    connection: Connection, named: tuple[str, ...], directory: Path | None, *, force: bool, yes: bool
-) -> None:
-    from driver.backup import prune as work
-    from driver.wording import size
-
-    found, chosen = work.plan_replaced(connection, named, directory, force=force)
-    for copy in found:
-        unknown = "" if copy.own else "  of unknown origin"
-        click.echo(f"{'goes ' if copy.name in chosen else 'stays'}  {copy.name}  {size(copy.size)}{unknown}")
-    if not chosen:
-        click.echo("There is no database that a restore of this one replaced.")
-        return
-    ask("Drop them for ever?", yes=yes)
-    work.drop_replaced(connection, chosen, directory, force=force)
-    click.echo(f"Dropped: {len(chosen)}.")
+def _as_given(context: click.Context) -> str:
+    """The command as it was given, without its format."""
+    words = list(context.params["databases"])
+    for option in context.command.params:
+        value = context.params.get(option.name or "")
+        if (
+            isinstance(option, click.Option)
+            and option.name != "kind"
+            and value not in (None, option.get_default(context))
+        ):
+            words += option.opts[:1] if option.is_flag else [option.opts[0], str(value)]
+    return shlex.join(["scripts/cmsid", "prune", *words])

@@ -11,8 +11,8 @@ import click
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["terminal", "html", "json", "junit"]),
-    default="terminal",
+    type=click.Choice(["text", "html", "json", "junit"]),
+    default="text",
     show_default=True,
     help="What to print.",
 )

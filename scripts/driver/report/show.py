@@ -35,7 +35,7 @@ def show(connection: Connection, kind: str, output: Path | None, *, validate: bo
 
     Args:
         connection: the database it is about.
-        kind: terminal, html, json or junit.
+        kind: text, html, json or junit.
         output: the file to write; None for standard output.
         validate: whether to run the tests now.
         with_values: whether to show values that may tell something about persons.
@@ -49,14 +49,14 @@ def show(connection: Connection, kind: str, output: Path | None, *, validate: bo
     result = None if validate else newest(connection.describe(), validated=True)
     if result is None:
         options = Options(command="report", only_validate=True, with_values=with_values)
-        if kind == "terminal" and output is None:
+        if kind == "text" and output is None:
             return run_in_terminal(connection, options)
         result = Run(connection, options, Stages(Console(stderr=True, highlight=False))).go()
     else:
-        result, holds = _as_of_now(connection, result, told_apart=output is not None or kind != "terminal")
+        result, holds = _as_of_now(connection, result, told_apart=output is not None or kind != "text")
     if output is not None:
         write_private(output, _text(result, kind))
-    elif kind == "terminal":
+    elif kind == "text":
         _print(Console(highlight=False), result)
     else:
         # bytes, since each of these formats says or means that it is UTF-8, whatever the terminal speaks
