@@ -67,6 +67,12 @@ begin
 end
 $cms_id$;
 
+create table if not exists {{ schema }}.throttle (
+    only_row boolean primary key default true check (only_row),
+    began_at timestamptz not null,
+    limits jsonb not null
+);
+
 create table if not exists {{ schema }}.baseline_tables (
     table_name text primary key,
     schema_name text not null,

@@ -3,7 +3,7 @@
     {#- Jinja has no `while`; a list that grows while it is walked does the same. -#}
     {%- set seconds = [0] -%}
     {%- for second in seconds -%}
-        {%- set reasons = run_query(load_query()).columns[0][0] -%}
+        {%- set reasons = run_query(throttle_signals(target.schema)).rows | selectattr('pauses') | map(attribute='reason') | join('; ') -%}
         {%- if reasons -%}
             {%- if second % 10 == 0 -%}
                 {%- do log('online: ' ~ table.name ~ ': paused for ' ~ second ~ ' s: ' ~ reasons, info=true) -%}

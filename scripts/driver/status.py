@@ -86,7 +86,11 @@ def _migration(session: psycopg.Connection[Any], audit_schema: str) -> tuple[Mig
     state = read_logged_state(session, audit_schema)
     if state.kind != "half-way":
         return state, []
-    return state, [sentence(table) for table in migration_progress(session, audit_schema) if table.state in UNFINISHED]
+    tables = [sentence(table) for table in migration_progress(session, audit_schema) if table.state in UNFINISHED]
+    return state, [
+        *tables,
+        *(f"paused: {signal.reason}" for signal in throttle_signals(session, audit_schema) if signal.pauses),
+    ]
 
 
 def _backup(backup: BackupFacts | None) -> str:
@@ -121,6 +125,14 @@ def migration_progress(connection: psycopg.Connection[Any], audit_schema: str) -
         return []
     with connection.cursor(row_factory=namedtuple_row) as cursor:
         return cursor.execute(render_macro("migration_progress_query", audit_schema=audit_schema).encode()).fetchall()
+
+
+def throttle_signals(connection: psycopg.Connection[Any], audit_schema: str) -> Sequence[Any]:
+    """The signals by which filling may pause, as `throttle_signals` has them; empty if no online migration began here."""
+    if not exists(connection, audit_schema, "throttle"):
+        return []
+    with connection.cursor(row_factory=namedtuple_row) as cursor:
+        return cursor.execute(render_macro("throttle_signals", audit_schema=audit_schema).encode()).fetchall()
 
 
 def sentence(table: Any) -> str:
