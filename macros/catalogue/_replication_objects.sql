@@ -13,7 +13,7 @@ select
     quote_ident(p.pubname) || ' ' || r.relation_name,
     concat_ws(
         ', ',
-        'published',
+        case when newer.left_out then 'left out' else 'published' end,
         'columns ' || (
             select string_agg(quote_ident(a.attname), ', ' order by a.attname)
             from pg_catalog.pg_attribute as a
@@ -22,12 +22,13 @@ select
         'filter ' || pg_get_expr(newer.qual, pr.prrelid)
     )
 from pg_catalog.pg_publication_rel as pr
--- both came with PostgreSQL 15; before, the names mean the columns of `older`
-cross join (select null::int2vector as prattrs, null::pg_node_tree as prqual) as older
+-- two came with PostgreSQL 15, prexcept with 19; before, the names mean the columns of `older`
+cross join (select null::int2vector as prattrs, null::pg_node_tree as prqual, false as prexcept) as older
 cross join lateral (
     select
         prattrs as attrs,
-        prqual as qual
+        prqual as qual,
+        prexcept as left_out
     from pg_catalog.pg_publication_rel
     where oid = pr.oid
 ) as newer

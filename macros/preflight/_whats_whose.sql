@@ -134,11 +134,12 @@ superusers (kind, classid, objid, name) as (
 
     union all
 
-    -- FOR ALL TABLES, and since 15 FOR TABLES IN SCHEMA; to_jsonb, since older catalogues have no such table
+    -- FOR ALL TABLES, since 19 FOR ALL SEQUENCES (to_jsonb, since older catalogues have no such column), since 15 FOR TABLES IN SCHEMA
     select 'publication', 'pg_catalog.pg_publication'::regclass, p.oid, format('%I', p.pubname)
     from pg_catalog.pg_publication as p
     where
         p.puballtables
+        or (to_jsonb(p) ->> 'puballsequences')::boolean
         or exists (
             select 1
             from pg_catalog.pg_depend as d

@@ -53,7 +53,7 @@ findings (finding, table_name, blocks, detail, remedy) as (
         null,
         'none',
         format('the server is PostgreSQL %s', current_setting('server_version')),
-        'this is tested on PostgreSQL 14 to 18: try it on a copy first'
+        'this is tested on PostgreSQL 14 to 18, and of 19 only the documentation is known here: try it on a copy first'
     from settings
     where version >= 190000
 
