@@ -17,15 +17,18 @@ import psutil
 import psycopg
 import pytest
 
-from driver import embedded_server, sample_registry
+from driver import control, embedded_server, sample_registry
 from driver.embedded_server import EmbeddedServer
+from driver.status import read_runner
+from support.backups import connection_of
 from support.local_rows import CORE_TABLES
 from support.registry import AUDIT_SCHEMA, OWNER, Registry
 from support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from driver.status import Runner
     from support.dbt_runner import Dbt, DbtRun
 
 ONLINE = ("run-operation", "add_cms_id", "--args", "{mode: online}")
@@ -194,3 +197,54 @@ def test_whatever_is_killed_the_same_command_goes_on(own_registry: Registry, vic
     assert tested.failed_names <= {"catalogue_unchanged", "other_tables_unchanged"}, (
         "only the test's own trigger and table may differ"
     )
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("victim", ["process", "session", "server"])
+def test_what_people_asked_for_outlives_every_kill(own_registry: Registry, victim: str) -> None:
+    """Killed while it waits by its pace, while a pause is asked for that begins later, and while it is paused."""
+    registry = own_registry
+
+    def ask(action: control.Action, **options: Any) -> list[str]:
+        return control.ask(connection_of(registry.server), action, **options)
+
+    def runner() -> Runner | None:
+        with registry.connect() as connection:
+            return read_runner(connection, AUDIT_SCHEMA)
+
+    def run_until(moment: Callable[[Runner], bool], then: Callable[[], object]) -> None:
+        finished: list[DbtRun] = []
+        thread = threading.Thread(target=lambda: finished.append(registry.dbt(*ONLINE, variables=VARIABLES)))
+        thread.start()
+        until(lambda: look(registry, f"select count(*) from {AUDIT_SCHEMA}.migrations"))
+        until(lambda: (found := runner()) and moment(found))
+        then()
+        kill(registry, victim, finished)
+        thread.join(300)
+        until(lambda: look(registry, f"select count(*) from pg_stat_activity where {RUNNER}") == 0)
+        assert not finished[0].success
+
+    with holding(registry, "begin isolation level repeatable read", "create table elsewhere ()"):
+        run_until(
+            lambda found: found.step.startswith("building the index"),
+            lambda: ask("pause", why="first"),
+        )
+    assert ask("pause", why="second")[-1].startswith("No runner is at work: the next one begins with this pause.")
+    filled = registry.value(f"select sum(rows_filled) from {AUDIT_SCHEMA}.migrations")
+    run_until(lambda found: found.paused, lambda: ask("pace", rows_per_second=10))
+    assert registry.value(f"select sum(rows_filled) from {AUDIT_SCHEMA}.migrations") == filled
+    lifted = ask("resume")
+    assert len(lifted) == 3
+    assert lifted[0].endswith(": first.")
+    assert lifted[1].endswith(": second.")
+    # ten rows, and then the rest of the second
+    run_until(lambda found: found.fills, lambda: time.sleep(1.5))
+    rate = registry.value(
+        f"select max(row_count) from (select sum(row_count) over (order by filled_at range '0.9 s' preceding) as row_count"
+        f" from {AUDIT_SCHEMA}.batches where filled_at > (select max(happened_at) from {AUDIT_SCHEMA}.controls)) as b"
+    )
+    assert 0 < rate <= 10
+    assert ask("pace", rows_per_second=0)[-1] == "It holds from the next batch on, also after a restart."
+    registry.dbt_ok(*ONLINE, variables=VARIABLES)
+    for table in CORE_TABLES:
+        assert registry.value(f"select count(*) from {table} where cms_id = id") == registry.counts[table]

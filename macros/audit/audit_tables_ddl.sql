@@ -106,4 +106,18 @@ create table if not exists {{ schema }}.backup_tables (
     fingerprint_b numeric not null,
     primary key (backup_id, schema_name, relation_name)
 );
+
+-- the last: where it is, all others are
+create table if not exists {{ schema }}.controls (
+    control_id bigint generated always as identity primary key,
+    migration_id bigint not null,
+    happened_at timestamptz not null default clock_timestamp(),
+    action text not null check (action in ('pause', 'resume', 'pace')),
+    rows_per_second bigint check (rows_per_second >= 0),
+    why text not null default '',
+    os_user text not null default '',
+    session_role text not null default session_user,
+    backend_pid integer not null default pg_backend_pid(),
+    check ((action = 'pace') = (rows_per_second is not null))
+);
 {% endmacro %}

@@ -11,7 +11,9 @@
         That it changes no other column is proven by the fingerprint of its rows before and after. Where a writer came
         between the two, the batch is rolled back and done again with its rows locked first. The hashes are bigints, whose
         sum is a numeric: exact, however many. Where triggers may fire (allow_update_triggers), the batch records how many
-        of its rows they changed, and in which columns. -#}
+        of its rows they changed, and in which columns.
+        Before each batch it looks for what people ask: it ends at a pause, or when the pace is another. The rest of its second it
+        waits, holding nothing, if by its pace it has done enough. -#}
     {%- set hash = 'hash_record_extended(row(' ~ columns | map(attribute='hashed') | join(', ') ~ '), 0)' -%}
     {%- set relation = table.relation -%}
     {%- set assignments = ['cms_id = ' ~ table.id] -%}
@@ -24,8 +26,11 @@ do $cms_id$
 <<step>>
 declare
     parts constant integer := 8; -- a power of two
-    slice_end constant timestamptz := clock_timestamp() + interval '1 s';
-    rows_left bigint := {{ var('rows_per_second') | int or 'null' }};
+    slice_began constant timestamptz := clock_timestamp();
+    paused boolean;
+    pace_asked bigint;
+    pace bigint;
+    rows_left bigint;
     batch_rows integer := least({{ var('batch_size') | int }}, coalesce(nullif(current_setting('cms_id.batch_rows', true), '')::integer, 1000));
     migration {{ audit_relation('migrations') }};
     mark bigint;
@@ -53,6 +58,16 @@ declare
 begin
     loop
         began := clock_timestamp();
+        select
+            coalesce(bool_or(c.action = 'pause'), false),
+            coalesce(max(c.rows_per_second), {{ var('rows_per_second') | int }})
+        into step.paused, step.pace_asked
+        from ({{ controls_in_force(target.schema) | indent(12) }}) as c;
+        if pace is null then
+            pace := pace_asked;
+            rows_left := nullif(pace, 0);
+        end if;
+        exit when paused or pace <> pace_asked;
         failed := false;
         perform set_config('synchronous_commit', 'off', true);
         perform set_config('enable_seqscan', 'off', true);
@@ -211,9 +226,13 @@ begin
                 greatest(0.5, {{ var('batch_milliseconds') | int }} / greatest(0.1, longest))
             )
         ))::integer;
-        exit when rows_left <= 0 or clock_timestamp() > slice_end;
+        exit when rows_left <= 0 or clock_timestamp() > slice_began + interval '1 s';
     end loop;
     perform set_config('cms_id.batch_rows', batch_rows::text, false);
+    if pace > 0 then
+        commit;
+        perform pg_sleep(greatest(0, least(1, (pace - rows_left)::double precision / pace - extract(epoch from clock_timestamp() - slice_began))));
+    end if;
 end
 $cms_id$
 {%- endmacro %}

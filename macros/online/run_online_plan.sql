@@ -1,6 +1,9 @@
 {% macro run_online_plan(plan) %}
     {#- Sends the statements of online_plan; the same ones that a dry run prints. -#}
     {%- for step in plan -%}
+        {%- if step.table is defined -%}
+            {%- do pause_when_told(step.table) -%}
+        {%- endif -%}
         {%- if step.kind == 'fill' -%}
             {%- do fill_table(step) -%}
         {%- else -%}

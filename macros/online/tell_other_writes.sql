@@ -46,8 +46,7 @@
         {%- endif -%}
     {%- endfor -%}
     {%- for event, name, detail in told -%}
-        {%- do run_query('insert into ' ~ audit_relation('events') ~ ' (event, table_name, detail) values (' ~ quote_text(event) ~ ', '
-            ~ quote_text(name) ~ ', ' ~ quote_text(detail) ~ ')') -%}
+        {%- do record_event(event, name, detail) -%}
         {%- do log('online: ' ~ name ~ ': ' ~ detail, info=true) -%}
     {%- endfor -%}
     {%- if told and not var('allow_update_triggers') and not rewritten -%}

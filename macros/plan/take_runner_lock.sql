@@ -22,13 +22,7 @@ begin
         'since ' || to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ')
     )), ', ')
     into other
-    from pg_catalog.pg_locks as l
-    inner join pg_catalog.pg_stat_activity as a on l.pid = a.pid
-    where
-        l.locktype = 'advisory'
-        and l.granted
-        and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
-        and ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended('cms_id_tracking: runner', 0);
+    from ({{ runner_session() | indent(4) }}) as a;
     raise exception 'another run is migrating or taking the baseline: %', coalesce(other, 'it has just ended')
         using errcode = 'lock_not_available',
         hint = 'Nothing was changed. Wait until it has ended, then run the same command again.';

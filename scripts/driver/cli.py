@@ -32,9 +32,11 @@ class Entry(NamedTuple):
     group: str
     prepares: bool
     """Whether the dbt packages and the profile are set up before it runs."""
+    module: str = ""
+    """Where it is, if not in a module of its own name."""
 
 
-# In the order of work; `--help` lists them so. The module is driver/commands/<name>.py and holds a command `<name>`.
+# In the order of work; `--help` lists them so. The module is driver/commands/<name>.py, or the one named, and holds a command `<name>`.
 COMMANDS = {
     "demo": Entry("See it work", prepares=False),
     "setup": Entry("Prepare", prepares=False),
@@ -44,6 +46,9 @@ COMMANDS = {
     "backups": Entry("Prepare", prepares=True),
     "prune": Entry("Prepare", prepares=True),
     "run": Entry("Migrate", prepares=True),
+    "pause": Entry("Migrate", prepares=True, module="control"),
+    "resume": Entry("Migrate", prepares=True, module="control"),
+    "pace": Entry("Migrate", prepares=True, module="control"),
     "export": Entry("Migrate", prepares=True),
     "diff": Entry("Look", prepares=False),
     "status": Entry("Look", prepares=True),
@@ -97,8 +102,9 @@ class Commands(click.Group):
 @functools.cache
 def _load(name: str) -> click.Command:
     """Import a command, once."""
-    command: click.Command = getattr(importlib.import_module(f"driver.commands.{name}"), name)
-    return preparing(command) if COMMANDS[name].prepares else command
+    entry = COMMANDS[name]
+    command: click.Command = getattr(importlib.import_module(f"driver.commands.{entry.module or name}"), name)
+    return preparing(command) if entry.prepares else command
 
 
 def preparing(command: click.Command) -> click.Command:

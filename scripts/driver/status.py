@@ -11,7 +11,7 @@ from driver.backup import situation, store
 from driver.backup.session import pinned
 from driver.conclusion import step_from_here, superseded
 from driver.errors import Problem, why
-from driver.facts import exists, newest_backup
+from driver.facts import exists, newest_backup, rows_of
 from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED, read_logged_state
 from driver.report import files
@@ -91,6 +91,56 @@ def _migration(session: psycopg.Connection[Any], audit_schema: str) -> tuple[Mig
         *tables,
         *(f"paused: {signal.reason}" for signal in throttle_signals(session, audit_schema) if signal.pauses),
     ]
+
+
+class Runner(NamedTuple):
+    """The session that works on an online migration.
+
+    Attributes:
+        pid: its process at the server.
+        step: what it does.
+        fills: whether that is to fill rows.
+        paused: whether it waits for somebody to resume it.
+    """
+
+    pid: int
+    step: str
+    fills: bool
+    paused: bool
+
+
+def read_runner(session: psycopg.Connection[Any], audit_schema: str) -> Runner | None:
+    """Who works on the online migration that is open, if anybody does."""
+    found = rows_of(
+        session,
+        audit_schema,
+        "select a.pid, coalesce((select e.event = 'paused' from {events} as e where e.event in ('paused', 'went on')"  # noqa: S608 - our own words
+        f" and e.backend_pid = a.pid order by e.event_id desc limit 1), false) from ({render_macro('runner_session')}) as a"
+        " where a.application_name = 'cms_id online migration'",
+    )
+    if not found:
+        return None
+    begun = [table for table in migration_progress(session, audit_schema) if table.state in UNFINISHED]
+    # One table after the other; where none is begun, the next one is counted.
+    table = next((table for table in begun if table.state != "marked" or table.rows_at_cut_over is not None), None)
+    return Runner(
+        found[0][0],
+        _step(table) if table else "counting the rows to fill",
+        bool(table and table.state == "marked"),
+        found[0][1],
+    )
+
+
+def _step(table: Any) -> str:
+    """What is done with one of these tables."""
+    if table.index_phase:
+        return f"building the index of {table.table_name}"
+    steps = {
+        "marked": "filling {}",
+        "backfilled": "looking whether {} is filled",
+        "indexed": "making the constraint of {}",
+    }
+    return steps[table.state].format(table.table_name)
 
 
 def _backup(backup: BackupFacts | None) -> str:

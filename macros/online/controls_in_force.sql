@@ -1,0 +1,33 @@
+{% macro controls_in_force(audit_schema) %}
+    {#- What people ask of the online migration that is open: each pause since the last resume, and the last pace. The later row is
+        the one with the higher number. Self-contained: the driver says the same. -#}
+    {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
+select
+    c.*,
+    format(
+        '%s by %s at %s UTC%s',
+        case c.action
+            when 'pause' then 'paused'
+            when 'pace' then case c.rows_per_second when 0 then 'no limit set' else format('%s rows/s at most, set', c.rows_per_second) end
+        end,
+        c.session_role || coalesce(format(' (%s)', nullif(c.os_user, '')), ''),
+        to_char(c.happened_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
+        coalesce(': ' || nullif(rtrim(regexp_replace(c.why, '[[:cntrl:][:space:]]+', ' ', 'g'), ' .'), ''), '')
+    ) as sentence
+from {{ schema }}.controls as c
+where
+    c.action <> 'resume'
+    and c.migration_id = (
+        select max(m.migration_id)
+        from {{ schema }}.migrations as m
+        where m.mode = 'online' and m.state not in ('done', 'undone', 'abandoned')
+    )
+    and not exists (
+        select 1
+        from {{ schema }}.controls as later
+        where
+            later.migration_id = c.migration_id
+            and later.control_id > c.control_id
+            and later.action = case c.action when 'pause' then 'resume' else c.action end
+    )
+{%- endmacro %}

@@ -1,0 +1,93 @@
+"""What people ask of an online migration, from any session: a row of the audit table `controls`, which its runner obeys."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Any, Literal
+
+from driver.backup.session import pinned
+from driver.errors import Problem
+from driver.facts import exists, in_audit_schema, rows_of
+from driver.macro_sql import render_macro
+from driver.status import read_runner
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from driver.profile import Connection
+
+Action = Literal["pause", "resume", "pace"]
+OPEN = (
+    "select max(migration_id) from {migrations} where mode = 'online' and state not in ('done', 'undone', 'abandoned')"
+)
+
+
+def ask(connection: Connection, action: Action, *, why: str = "", rows_per_second: int | None = None) -> list[str]:
+    """Write down what is asked, and say what comes of it. One after the other: whoever comes later sees who came before.
+
+    Raises:
+        Problem: no online migration is open.
+    """
+    with pinned(connection) as session, session.transaction():
+        schema = connection.audit_schema
+        migration = next((number for (number,) in rows_of(session, schema, OPEN)), None)
+        if migration is None:
+            raise Problem(
+                f"No online migration is under way, so there is nothing to {action}",
+                where=connection.describe(),
+                do="`scripts/cmsid status` says where things stand",
+            )
+        if not exists(session, schema, "controls"):  # it was begun by an earlier version
+            session.execute(render_macro("audit_tables_ddl", audit_schema=schema).encode())
+        session.execute("select pg_advisory_xact_lock(hashtextextended('cms_id_tracking: controls', 0))")
+        paused = in_force(session, schema, "pause")
+        if action == "resume" and not paused:
+            return ["Nothing is paused."]
+        session.execute(
+            in_audit_schema(
+                schema,
+                "insert into {controls} (migration_id, action, rows_per_second, why, os_user) values (%s, %s, %s, %s, %s)",
+            ),
+            [migration, action, rows_per_second, why, _os_user()],
+        )
+        told = [f"no longer {sentence}" for sentence in paused]
+        if action != "resume":
+            told = [*in_force(session, schema, action), *(paused if action == "pace" else [])]
+        effect = _effect(session, schema, action)
+    return [*(f"{sentence[0].upper()}{sentence[1:]}." for sentence in told), effect]
+
+
+def in_force(session: psycopg.Connection[Any], audit_schema: str, action: Action) -> list[str]:
+    """What was asked and still holds, each with who, when and why; of `pace`, the last."""
+    if not exists(session, audit_schema, "controls"):
+        return []
+    query = render_macro("controls_in_force", audit_schema=audit_schema)
+    rows = session.execute(f"select action, sentence from ({query}) as c order by control_id".encode()).fetchall()  # noqa: S608 - our own words
+    return [sentence for asked, sentence in rows if asked == action]
+
+
+def _effect(session: psycopg.Connection[Any], audit_schema: str, action: Action) -> str:
+    """What comes of it, and when."""
+    runner = read_runner(session, audit_schema)
+    if action == "pause":
+        when = "No runner is at work: the next one begins with this pause."
+        if runner:
+            when = (
+                "Filling stops within a second."
+                if runner.fills
+                else f"The pause begins after this step: {runner.step}."
+            )
+        return f"{when} To go on: scripts/cmsid resume"
+    if action == "pace":
+        return "It holds from the next batch on, also after a restart."
+    return (
+        "It goes on within a second." if runner else "No runner is at work. To go on: scripts/cmsid run --mode online"
+    )
+
+
+def _os_user() -> str:
+    """The user at this machine, since several may share a role of the database; empty if it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
