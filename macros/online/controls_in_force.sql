@@ -1,19 +1,15 @@
 {% macro controls_in_force(audit_schema) %}
     {#- What people ask of the online migration that is open: each pause since the last resume, and the last pace. The later row is
-        the one with the higher number. Self-contained: the driver says the same. -#}
+        the one with the higher number. `given` says by whom, when and why. Self-contained: the driver says the same. -#}
     {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
 select
     c.*,
     format(
-        '%s by %s at %s UTC%s',
-        case c.action
-            when 'pause' then 'paused'
-            when 'pace' then case c.rows_per_second when 0 then 'no limit set' else format('%s rows/s at most, set', c.rows_per_second) end
-        end,
+        'by %s at %s UTC%s',
         c.session_role || coalesce(format(' (%s)', nullif(c.os_user, '')), ''),
         to_char(c.happened_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
         coalesce(': ' || nullif(rtrim(regexp_replace(c.why, '[[:cntrl:][:space:]]+', ' ', 'g'), ' .'), ''), '')
-    ) as sentence
+    ) as given
 from {{ schema }}.controls as c
 where
     c.action <> 'resume'

@@ -5,7 +5,6 @@
     {#- Jinja has no `while`; a list that grows while it is walked does the same. -#}
     {%- set slices = [run_query(query).rows[0]] -%}
     {%- for begun in slices if begun['state'] == 'marked' -%}
-        {%- do pause_when_told(table) -%}
         {%- do pause_while_loaded(table) -%}
         {%- do run_query(step.sql) -%}
         {%- set now = run_query(query).rows[0] -%}

@@ -2,7 +2,7 @@
     {#- Sends the statements of online_plan; the same ones that a dry run prints. -#}
     {%- for step in plan -%}
         {%- if step.table is defined -%}
-            {%- do pause_when_told(step.table) -%}
+            {%- do pause_while_loaded(step.table, only_by_hand=true) -%}
         {%- endif -%}
         {%- if step.kind == 'fill' -%}
             {%- do fill_table(step) -%}

@@ -69,6 +69,22 @@ signals (signal, object_name, value, limit_text, is_over, hidden, remedy, reason
         ) as waiting
         where waiting.pid <> pg_backend_pid()
     ) as w
+    {%- if limits is none %}
+
+    union all
+
+    select
+        'paused',
+        c.control_id::text,
+        'by hand',
+        '',
+        true,
+        '',
+        '',
+        c.given
+    from ({{ controls_in_force(audit_schema) | indent(4) }}) as c
+    where c.action = 'pause'
+    {%- endif %}
 )
 
 select

@@ -50,20 +50,22 @@ def ask(connection: Connection, action: Action, *, why: str = "", rows_per_secon
             ),
             [migration, action, rows_per_second, why, _os_user()],
         )
-        told = [f"no longer {sentence}" for sentence in paused]
-        if action != "resume":
-            told = [*in_force(session, schema, action), *(paused if action == "pace" else [])]
-        effect = _effect(session, schema, action)
-    return [*(f"{sentence[0].upper()}{sentence[1:]}." for sentence in told), effect]
+        told = paused if action == "resume" else in_force(session, schema, action)
+        pace = f"At most {rows_per_second:,} rows/s" if rows_per_second else "No limit"
+        said = {"pause": "Paused", "resume": "No longer paused", "pace": pace}[action]
+        lines = [f"{said} {given}." for given in told]
+        if action == "pace":
+            lines += [f"Paused {given}." for given in paused]
+        return [*lines, _effect(session, schema, action)]
 
 
 def in_force(session: psycopg.Connection[Any], audit_schema: str, action: Action) -> list[str]:
-    """What was asked and still holds, each with who, when and why; of `pace`, the last."""
+    """By whom, when and why it was asked, where that still holds; of `pace`, the last."""
     if not exists(session, audit_schema, "controls"):
         return []
     query = render_macro("controls_in_force", audit_schema=audit_schema)
-    rows = session.execute(f"select action, sentence from ({query}) as c order by control_id".encode()).fetchall()  # noqa: S608 - our own words
-    return [sentence for asked, sentence in rows if asked == action]
+    rows = session.execute(f"select action, given from ({query}) as c order by control_id".encode()).fetchall()  # noqa: S608 - our own words
+    return [given for asked, given in rows if asked == action]
 
 
 def _effect(session: psycopg.Connection[Any], audit_schema: str, action: Action) -> str:
