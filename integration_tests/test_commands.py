@@ -128,7 +128,7 @@ def test_a_report_of_an_earlier_migration_says_so(on_migrated: Type, migrated_re
     assert on_migrated("report").stdout.startswith("Report of 20")
     told = on_migrated("status").stdout
     assert "PASSED: 13 of 13" in told
-    assert told.endswith("every night:\n             dbt test --selector ongoing\n")
+    assert told.endswith("every night:\n             scripts/cmsid report --validation ongoing\n")
 
     earlier = "That is of an earlier migration (cut-over at "
     assert on_migrated("undo", "--yes").exit_code == 0

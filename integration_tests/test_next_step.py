@@ -128,7 +128,7 @@ def test_the_next_command_keeps_what_was_asked_for(state: MigrationState, option
         (HALF_WAY, None, "scripts/cmsid run --mode online"),
         (DONE, None, "scripts/cmsid run"),
         (DONE, failed(next_command="scripts/cmsid run --validation ongoing"), "scripts/cmsid run --validation ongoing"),
-        (DONE, result_of(passed_tests()), "dbt test --selector ongoing"),
+        (DONE, result_of(passed_tests()), "scripts/cmsid report --validation ongoing"),
     ],
 )
 def test_there_is_a_next_step_where_no_run_is_under_way(

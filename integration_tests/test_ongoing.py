@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 
 from support.local_rows import CORE_TABLES, insert_local_row
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
+from support.runs import Runner
 
 if TYPE_CHECKING:
     from support.dbt_runner import DbtRun
@@ -96,6 +98,22 @@ def test_a_month_later_it_passes_for_a_role_that_only_reads(living: Registry) ->
     # the day's own validation is another question, and says so
     zero_tolerance = living.dbt("test", "--selector", "cutover", variables={"require_backup": False})
     assert {"row_counts_unchanged", "core_rows_unchanged", "catalogue_unchanged"} <= zero_tolerance.failed_names
+
+
+@pytest.mark.thorough
+def test_every_night_it_leaves_its_verdict_for_a_role_that_only_reads(
+    living: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nightly = Runner(replace(living, user=READER), tmp_path, monkeypatch)
+
+    def verdict() -> str:
+        outcome = nightly.go(command="report", only_validate=True, validation="ongoing")
+        assert outcome.result and outcome.result.validation == "ongoing", outcome.text
+        return outcome.result.verdict
+
+    assert verdict() == "passed"
+    living.execute("update modules set cms_id = null where id = (select min(id) from modules)")
+    assert verdict() == "failed"
 
 
 @pytest.mark.thorough

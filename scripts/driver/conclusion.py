@@ -98,7 +98,7 @@ def step_from_here(state: MigrationState, validation: Result | None) -> tuple[st
     if validation is None:
         return VALIDATE
     if validation.verdict == "passed":
-        return "Have it validated from now on, every night:", "dbt test --selector ongoing"
+        return "Have it validated from now on, every night:", f"{COMMAND} report --validation ongoing"
     return validation.next_step, validation.next_command or ""
 
 

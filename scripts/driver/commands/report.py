@@ -21,9 +21,14 @@ import click
 )
 @click.option("--validate", is_flag=True, help="Run the tests now; default: the last run's result, if there is one.")
 @click.option(
+    "--validation",
+    type=click.Choice(["cutover", "ongoing"]),
+    help="Run these tests now; default: those that fit, as for `run`.",
+)
+@click.option(
     "--with-values", is_flag=True, help="Run the tests now, and show values of failing rows, names and marks included."
 )
-def report(kind: str, output: Path | None, *, validate: bool, with_values: bool) -> int:
+def report(kind: str, output: Path | None, *, validate: bool, validation: str | None, with_values: bool) -> int:
     """Show the checklist, each line with its tests and their evidence.
 
     Every run leaves its report in reports/ as an HTML page, JSON (docs/report.schema.json) and JUnit XML. This prints
@@ -33,6 +38,7 @@ def report(kind: str, output: Path | None, *, validate: bool, with_values: bool)
     Examples:
       scripts/cmsid report
       scripts/cmsid report --validate --format junit --output junit.xml
+      scripts/cmsid report --validation ongoing    what must hold for ever; for every night
 
     A report of an earlier migration, or of before a restore, says so.
 
@@ -41,4 +47,5 @@ def report(kind: str, output: Path | None, *, validate: bool, with_values: bool)
     from driver import profile
     from driver.report.show import show
 
-    return show(profile.load(), kind, output, validate=validate or with_values, with_values=with_values)
+    validate = validate or with_values or validation is not None
+    return show(profile.load(), kind, output, validate=validate, validation=validation, with_values=with_values)

@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from driver.result import Result
 
 
-def show(connection: Connection, kind: str, output: Path | None, *, validate: bool, with_values: bool) -> int:
+def show(
+    connection: Connection,
+    kind: str,
+    output: Path | None,
+    *,
+    validate: bool,
+    validation: str | None = None,
+    with_values: bool = False,
+) -> int:
     """Print or write a report.
 
     Args:
@@ -38,6 +46,7 @@ def show(connection: Connection, kind: str, output: Path | None, *, validate: bo
         kind: text, html, json or junit.
         output: the file to write; None for standard output.
         validate: whether to run the tests now.
+        validation: which of them, cutover or ongoing; None for those that fit.
         with_values: whether to show values that may tell something about persons.
 
     Returns:
@@ -48,7 +57,7 @@ def show(connection: Connection, kind: str, output: Path | None, *, validate: bo
     holds = True
     result = None if validate else newest(connection.describe(), validated=True)
     if result is None:
-        options = Options(command="report", only_validate=True, with_values=with_values)
+        options = Options(command="report", only_validate=True, with_values=with_values, validation=validation)
         if kind == "text" and output is None:
             return run_in_terminal(connection, options)
         result = Run(connection, options, Stages(Console(stderr=True, highlight=False))).go()
