@@ -14,7 +14,7 @@ from driver.row_uses.finder import Use, broken_statements, find
 from driver.row_uses.plpgsql import pieces
 from support.local_rows import CORE_TABLES
 from support.registry import AUDIT_SCHEMA, SUPERUSER, Registry
-from support.routines import FIFTH, FIRST, FOURTH, MAY, PRELUDE, SECOND, SEVENTH, SIXTH, THIRD
+from support.routines import EIGHTH, FIFTH, FIRST, FOURTH, MAY, PRELUDE, SECOND, SEVENTH, SIXTH, THIRD
 from support.sample_project import SampleProject, connection_of
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def test_fewer_variables_than_columns_break_where_a_function_forbids_that(regist
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("routines", [SECOND, THIRD, FOURTH, FIFTH], ids=["second", "third", "fourth", "fifth"])
+@pytest.mark.parametrize(
+    "routines", [SECOND, THIRD, FOURTH, FIFTH, EIGHTH], ids=["second", "third", "fourth", "fifth", "eighth"]
+)
 def test_so_is_what_was_written_later(registry: Registry, routines: Mapping[str, tuple[str, str]]) -> None:
     assert disagreements(registry, routines) == {}
 

@@ -838,6 +838,27 @@ FIFTH: dict[str, tuple[str, str]] = {
 }
 
 WHOLE = "create type whole as (inner_row schools, note text);"
+KINS = "next_of_kins"
+NEXT = "nextval('next_of_kins_id_seq')"
+LAST = f"id = (select max(id) from {KINS})"
+ANOTHER_ID = f"jsonb_build_object('id', {NEXT})"
+COPIES = f"(jsonb_populate_record(k, {ANOTHER_ID})).*"
+COPIES_BUT_CMS_ID = f"(jsonb_populate_record(k, jsonb_build_object('id', {NEXT}, 'cms_id', null))).*"
+A_KIN = f"r {KINS};"
+COPY_KIN = f"r.id := {NEXT}; insert into {KINS} values (r.*); return 1"
+PARTS = (
+    "create table parts (id int not null, code text not null, name text not null, is_active bool not null,"
+    " created_at timestamp) partition by range (id);"
+)
+ATTACH = "alter table parts attach partition x for values from (1) to (99999)"
+
+
+def kins_trigger(statements: str, when: str = "after update") -> str:
+    """A trigger on next_of_kins."""
+    made = plpgsql(f"{statements}; return new", returns="trigger")
+    return f"{made} create trigger noted {when} on {KINS} for each row execute function f();"
+
+
 SIXTH: dict[str, tuple[str, str]] = {
     "a record whose columns the caller lists": (
         body("select * from schools", "setof record", "sql")
@@ -1065,6 +1086,27 @@ SIXTH: dict[str, tuple[str, str]] = {
         plpgsql(
             "begin insert into old_schools select * from schools; exception when unique_violation or no_data_found then null; end; return 1"
         ),
+        "select f()",
+    ),
+    "rows copied with another id, after others were deleted": (
+        plpgsql(f"delete from {KINS} where id = 1; insert into {KINS} select {COPIES} from {KINS} as k; return 1"),
+        "select f()",
+    ),
+    "rows copied with another id and another cms_id": (
+        plpgsql(f"insert into {KINS} select {COPIES_BUT_CMS_ID} from {KINS} as k; return 1"),
+        "select f()",
+    ),
+    "a version before, in the same table": (
+        kins_trigger(f"old.id := {NEXT}; insert into {KINS} values (old.*)"),
+        f"update {KINS} set name = 'x' where {LAST}",
+    ),
+    "made like it and attached": (
+        PARTS + plpgsql(f"create table x (like schools); {ATTACH}; return 1"),
+        "select f()",
+    ),
+    "made like it and inheriting": (
+        "create table parent as select * from schools with no data;"
+        + plpgsql("create table x as select * from schools; alter table x inherit parent; return 1"),
         "select f()",
     ),
 }
@@ -1298,6 +1340,149 @@ SEVENTH: dict[str, tuple[str, str]] = {
     ),
 }
 # What a handler may cope with, or what depends on what is done with the answer.
+EIGHTH: dict[str, tuple[str, str]] = {
+    "a row of a function, copied": (
+        f"create function g() returns {KINS} language sql as 'select * from {KINS} where {LAST}';"
+        + plpgsql(f"r := g(); {COPY_KIN}", A_KIN),
+        "select f()",
+    ),
+    "a row that a function makes": (
+        f"create function g() returns {KINS} language plpgsql as $$ declare r {KINS}; begin select std_no, name, relationship"
+        f" into r.std_no, r.name, r.relationship from {KINS} limit 1; return r; end $$;"
+        + plpgsql(f"r := g(); {COPY_KIN}", A_KIN),
+        "select f()",
+    ),
+    "JSON of a row, copied": (
+        plpgsql(
+            f"insert into {KINS} select (jsonb_populate_record(null::{KINS}, row_to_json(k)::jsonb || {ANOTHER_ID})).*"
+            f" from {KINS} as k; return 1"
+        ),
+        "select f()",
+    ),
+    "JSON of a row but for cms_id": (
+        plpgsql(
+            f"insert into {KINS} select (jsonb_populate_record(null::{KINS}, to_jsonb(k) - 'cms_id' || {ANOTHER_ID})).*"
+            f" from {KINS} as k; return 1"
+        ),
+        "select f()",
+    ),
+    "JSON of a row in a variable": (
+        plpgsql(
+            f"select jsonb_set(to_jsonb(k), '{{id}}', to_jsonb({NEXT})) into j from {KINS} as k where {LAST};"
+            f" insert into {KINS} select * from jsonb_populate_record(null::{KINS}, j); return 1",
+            "j jsonb;",
+        ),
+        "select f()",
+    ),
+    "JSON of several rows": (
+        plpgsql(
+            f"insert into {KINS} select * from jsonb_populate_recordset(null::{KINS},"
+            f" (select jsonb_agg(to_jsonb(k) || {ANOTHER_ID}) from {KINS} as k)); return 1"
+        ),
+        "select f()",
+    ),
+    "a version in place of the row": (
+        kins_trigger(
+            f"if new.name = old.name then return new; end if; delete from {KINS} where id = old.id; new.id := {NEXT};"
+            f" insert into {KINS} select new.*; new := null",
+            "before update",
+        ),
+        f"update {KINS} set name = 'x' where {LAST}",
+    ),
+    "an array of rows, copied": (
+        plpgsql(
+            f"select array_agg(k) into a from {KINS} as k; foreach r in array a loop {COPY_KIN}; end loop",
+            f"a {KINS}[]; {A_KIN}",
+        ),
+        "select f()",
+    ),
+    "a row that was changed, copied": (
+        plpgsql(f"update {KINS} set name = 'x' where {LAST} returning * into r; {COPY_KIN}", A_KIN),
+        "select f()",
+    ),
+    "a row that was deleted, put back": (
+        plpgsql(f"select * into r from {KINS} where {LAST}; delete from {KINS} where id = r.id; {COPY_KIN}", A_KIN),
+        "select f()",
+    ),
+    "a row variable, filled anew": (
+        plpgsql(
+            f"select * into r from {KINS} where {LAST}; s := r.std_no; select 1, s, 'x', relationship into r from {KINS}"
+            f" limit 1; {COPY_KIN}",
+            f"s bigint; {A_KIN}",
+        ),
+        "select f()",
+    ),
+    "rows merged into their table": (
+        plpgsql(
+            f"create temp table t as select * from {KINS}; merge into {KINS} as k using t on k.id = t.id when matched then"
+            " update set name = 'x' when not matched then insert values (t.*); return 1"
+        ),
+        "select f()",
+    ),
+    "rows of a child, moved to the parent": (
+        f"create table young () inherits ({KINS});"
+        + plpgsql(f"insert into {KINS} select * from young; delete from young; return 1"),
+        "select f()",
+    ),
+    "made by a constant text and attached": (
+        PARTS
+        + plpgsql(
+            "execute format('create table %I (like schools)', 'x');"
+            " execute format('alter table parts attach partition %I for values from (1) to (99999)', 'x'); return 1"
+        ),
+        "select f()",
+    ),
+    "made like the parent and attached": (
+        PARTS + plpgsql(f"create table x (like parts); insert into x select {LISTED} from schools; {ATTACH}; return 1"),
+        "select f()",
+    ),
+    "attached to what is made as well": (
+        plpgsql(
+            f"create table parts (like schools) partition by range (id); create table x (like schools); {ATTACH}; return 1"
+        ),
+        "select f()",
+    ),
+    "a fixed table that gets a core one as parent": (
+        "create table child (like schools);" + plpgsql("alter table child inherit schools; return 1"),
+        "select f()",
+    ),
+    "a table that is made to inherit, filled": (
+        plpgsql(
+            f"create table x (extra text) inherits (schools); insert into x select {LISTED}, 'x' from schools; return 1"
+        ),
+        "select f()",
+    ),
+    "a partition that is made, filled": (
+        PARTS
+        + plpgsql(
+            "create table x partition of parts for values from (1) to (99999); insert into x select * from schools; return 1"
+        ),
+        "select f()",
+    ),
+    "a table that is made, with a column less": (
+        "create table four as select id, code, name, is_active from schools with no data;"
+        + plpgsql(
+            "create temp table x as select * from schools; alter table x drop created_at; insert into four select * from x;"
+            " return 1"
+        ),
+        "select f()",
+    ),
+    "a table that is made, with a column more": (
+        plpgsql(
+            "create temp table x (like schools); alter table x add noted_at timestamp; insert into x select s.*, now() from"
+            " schools as s; return 1"
+        ),
+        "select f()",
+    ),
+    "a table that is made, by another name": (
+        "create schema other;"
+        + plpgsql(
+            "create table x as select * from schools; alter table x rename to y; alter table y set schema other;"
+            " insert into old_schools select * from other.y; return 1"
+        ),
+        "select f()",
+    ),
+}
 MAY: dict[str, tuple[str, str]] = {
     "a handler that copes": (
         plpgsql("begin insert into old_schools select * from schools; exception when others then null; end; return 1"),

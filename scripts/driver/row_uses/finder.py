@@ -19,11 +19,11 @@ from driver.row_uses.shapes import (
     Columns,
     Elements,
     Inherited,
+    Json,
     Reader,
-    Scope,
-    Stored,
     Whole,
     first_of,
+    is_stored,
     names_of,
     stored,
 )
@@ -45,7 +45,7 @@ _KEPT = (
     "record",
     "returns",
 )  # what breaks where PostgreSQL keeps the text parsed: names stay what they were
-_EXPRESSIONS = ("if", "elsif", "elseif", "while", "case", "when", "exit", "continue", "perform", "foreach", "assert")
+_EXPRESSIONS = ("if", "elsif", "elseif", "while", "case", "when", "exit", "continue", "perform", "assert")
 _NOTHING = ("get", "null", "close", "commit", "rollback", "end", "move", "else", "begin", "loop", "exception")
 _LEVELS = (("debug",), ("log",), ("info",), ("notice",), ("warning",))
 # What may be evaluated without asking more than the server's own functions and types.
@@ -198,10 +198,15 @@ def find(session: psycopg.Connection[Any], tables: Sequence[CoreTable], audit_sc
         routines = cursor.execute(ROUTINES, [audit_schema]).fetchall()
     before, after, row_types = _catalogues(session, tables, routines)
     core = {(table.schema, table.identifier) for table in tables}
-    for routine in [one for one in routines if _is_record(one)] * 2:  # twice, as they may call each other
+    names = [routine["routine_name"] for routine in routines]
+    given = [one for one in routines if _is_record(one) or row_types.get(one["returned"]) in core]
+    for routine in given * 2:  # twice, as they may call each other
+        name = routine["routine_name"]
         for world in (before, after):
             reading = _Routine(session, world, routine, row_types, None)
-            world.given[routine["routine_name"]] = reading.gave if reading.read() else None
+            gave = reading.gave if reading.read() else None
+            if _is_record(routine) or (is_stored(gave) and names.count(name) == 1):
+                world.given[name] = gave
     uses: dict[Use, None] = {}
     for routine in routines:
         worlds = [
@@ -432,8 +437,9 @@ class _Routine:
             self._records = {"new", "old"}
             empty = {"INSERT": "old", "DELETE": "new", "TRUNCATE": "new"}.get(trigger["tg_op"])
             by_row = trigger["tg_level"] == "ROW"
-            self.reader.rows |= {name: self._returned for name in self._records if by_row and name != empty}
-            self.reader.made |= dict.fromkeys(filter(None, (trigger["new"], trigger["old"])), self._returned)
+            held = stored(self._returned) if trigger["tg_op"] == "UPDATE" else self._returned
+            self.reader.rows |= {name: held for name in self._records if by_row and name != empty}
+            self.reader.made |= dict.fromkeys(filter(None, (trigger["new"], trigger["old"])), held)
             self._flow.values = _trigger_values(trigger)
             self._flow.constants = set(self._flow.values)
 
@@ -490,7 +496,7 @@ class _Routine:
         return True
 
     def _fits(self, given: Columns | None) -> None:
-        self.gave = given
+        self.gave = given if self.gave is None or is_stored(self.gave) else self.gave
         if given is not None and self._returned is not None and len(given) != len(self._returned):
             self.reader.problem("returns", f"it gives {len(given)} columns where {len(self._returned)} are returned")
 
@@ -611,7 +617,7 @@ class _Routine:
 
     def _piece(self, piece: Piece) -> None:
         tokens, words = piece.tokens, piece.words
-        heads = {"return": self._return, "for": self._for, "raise": self._raise}
+        heads = {"return": self._return, "for": self._for, "foreach": self._foreach, "raise": self._raise}
         heads |= dict.fromkeys(("open", "fetch"), self._cursor)
         if piece.declares:
             self._declare(piece)
@@ -620,7 +626,7 @@ class _Routine:
         elif words[0] == "execute":
             self._execute(tokens[1:])
         elif words[0] in _EXPRESSIONS:
-            start = {"exit": "when", "continue": "when", "foreach": "array"}.get(words[0], words[0])
+            start = {"exit": "when", "continue": "when"}.get(words[0], words[0])
             place = words.index(start) + 1 if start in words else len(words)
             if words[0] == "case":
                 self._query(tokens[1 : words.index("when")], "select ")
@@ -715,6 +721,9 @@ class _Routine:
             given = self._query(asked)
         self._assign(tokens[1:place], given)
 
+    def _foreach(self, piece: Piece) -> None:
+        self._assign(piece.tokens[1:2], self._value(piece.tokens[piece.words.index("array") + 1 :]))
+
     def _sql(self, piece: Piece) -> None:
         """A statement, with the INTO that plpgsql adds to it taken out."""
         tokens, words = piece.tokens, piece.words
@@ -743,11 +752,10 @@ class _Routine:
             self._assign(tokens[into + 1 : using if using > into else None] if into >= 0 else (), None)
             return None
         given = self._values(tokens[using + 1 : into if into > using else None]) if using >= 0 else []
-        reader = Reader(self.reader.catalogue, self.reader.path, parameters=given)
+        reader = replace(self.reader, names=set(), parameters=given)  # what it finds and makes is this one's too
         columns: Columns | None = None
         for statement in statements:
             columns = reader.statement(statement)
-        self.reader.problems += reader.problems
         if into >= 0:
             self._assign(tokens[into + 1 : using if using > into else None], columns)
         return columns
@@ -756,12 +764,14 @@ class _Routine:
         """A row, the row of a query, or a value that may be known gets into a variable."""
         if len(targets) == 1:
             name = targets[0].name
-            if name in self._records:
+            held, row = next(iter(given or ()), None), self.reader.rows.get(name)
+            if len(given or ()) == 1 and isinstance(held, Whole) and isinstance(held.row, (Elements, Json)):
+                given = held.row
+            if name in self._records or isinstance(given, Json) or isinstance(row, Json):
                 self.reader.rows[name] = given
             else:
-                self.reader.lands(given, self.reader.rows.get(name), f"{name}:")
-                if any(isinstance(column, Stored) for column in given or ()):
-                    self.reader.rows[name] = stored(self.reader.rows.get(name))
+                self.reader.lands(given, row, f"{name}:")
+                self.reader.rows[name] = stored(row, still=is_stored(given))
         wanted = sum(target.text == "," for target in targets) + 1
         if wanted > 1:
             self.reader.lands(given, [token.name for token in targets if token.text != ","], "the variable")
@@ -769,14 +779,12 @@ class _Routine:
             self.reader.problem(
                 "strict", f"{len(given)} columns are assigned to {wanted} variables, which extra_errors forbids"
             )
-        if value and self.reader.is_json(_expression(self._text(value)), Scope()):
-            self.reader.json.add(targets[0].name)
-        held = self._evaluated(_expression(self._text(value))) if value else None
+        known = self._evaluated(_expression(self._text(value))) if value else None
         for target in targets:
             self._flow.values.pop(target.name, None)
-        kind = _KNOWN_TYPES.fullmatch(self._types.get(targets[0].name, "")) if held is not None else None
-        if held is not None and kind:
-            self._flow.values[targets[0].name] = _literal(held, kind.group())
+        kind = _KNOWN_TYPES.fullmatch(self._types.get(targets[0].name, "")) if known is not None else None
+        if known is not None and kind:
+            self._flow.values[targets[0].name] = _literal(known, kind.group())
 
     @staticmethod
     def _text(tokens: Sequence[Token]) -> str:

@@ -58,11 +58,20 @@ class Elements(list[str]):
     """The columns of the rows that an array holds."""
 
 
+class Json(list[str]):
+    """The columns of the row, or of the rows, that JSON holds."""
+
+
 _ONE_OF_THEM = ("unnest", "lag", "lead", "first_value", "last_value", "nth_value", "any_value")
 _KEYS = ("jsonb_each", "json_each", "jsonb_object_keys", "json_object_keys", "each", "akeys", "skeys")
 SILENT = ("lands", "null", "natural", "renamed", "place", "written")
 """Kinds that raise no error: the answer is another one."""
-_OF_ITS_ARGUMENT: Mapping[str, type[Columns]] = {**dict.fromkeys(_ONE_OF_THEM, list), "array_agg": Elements}
+_JSON = ("to_jsonb", "to_json", "row_to_json", "hstore", "jsonb_agg", "json_agg", "jsonb_set", "jsonb_strip_nulls")
+_OF_ITS_ARGUMENT: Mapping[str, type[Columns]] = {
+    **dict.fromkeys(_ONE_OF_THEM, list),
+    "array_agg": Elements,
+    **dict.fromkeys(_JSON, Json),
+}
 
 
 @dataclass(frozen=True)
@@ -111,9 +120,15 @@ class Scope:
             scope = scope.outer
 
 
-def stored(columns: Columns | None) -> Columns | None:
-    """The columns where they have the values of a table's row."""
-    return columns and type(columns)(Stored(column) if isinstance(column, Added) else column for column in columns)
+def is_stored(columns: Columns | None) -> bool:
+    """Whether they have the values of a row that is in a core table."""
+    return any(isinstance(column, Stored) for column in columns or ())
+
+
+def stored(columns: Columns | None, *, still: bool = True) -> Columns | None:
+    """The columns where they have the values of a row that is in its table, or no longer is."""
+    kind = Stored if still else Added
+    return columns and type(columns)(kind(one) if type(one) in (Added, Stored) else one for one in columns)
 
 
 def names_of(nodes: Iterable[Node]) -> list[str]:
@@ -143,9 +158,7 @@ class Reader:
         names: all variables and parameters.
         parameters: the same for `$1`, `$2` and so on.
         problems: what was found.
-        made: the columns of tables that the function makes.
-        json: the variables that hold a row of a core table as JSON.
-        emptied: the tables that rows were deleted from, which may be put back.
+        made: the columns of tables that the function makes, by their names as it writes them.
         at: how far what is looked at is into the text.
     """
 
@@ -156,8 +169,6 @@ class Reader:
     parameters: Sequence[Columns | None] = ()
     problems: list[Problem] = field(default_factory=list)
     made: dict[str, Columns | None] = field(default_factory=dict)
-    json: set[str] = field(default_factory=set)
-    emptied: set[str] = field(default_factory=set)
     at: int = 0
 
     def problem(self, kind: str, text: str) -> None:
@@ -187,15 +198,17 @@ class Reader:
             return self.select(content, scope)
         if kind in ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"):
             return self._write(kind, content, scope)
-        self._adds(content, scope)
         if kind in ("create_table_as_stmt", "create_stmt", "view_stmt"):
             self._makes(content, scope)
         elif kind == "drop_stmt":
             self.made |= dict.fromkeys(
-                names_of(one.get("list", {}).get("items", [{}]))[-1] for one in content["objects"]
+                ".".join(names_of(one.get("list", {}).get("items", ()))) for one in content["objects"]
             )
         elif kind == "truncate_stmt":
-            self.emptied |= {one["range_var"]["relname"] for one in content["relations"]}
+            for one in content["relations"]:
+                self._empties(one["range_var"], scope)
+        elif kind in ("alter_table_stmt", "rename_stmt", "alter_object_schema_stmt"):
+            self._alters(content, scope)
         elif kind == "copy_stmt" and content.get("is_from") and not content.get("attlist") and "relation" in content:
             if any(isinstance(column, Added) for column in self._range_var(content["relation"], scope) or ()):
                 self.problem("copy", f"COPY {content['relation']['relname']} would expect {ADDED} in what it reads")
@@ -203,14 +216,55 @@ class Reader:
             self.walk({"func_call": content["funccall"]} if kind == "call_stmt" else content, scope)
         return []
 
-    def _adds(self, node: Node, scope: Scope) -> None:
-        """ALTER TABLE ADD, of a column that is there by then."""
-        for command in (one.get("alter_table_cmd", {}) for one in node.get("cmds", ())):
-            named = command.get("def", {}).get("column_def", {}).get("colname") == ADDED and not command.get(
-                "missing_ok"
-            )
-            if named and any(isinstance(one, Added) for one in self._range_var(node["relation"], scope) or ()):
-                self.problem("twice", f"{node['relation']['relname']} would have {ADDED} already")
+    @staticmethod
+    def _key(node: Node) -> str:
+        """The name by which a table that is made goes."""
+        schema: str = node.get("schemaname", "")
+        return f"{schema}.{node['relname']}" if schema not in ("", "pg_temp") else node["relname"]
+
+    def _empties(self, relation: Node, scope: Scope) -> None:
+        """Rows that were read of a table may be no longer there, and be put back."""
+        gone = self._range_var(relation, scope)
+        for held in (self.rows, self.made) if self._key(relation) not in self.made else ():
+            held |= {name: stored(columns, still=False) for name, columns in held.items() if columns == gone}
+
+    def _alters(self, node: Node, scope: Scope) -> None:
+        """ALTER: a column that is added, and may be there by then; a table that gets a parent, or another name."""
+        relation = node.get("relation", {"relname": ""})
+        name, key, columns = relation["relname"], self._key(relation), self._range_var(relation, scope)
+        for one in node.get("cmds", ()):
+            command = one["alter_table_cmd"]
+            definition = command.get("def", {})
+            added = definition.get("column_def", {}).get("colname")
+            other = definition.get("partition_cmd", {}).get("name") or definition.get("range_var")
+            is_there = any(isinstance(one, Added) for one in columns or ())
+            if added == ADDED and is_there and not command.get("missing_ok"):
+                self.problem("twice", f"{name} would have {ADDED} already")
+            if command["subtype"] in ("AT_AttachPartition", "AT_AddInherit"):
+                inherits = command["subtype"] == "AT_AddInherit"
+                self._gets_parent(columns, self._range_var(other, scope), key, self._key(other), inherits=inherits)
+            if columns and command["subtype"] == "AT_DropColumn":
+                columns = [column for column in columns if column != command["name"]]
+            elif columns and added and added not in columns:
+                columns = [*columns, added]
+        if "subname" in node:
+            columns = columns and [node["newname"] if column == node["subname"] else column for column in columns]
+        if key in self.made:
+            del self.made[key]
+            now = {"schemaname": node.get("newschema", relation.get("schemaname", ""))}
+            now["relname"] = name if "subname" in node else node.get("newname", name)
+            self.made[self._key(now)] = columns
+
+    def _gets_parent(
+        self, columns: Columns | None, others: Columns | None, name: str, other: str, *, inherits: bool
+    ) -> None:
+        """A table that inherits has the columns of its parent, a partition no others either."""
+        if columns is None or others is None or not any(isinstance(one, Added) for one in (*columns, *others)):
+            return
+        if ADDED in others and ADDED not in columns:
+            self.problem("parent", f"{other} would have {ADDED}, and {name} not")
+        elif not inherits and ADDED in columns and ADDED not in others:
+            self.problem("parent", f"{name} would have {ADDED}, and {other} not")
 
     def _makes(self, node: Node, scope: Scope) -> None:
         """A table or view that is made, unless it is there, or in place of one: then its first columns stay what they are."""
@@ -225,7 +279,7 @@ class Reader:
         if node.get("replace") and any(isinstance(column, Added) for column in (columns or ())[: len(there or ())]):
             self.problem("view", f"{made['relname']} would have {ADDED} where it has another column")
         if not (node.get("if_not_exists") and there):
-            self.made[made["relname"]] = columns
+            self.made[self._key(made)] = columns
 
     def select(self, node: Node, scope: Scope) -> Columns | None:
         """The columns of a SELECT, VALUES or TABLE, or of a union of them."""
@@ -277,12 +331,12 @@ class Reader:
         name = relation.get("alias", {}).get("aliasname") or relation["relname"]
         columns = self._range_var(relation, scope)
         if kind == "delete_stmt":
-            self.emptied.add(relation["relname"])
+            self._empties(relation, scope)
         if kind == "insert_stmt":
             source = node.get("select_stmt", {}).get("select_stmt")
             if source:
                 given = self.select(source, Scope(outer=scope))
-                unique = "on_conflict_clause" not in node and relation["relname"] not in self.emptied
+                unique = "on_conflict_clause" not in node
                 self._insert(relation, node.get("cols", ()), columns, given, unique=unique)
         scope.items.append((name, columns))
         self._from(
@@ -292,7 +346,7 @@ class Reader:
             when = clause["merge_when_clause"]
             if "values" in when:
                 given = self._targets(when["values"], scope, None)
-                self._insert(relation, when.get("target_list", ()), columns, given)
+                self._insert(relation, when.get("target_list", ()), columns, given, unique=False)
             else:
                 self._assigned(when.get("target_list", ()), scope, columns)
             self.walk(when.get("condition"), scope)
@@ -304,6 +358,11 @@ class Reader:
         self.walk([conflict.get("where_clause"), node.get("where_clause"), node.get("join_condition")], excluded)
         scope.items += [(name, columns) for name in ("old", "new") if name not in self.rows]
         returning = node.get("returning_clause", {}).get("exprs", node.get("returning_list", ()))
+        if kind == "update_stmt" and self._key(relation) not in self.made:
+            columns = stored(columns)
+            scope.items = [
+                (alias, columns if alias in (name, "old", "new") else others) for alias, others in scope.items
+            ]
         return self._targets(returning, scope, columns)
 
     def _assigned(self, targets: Iterable[Node], scope: Scope, columns: Columns | None) -> None:
@@ -321,7 +380,7 @@ class Reader:
                 self._cast(value, getattr(into, "row", None), f"the type of {into}", scope, self.at)
 
     def _insert(
-        self, relation: Node, named: Any, columns: Columns | None, given: Columns | None, *, unique: bool = True
+        self, relation: Node, named: Any, columns: Columns | None, given: Columns | None, *, unique: bool
     ) -> None:
         known = dict(zip(columns or (), columns or (), strict=True))
         wanted = [known.get(name, name) for name in (target["res_target"]["name"] for target in named)] or columns
@@ -332,17 +391,21 @@ class Reader:
             name = relation["relname"]
             self.problem("insert", f"INSERT INTO {name} has {len(given)} values for {len(wanted)} columns")  # noqa: S608 - words
         else:
-            unique = unique and relation["relname"] not in self.made
-            self.lands(given, wanted, f"INSERT INTO {relation['relname']}:", unique=unique)
+            key = self._key(relation)
+            self.lands(given, wanted, f"INSERT INTO {relation['relname']}:", unique=unique and key not in self.made)
+            if key in self.made and is_stored(given):
+                self.made[key] = stored(self.made[key])
 
     def _listed(self, node: Node, scope: Scope) -> Columns | None:
         """The columns of a CREATE TABLE."""
-        found: Columns | None = None if {"inh_relations", "of_typename"} & node.keys() else []
-        for element in node.get("table_elts", ()):
+        found: Columns | None = None if "of_typename" in node else []
+        for element in [*node.get("inh_relations", ()), *node.get("table_elts", ())]:
             kind, content = next(iter(element.items()))
             more: Columns | None = [content["colname"]] if kind == "column_def" else []
-            if kind == "table_like_clause":
-                more = self._range_var(content["relation"], scope)
+            if kind in ("table_like_clause", "range_var"):
+                more = self._range_var(content.get("relation", content), scope)
+            if "inh_relations" in node and found is not None and more is not None:  # those of the same name are one
+                more = [column for column in more if column not in found]
             found = None if found is None or more is None else [*found, *more]
         return found
 
@@ -374,13 +437,14 @@ class Reader:
         name = content.get("alias", {}).get("aliasname", content.get("relname", ""))
         columns: Columns | None = None
         if kind == "range_var":
-            columns = stored(self._range_var(content, scope))
+            columns = self._range_var(content, scope)
             if columns and not any(content["relname"] in around.ctes for around in scope.chain()):
-                columns = OfTable(columns)
+                columns = OfTable((columns if self._key(content) in self.made else stored(columns)) or ())
         elif kind == "range_subselect":
             columns = self.statement(content["subquery"], scope)
         elif kind == "range_function" and len(content["functions"]) == 1:
             columns, called = self._function(content, scope)
+            columns = None if isinstance(columns, Json) else columns
             name = name or called
         named = content.get("alias", {}).get("colnames", ())
         columns = self._renamed(columns, named)
@@ -424,19 +488,26 @@ class Reader:
             for around in scope.chain():
                 if name in around.ctes:
                     return around.ctes[name]
-            if name in self.made:
-                return self.made[name]
-        return self.catalogue.relation([*filter(None, [node.get("schemaname")]), name], self.path)
+        if self._key(node) in self.made:
+            return self.made[self._key(node)]
+        found = self.catalogue.relation([*filter(None, [node.get("schemaname")]), name], self.path)
+        return found or next((made for key, made in self.made.items() if key.rpartition(".")[2] == name), None)
 
     def _given_by(self, call: Node, scope: Scope) -> Columns | None:
-        name, arguments = names_of(call["funcname"])[-1], call.get("args")
-        if arguments and name.startswith(("json_populate_record", "jsonb_populate_record")):
-            return self._row(arguments[0], scope)
+        name, arguments = names_of(call["funcname"])[-1], call.get("args", ())
+        if len(arguments) > 1 and name.startswith(("json_populate_record", "jsonb_populate_record")):
+            return self._replaced(arguments[0], arguments[1], scope)
         if arguments and name in _OF_ITS_ARGUMENT:
-            columns = self._row(arguments[0], scope)
-            return _OF_ITS_ARGUMENT[name](columns) if columns else None
+            columns, kind = self._row(arguments[0], scope), _OF_ITS_ARGUMENT[name]
+            return kind(columns) if columns and (kind is Json or not isinstance(columns, Json)) else None
         given = self.catalogue.given.get(name)
         return self.catalogue.relations.get(given) if isinstance(given, tuple) else given
+
+    def _replaced(self, base: Node, by: Node, scope: Scope) -> Columns | None:
+        """A row of which JSON or hstore replaces columns: those that it has, or names."""
+        row, replaced = self._row(base, scope), self._row(by, scope)
+        copied = is_stored(replaced if isinstance(replaced, Json) else row)
+        return stored(row, still=copied and ADDED not in str(by))
 
     # ---- expressions
 
@@ -451,7 +522,7 @@ class Reader:
                 self.walk(value, scope)
                 fields = names_of(value.get("column_ref", {}).get("fields", ()))
                 name = target.get("name") or (fields[-1] if fields else "?column?")
-                given = [Whole(name, self.width(value, scope))]
+                given = [Whole(name, (self.width if "row_expr" in value else self._row)(value, scope))]
             found = None if found is None or given is None else [*found, *given]
         return found
 
@@ -502,11 +573,23 @@ class Reader:
         if kind == "func_call":
             return self._given_by(content, scope)
         if kind == "type_cast" and "array_bounds" not in content["type_name"]:
-            return self.catalogue.relation(names_of(content["type_name"]["names"]), self.path)
+            names = names_of(content["type_name"]["names"])
+            held = self._row(content["arg"], scope) if names[-1] in ("json", "jsonb") else None
+            return held or self.catalogue.relation(names, self.path)
         return self._chosen(kind, content, scope)
 
+    def _operated(self, node: Node, scope: Scope) -> Columns | None:
+        """The row of which `#=` replaces columns; JSON to which more was added, or of which something was taken."""
+        operator = names_of(node.get("name", ()))[-1:]
+        if operator == ["#="]:
+            return self._replaced(node["lexpr"], node["rexpr"], scope)
+        if operator == ["-"] and ADDED in str(node["rexpr"]):
+            return None
+        sides = [node["lexpr"], node["rexpr"]] if operator in (["||"], ["-"]) else []
+        return next((row for side in sides if isinstance(row := self._row(side, scope), Json)), None)
+
     def _chosen(self, kind: str, content: Node, scope: Scope) -> Columns | None:
-        """The columns of the row of a subquery, or of one of several."""
+        """The columns of the row of a subquery, of one of several, or of an operator."""
         if kind == "sub_link" and content["sub_link_type"] in ("EXPR_SUBLINK", "ARRAY_SUBLINK"):
             columns = self.statement(content["subselect"], scope) or []
             row = columns[0].row if len(columns) == 1 and isinstance(columns[0], Whole) else columns or None
@@ -520,13 +603,14 @@ class Reader:
             return next(filter(None, (self._row(argument, scope) for argument in content["args"])), None)
         if kind == "case_expr":
             return self._row(content["args"][0]["case_when"]["result"], scope)
-        return None
+        return self._operated(content, scope) if kind == "a_expr" and "lexpr" in content else None
 
     def width(self, node: Node, scope: Scope) -> Columns | None:
         """The columns of an expression that is a row, written out or whole."""
         if "row_expr" in node:
             return self._targets(node["row_expr"].get("args", ()), scope, None)
-        return self._row(node, scope)
+        row = self._row(node, scope)
+        return None if isinstance(row, Json) else row
 
     def walk(self, node: Any, scope: Scope) -> None:
         """Looks at an expression and everything in it."""
@@ -601,11 +685,8 @@ class Reader:
 
     def is_json(self, node: Node, scope: Scope) -> bool:
         """Whether this is a row of a core table as JSON."""
-        call = node.get("func_call", {})
-        if "column_ref" in node and names_of(node["column_ref"]["fields"])[-1] in self.json:
-            return True
-        made = names_of(call.get("funcname", ()))[-1:] in (["to_jsonb"], ["to_json"], ["row_to_json"], ["hstore"])
-        return made and any(isinstance(column, Added) for column in self._row(call["args"][0], scope) or ())
+        row = self._row(node, scope)
+        return isinstance(row, Json) and any(isinstance(column, Added) for column in row)
 
     def _reference(self, node: Node, scope: Scope) -> None:
         """A column called cms_id: that of something else, a variable, or a function of the row (s.cms_id is cms_id(s))."""
