@@ -1391,7 +1391,7 @@ EIGHTH: dict[str, tuple[str, str]] = {
     ),
     "an array of rows, copied": (
         plpgsql(
-            f"select array_agg(k) into a from {KINS} as k; foreach r in array a loop {COPY_KIN}; end loop",
+            f"select array_agg(k order by id desc) into a from {KINS} as k; foreach r in array a loop {COPY_KIN}; end loop",
             f"a {KINS}[]; {A_KIN}",
         ),
         "select f()",
