@@ -88,6 +88,7 @@ def test_a_report_is_made_once_and_shown_in_every_format(on_migrated: Type, tmp_
     assert "PASSED: 13 of 13" in on_migrated("report").stdout
     assert json.loads(on_migrated("report", "--format", "json").stdout) == found
     assert on_migrated("report", "--format", "html").stdout.startswith("<!DOCTYPE html>")
+    assert on_migrated("report", "--format", "terminal").stdout == on_migrated("report").stdout
     for kind in ("junit", "text"):
         assert on_migrated("report", "--format", kind, "--output", tmp_path / kind).stdout == ""
         assert (tmp_path / kind).stat().st_mode & 0o077 == 0

@@ -11,10 +11,10 @@ import click
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["text", "html", "json", "junit"]),
+    type=click.Choice(["text", "html", "json", "junit", "terminal"]),
     default="text",
     show_default=True,
-    help="What to print.",
+    help="What to print; terminal is what version 1.0.0 called text.",
 )
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file instead."
@@ -47,5 +47,6 @@ def report(kind: str, output: Path | None, *, validate: bool, validation: str | 
     from driver import profile
     from driver.report.show import show
 
+    kind = "text" if kind == "terminal" else kind
     validate = validate or with_values or validation is not None
     return show(profile.load(), kind, output, validate=validate, validation=validation, with_values=with_values)
