@@ -1482,6 +1482,63 @@ EIGHTH: dict[str, tuple[str, str]] = {
         ),
         "select f()",
     ),
+    "rows of VALUES": (
+        plpgsql(
+            "select * into r from schools limit 1; return (select count(*) from (values (r.*), (8, 'x', 'y', true, null)) as v)",
+            "r schools;",
+        ),
+        "select f()",
+    ),
+    "a statement that is explained": (
+        plpgsql(
+            "for t in explain insert into old_schools select * from schools loop null; end loop; return 1", "t text;"
+        ),
+        "select f()",
+    ),
+    "a variable with the function's name": (
+        plpgsql("insert into old_schools select (f.s).*; return 1", arguments="s schools"),
+        "select f(s) from schools as s limit 1",
+    ),
+    "an OUT parameter that is a row": (
+        body(
+            "begin select * into r from schools limit 1; insert into old_schools values (r.*); end",
+            "schools",
+            arguments="out r schools",
+        ),
+        "select (f()).id",
+    ),
+    "a function of any row": (
+        "create function g(anyarray) returns anyelement language sql as 'select $1[1]';"
+        + plpgsql("insert into old_schools select (g(array_agg(s))).* from schools as s; return 1"),
+        "select f()",
+    ),
+    "compared with all rows": (
+        plpgsql(f"return (({A_ROW}) <> all (select * from schools))::int"),
+        "select f()",
+    ),
+    "between two rows": (
+        "insert into old_schools select * from schools;"
+        + counted(
+            "select 1 from schools as s join old_schools as o using (id) where row(s.*) between row(o.*) and row(o.*)"
+        ),
+        "select f()",
+    ),
+    "a policy of full rows": (
+        "alter table schools enable row level security; alter table schools force row level security;"
+        " create policy full_rows on schools using (schools is not null);",
+        "select count(*) from schools",
+    ),
+    "a policy of named columns": (
+        "alter table schools enable row level security; alter table schools force row level security;"
+        " create policy named on schools using (id is not null) with check (code <> '');",
+        "select count(*) from schools",
+    ),
+    "a view that is made and replaced": (
+        plpgsql(
+            f"create view v as select * from schools; create or replace view v as select {LISTED}, 1 as one from schools; return 1"
+        ),
+        "select f()",
+    ),
 }
 MAY: dict[str, tuple[str, str]] = {
     "a handler that copes": (
@@ -1503,6 +1560,10 @@ MAY: dict[str, tuple[str, str]] = {
     ),
     "the text of a row": (
         body("select md5(string_agg(s::text, '' order by id)) from schools as s", "text", "sql"),
+        "select f()",
+    ),
+    "a row in a text": (
+        body("select md5(string_agg(concat_ws('|', s.*), '' order by id)) from schools as s", "text", "sql"),
         "select f()",
     ),
     "a row as JSON, compared": (

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Name = tuple[str, str]
 RECORD, TRIGGER = 2249, 2279
+ANY, ANY_ARRAY = (2283, 5077), (2277, 5078)  # anyelement, anycompatible and their arrays
 _PLAIN = {"limit_option": "LIMIT_OPTION_DEFAULT", "op": "SETOP_NONE"}
 _COLUMNS = r"information_schema\.columns|pg_attribute"
 _KEPT = (
@@ -155,6 +156,14 @@ from (
     from pg_catalog.pg_trigger as t
     inner join pg_catalog.pg_class as r on t.tgrelid = r.oid
     where t.tgqual is not null and t.tgenabled in ('O', 'A')
+    union all
+    select r.oid, r.relnamespace, pg_catalog.format('policy %%I of %%s', p.polname, r.oid::regclass), pg_catalog.format(
+        'select %%s from %%s', pg_catalog.concat_ws(
+            ', ', pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)
+        ), r.oid::regclass
+    )
+    from pg_catalog.pg_policy as p
+    inner join pg_catalog.pg_class as r on p.polrelid = r.oid
 ) as o (oid, namespace, called, body)
 inner join pg_catalog.pg_namespace as n on o.namespace = n.oid
 where
@@ -313,9 +322,11 @@ def _catalogues(
                 for out, oid in _arguments(routine, "obt")
                 for row in [relations.get(row_types.get(oid, ("", "")))]
             ]
-            gives = None if routine["returned"] in arrays else row_types.get(routine["returned"]) or outs or None
-            inputs = enumerate(_arguments(routine, "ibv"))
-            takes = {key: row_types[oid] for place, (n, oid) in inputs if oid in row_types for key in (place, n)}
+            gives: Any = None if routine["returned"] in arrays else row_types.get(routine["returned"]) or outs or None
+            inputs = _arguments(routine, "ibv")
+            takes = {key: row_types[oid] for at, (n, oid) in enumerate(inputs) if oid in row_types for key in (at, n)}
+            if routine["returned"] in ANY:
+                gives = next((at for at, (_, oid) in enumerate(inputs) if oid in (*ANY, *ANY_ARRAY)), None)
             given[name] = gives if given.get(name, gives) == gives else None  # those of the same name may differ
             taken[name] = takes if taken.get(name, takes) == takes else {}
         worlds.append(Catalogue(relations, given, taken, arrays, evaluated))
@@ -422,15 +433,18 @@ class _Routine:
         self._types: dict[str, str] = {}
         self._records: set[str] = set()
         self._cursors: dict[str, Columns | None] = {}
-        inputs = [
-            (name, Elements(row) if row and oid in world.arrays else row)
-            for name, oid in _arguments(routine, "ibv")
-            for row in [world.relations.get(row_types.get(oid, ("", "")))]
-        ]
+        inputs, variables = (
+            [
+                (name, Elements(row) if row and oid in world.arrays else row)
+                for name, oid in _arguments(routine, modes)
+                for row in [world.relations.get(row_types.get(oid, ("", "")))]
+            ]
+            for modes in ("ibv", "iobvt")
+        )
         self._wins = bool(re.search(r"#\s*variable_conflict\s+use_variable", routine["body"], re.IGNORECASE))
         self.reader.names = set() if self._wins else {*_outs(routine), *(name for name, _ in inputs)}
         self.reader.parameters = [columns for _, columns in inputs]
-        self.reader.rows = {name: columns for name, columns in inputs if columns}
+        self.reader.rows = {name: columns for name, columns in variables if columns}
         self._returned = world.relations.get(row_types.get(routine["returned"], ("", ""))) or _outs(routine) or None
         if trigger:
             self._returned = world.relations.get((trigger["tg_table_schema"], trigger["tg_table_name"]))

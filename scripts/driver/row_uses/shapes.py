@@ -66,6 +66,9 @@ _ONE_OF_THEM = ("unnest", "lag", "lead", "first_value", "last_value", "nth_value
 _KEYS = ("jsonb_each", "json_each", "jsonb_object_keys", "json_object_keys", "each", "akeys", "skeys")
 SILENT = ("lands", "null", "natural", "renamed", "place", "written")
 """Kinds that raise no error: the answer is another one."""
+_WRITES = ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt")
+_QUERIES = ("select_stmt", *_WRITES)
+_TEXTS = ("concat", "concat_ws", "format", "hash_record", "hash_record_extended")
 _JSON = ("to_jsonb", "to_json", "row_to_json", "hstore", "jsonb_agg", "json_agg", "jsonb_set", "jsonb_strip_nulls")
 _OF_ITS_ARGUMENT: Mapping[str, type[Columns]] = {
     **dict.fromkeys(_ONE_OF_THEM, list),
@@ -88,11 +91,11 @@ class Problem:
 class Catalogue:
     """What names mean: relations by schema and name, for functions what they give and take; which types are arrays.
 
-    And what constant expressions came to, so that each is asked once.
+    What a function gives may be a row of the argument at this place. And what constant expressions came to, so that each is asked once.
     """
 
     relations: Mapping[tuple[str, str], Columns]
-    given: dict[str, Columns | tuple[str, str] | None]
+    given: dict[str, Columns | tuple[str, str] | int | None]
     taken: Mapping[str, Mapping[str | int, tuple[str, str]]]
     arrays: Collection[int] = ()
     evaluated: dict[str, str | None] = field(default_factory=dict)
@@ -196,7 +199,7 @@ class Reader:
         scope = Scope(outer=outer)
         if kind == "select_stmt":
             return self.select(content, scope)
-        if kind in ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"):
+        if kind in _WRITES:
             return self._write(kind, content, scope)
         if kind in ("create_table_as_stmt", "create_stmt", "view_stmt"):
             self._makes(content, scope)
@@ -276,8 +279,9 @@ class Reader:
             isinstance(one, Added) for one in columns or ()
         ):
             self.problem("twice", f"{made['relname']} would have {ADDED} twice")
-        if node.get("replace") and any(isinstance(column, Added) for column in (columns or ())[: len(there or ())]):
-            self.problem("view", f"{made['relname']} would have {ADDED} where it has another column")
+        first = (columns or ())[: len(there or ())]
+        if node.get("replace") and first != there and any(isinstance(one, Added) for one in (*first, *(there or ()))):
+            self.problem("view", f"{made['relname']} would have {ADDED} where it has another column, or the reverse")
         if not (node.get("if_not_exists") and there):
             self.made[self._key(made)] = columns
 
@@ -293,8 +297,7 @@ class Reader:
             return left
         star = self._from(node.get("from_clause", ()), scope)
         if "values_lists" in node:
-            lists = [self._targets(one["list"]["items"], scope, star) for one in node["values_lists"]]
-            return lists[0]
+            return self._listed_rows([self._targets(one["list"]["items"], scope, star) for one in node["values_lists"]])
         listed = node.get("target_list", ())
         columns = self._targets(listed, scope, star)
         groups = node.get("group_clause", ())
@@ -312,6 +315,12 @@ class Reader:
             if self._positioned(one.get("sort_by", {}).get("node", one), columns) not in (columns or ()):
                 self.walk(one, scope)
         return columns
+
+    def _listed_rows(self, rows: Sequence[Columns | None]) -> Columns | None:
+        """The columns of VALUES, which all of its rows have."""
+        if None not in rows and len({len(row or ()) for row in rows}) > 1:
+            self.problem("values", "the rows of VALUES have not the same number of columns")
+        return rows[0]
 
     def _positioned(self, node: Node, columns: Columns | None) -> str:
         """The name by which GROUP BY or ORDER BY goes, which may be given by its position; empty if it is no name."""
@@ -501,6 +510,9 @@ class Reader:
             columns, kind = self._row(arguments[0], scope), _OF_ITS_ARGUMENT[name]
             return kind(columns) if columns and (kind is Json or not isinstance(columns, Json)) else None
         given = self.catalogue.given.get(name)
+        if isinstance(given, int):
+            columns = self._row(arguments[given], scope) if given < len(arguments) else None
+            return columns and list(stored(columns, still=False) or ())
         return self.catalogue.relations.get(given) if isinstance(given, tuple) else given
 
     def _replaced(self, base: Node, by: Node, scope: Scope) -> Columns | None:
@@ -558,6 +570,13 @@ class Reader:
                         return column.row
         return self.rows.get(name)
 
+    def _field(self, qualifier: str, name: str, scope: Scope) -> Columns | None:
+        """The columns of a row in a row; or those of a variable, by the name of its function or block."""
+        columns = self._named(qualifier, scope)
+        if columns is None and not any(alias == qualifier for around in scope.chain() for alias, _ in around.items):
+            return self.rows.get(name)
+        return next((one.row for one in columns or () if isinstance(one, Whole) and one == name), None)
+
     def _row(self, node: Node, scope: Scope) -> Columns | None:
         """The columns of an expression that is a whole row, or Elements; None if it is neither, or not known."""
         kind, content = next(iter(node.items()))
@@ -565,8 +584,7 @@ class Reader:
             fields = [name for name in names_of(content["fields"]) if name != "*"]
             if len(fields) == 1:
                 return self._named(fields[0], scope)
-            columns = self._named(fields[-2], scope) or ()
-            return next((one.row for one in columns if isinstance(one, Whole) and one == fields[-1]), None)
+            return self._field(fields[-2], fields[-1], scope)
         if kind == "param_ref":
             number = content.get("number", 0)
             return self.parameters[number - 1] if 0 < number <= len(self.parameters) else None
@@ -628,7 +646,7 @@ class Reader:
             "column_ref": self._reference,
         }
         for kind, content in node.items():
-            if kind == "select_stmt":
+            if kind in _QUERIES:
                 self.statement(node, scope)
                 continue
             if kind in looks:
@@ -644,13 +662,13 @@ class Reader:
             self.problem("name", f"{ADDED} of the row would replace the other in the JSON")
         elif operator in (["="], ["<>"]) and self.is_json(left, scope) != self.is_json(right, scope):
             self.problem("written", f"{ADDED} would be in one of what is compared")
-        for one in right["list"].get("items", ()) if kind == "AEXPR_IN" else [right]:
+        for one in right.get("list", {}).get("items", [right]):
             other = self.width(one, scope)
             if isinstance(other, Elements) == (kind in ("AEXPR_OP_ANY", "AEXPR_OP_ALL")):
                 self._compared(self.width(left, scope), other, node)
 
     def _membership(self, node: Node, scope: Scope) -> None:
-        if node["sub_link_type"] == "ANY_SUBLINK":
+        if node["sub_link_type"] in ("ANY_SUBLINK", "ALL_SUBLINK"):
             given = self.statement(node["subselect"], scope)
             row = getattr(given[0], "row", None) if given and len(given) == 1 else None
             if "row_expr" in node["testexpr"] or row:
@@ -674,9 +692,13 @@ class Reader:
             )
 
     def _call(self, node: Node, scope: Scope) -> None:
-        taken = self.catalogue.taken.get(names_of(node["funcname"])[-1], {})
-        if names_of(node["funcname"])[-1].startswith(_KEYS) and self.is_json(node["args"][0], scope):
+        name = names_of(node["funcname"])[-1]
+        taken = self.catalogue.taken.get(name, {})
+        if name.startswith(_KEYS) and self.is_json(node["args"][0], scope):
             self.problem("written", f"{ADDED} would be one of the keys")
+        rows = [self.width(one, scope) or () for one in node.get("args", ()) if name in _TEXTS]
+        if any(isinstance(one, Added) for row in rows for one in row):
+            self.problem("written", f"{ADDED} would be in the text of the row")
         for place, argument in enumerate(node.get("args", ())):
             named = argument.get("named_arg_expr", {"name": place, "arg": argument})
             if row_type := taken.get(named["name"]):
