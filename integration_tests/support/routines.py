@@ -1359,6 +1359,21 @@ EIGHTH: dict[str, tuple[str, str]] = {
         ),
         "select f()",
     ),
+    "copied, where nothing is in the way": (
+        plpgsql(
+            f"insert into {KINS} select {COPIES} from {KINS} as k on conflict do nothing; get diagnostics n = row_count;"
+            " return n",
+            "n bigint;",
+        ),
+        "select f()",
+    ),
+    "written over by itself": (
+        plpgsql(
+            f'insert into {KINS} select (jsonb_populate_record(k, \'{{"name": "x"}}\')).* from {KINS} as k'
+            " on conflict (id) do update set name = excluded.name; return 1"
+        ),
+        "select f()",
+    ),
     "JSON of a row but for cms_id": (
         plpgsql(
             f"insert into {KINS} select (jsonb_populate_record(null::{KINS}, to_jsonb(k) - 'cms_id' || {ANOTHER_ID})).*"
@@ -1569,6 +1584,10 @@ MAY: dict[str, tuple[str, str]] = {
     "a row as JSON, compared": (
         "create table said as select s.id, to_jsonb(s) as school from schools as s;"
         + counted("select 1 from schools as s join said using (id) where to_jsonb(s) = school"),
+        "select f()",
+    ),
+    "two rows as JSON, compared": (
+        counted(f"select from {KINS} as a, {KINS} as b where a.id < b.id and to_jsonb(a) - 'id' = to_jsonb(b) - 'id'"),
         "select f()",
     ),
     "a record that nobody asks for": (body("select * from schools", "setof record", "sql"), "select 1"),

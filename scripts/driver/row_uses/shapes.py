@@ -50,6 +50,12 @@ class Whole(str):
         return column
 
 
+class NewId(str):
+    """The name of an id that is given anew to a row that is otherwise copied."""
+
+    __slots__ = ()
+
+
 class OfTable(list[str]):
     """The columns of a table itself, which grouping by its id groups as well."""
 
@@ -345,7 +351,8 @@ class Reader:
             source = node.get("select_stmt", {}).get("select_stmt")
             if source:
                 given = self.select(source, Scope(outer=scope))
-                unique = "on_conflict_clause" not in node
+                # by its own id, a row meets itself
+                unique = "on_conflict_clause" not in node or any(isinstance(column, NewId) for column in given or ())
                 self._insert(relation, node.get("cols", ()), columns, given, unique=unique)
         scope.items.append((name, columns))
         self._from(
@@ -519,7 +526,8 @@ class Reader:
         """A row of which JSON or hstore replaces columns: those that it has, or names."""
         row, replaced = self._row(base, scope), self._row(by, scope)
         copied = is_stored(replaced if isinstance(replaced, Json) else row)
-        return stored(row, still=copied and ADDED not in str(by))
+        given = stored(row, still=copied and ADDED not in str(by))
+        return given and type(given)(NewId(one) if one == "id" and "'id'" in str(by) else one for one in given)
 
     # ---- expressions
 
@@ -660,8 +668,12 @@ class Reader:
         operator = names_of(node.get("name", ()))[-1:]
         if operator == ["||"] and f"'{ADDED}'" in str(left) and self.is_json(right, scope):
             self.problem("name", f"{ADDED} of the row would replace the other in the JSON")
-        elif operator in (["="], ["<>"]) and self.is_json(left, scope) != self.is_json(right, scope):
-            self.problem("written", f"{ADDED} would be in one of what is compared")
+        elif operator in (["="], ["<>"]):
+            in_one, in_other = self.is_json(left, scope), self.is_json(right, scope)
+            if in_one != in_other:
+                self.problem("written", f"{ADDED} would be in one of what is compared")
+            elif in_one and (is_stored(self._row(left, scope)) or is_stored(self._row(right, scope))):
+                self.problem("written", f"{ADDED} of two rows, which differs, would be compared")
         for one in right.get("list", {}).get("items", [right]):
             other = self.width(one, scope)
             if isinstance(other, Elements) == (kind in ("AEXPR_OP_ANY", "AEXPR_OP_ALL")):
