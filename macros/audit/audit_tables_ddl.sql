@@ -70,7 +70,14 @@ $cms_id$;
 create table if not exists {{ schema }}.throttle (
     only_row boolean primary key default true check (only_row),
     began_at timestamptz not null,
-    limits jsonb not null
+    backend_pid integer not null,
+    limits jsonb not null,
+    replicas text [] not null,
+    bytes_when_begun bigint not null,
+    wal_when_begun pg_lsn not null,
+    commit_began_at timestamptz,
+    commit_ended_at timestamptz,
+    commit_time interval
 );
 
 create table if not exists {{ schema }}.baseline_tables (

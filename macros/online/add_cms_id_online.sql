@@ -24,7 +24,7 @@
         {%- do log('online: going on with the migration that was begun', info=true) -%}
     {%- endif -%}
     {%- do create_audit_tables() -%}
-    {%- do run_query(note_throttle()) -%}
+    {%- do run_query(note_throttle(not new_tables)) -%}
     {%- do run_online_plan(online_plan(new_tables, tables, states)) -%}
     {%- do tell_other_writes(core_tables()) -%}
     {%- do run_query('select pg_advisory_unlock_all()') -%}

@@ -3,72 +3,18 @@
         migration notes its limits in `throttle`, so that whoever asks applies the same; before that they are given.
         Self-contained: the driver renders it too. -#}
     {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
-with throttle as (
-    {%- if limits is none %}
-    select
-        t.began_at,
-        t.limits
-    from {{ schema }}.throttle as t
-    {%- else %}
-    select
-        clock_timestamp() as began_at,
-        {{ quote_text(limits) }}::jsonb as limits
-    {%- endif %}
-),
+{{ _throttle_sources(schema, limits) }},
 
-signals (signal, object_name, value, limit_text, is_over, hidden, remedy, reason) as (
-    select
-        'replica_lag',
-        lag.object_name,
-        pg_size_pretty(lag.bytes),
-        lag.limit_text,
-        lag.bytes > pg_size_bytes(lag.limit_text),
-        '',
-        '',
-        format('a replica is %s behind', pg_size_pretty(lag.bytes))
-    from (
-        select
-            r.application_name as object_name,
-            t.limits ->> 'max_replica_lag' as limit_text,
-            pg_wal_lsn_diff(
-                case when pg_is_in_recovery() then null else pg_current_wal_lsn() end, coalesce(r.replay_lsn, r.flush_lsn, r.write_lsn)
-            ) as bytes
-        from pg_catalog.pg_stat_replication as r
-        cross join throttle as t
-        where r.state in ('streaming', 'catchup')
-    ) as lag
+signals (signal, object_name, value, limit_text, is_over, reason, hidden, remedy) as (
+    {{ _replica_signals() | indent(4) }}
 
     union all
 
-    select
-        'waiting_sessions',
-        '',
-        w.sessions::text,
-        t.limits ->> 'max_waiting_sessions',
-        w.sessions > (t.limits ->> 'max_waiting_sessions')::integer,
-        '',
-        '',
-        format('%s sessions wait', w.sessions)
-    from throttle as t
-    cross join (
-        -- what sessions wait for is shown to members of pg_monitor only; that they wait for a lock, to all
-        select count(distinct waiting.pid) as sessions
-        from (
-            select l.pid
-            from pg_catalog.pg_locks as l
-            where not l.granted
+    {{ _wal_signals() | indent(4) }}
 
-            union all
+    union all
 
-            select a.pid
-            from pg_catalog.pg_stat_activity as a
-            where
-                a.state = 'active'
-                and a.backend_type = 'client backend'
-                and a.wait_event_type in ('Lock', 'LWLock', 'BufferPin', 'Buffer', 'IO', 'IPC')
-        ) as waiting
-        where waiting.pid <> pg_backend_pid()
-    ) as w
+    {{ _load_signals() | indent(4) }}
     {%- if limits is none %}
 
     union all
@@ -79,9 +25,9 @@ signals (signal, object_name, value, limit_text, is_over, hidden, remedy, reason
         'by hand',
         '',
         true,
-        '',
-        '',
-        c.given
+        c.given,
+        null,
+        null
     from ({{ controls_in_force(audit_schema) | indent(4) }}) as c
     where c.action = 'pause'
     {%- endif %}
@@ -92,9 +38,24 @@ select
     s.object_name,
     s.value,
     s.limit_text,
-    coalesce(s.is_over, false) as pauses,
-    concat_ws(': ', nullif(s.hidden, ''), nullif(s.remedy, '')) as unreadable,
-    s.reason
+    coalesce(s.is_over, false) or u.unreadable <> '' and not throttle.limits -> 'go_without_signals' @> to_jsonb(s.signal) as pauses,
+    u.unreadable,
+    coalesce(nullif(concat_ws('; ', case when s.is_over then s.reason end, nullif(u.unreadable, '')), ''), s.reason) as reason,
+    s.hidden,
+    u.remedy
 from signals as s
+cross join throttle
+cross join lateral (
+    select
+        coalesce(format('%s (%s)', s.hidden, r.remedy), '') as unreadable,
+        r.remedy
+    from (select format('%s, or set var go_without_signals to [%s]', s.remedy, s.signal)) as r (remedy)
+    where s.hidden is not null
+
+    union all
+
+    select '', ''
+    where s.hidden is null
+) as u
 order by s.signal, s.object_name
 {%- endmacro %}

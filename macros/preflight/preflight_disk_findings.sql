@@ -1,6 +1,7 @@
-{% macro preflight_disk_findings(tables, free_space) %}
+{% macro preflight_disk_findings(tables, free_space, min_disk_free='0 MB') %}
     {#- Whether the disk has room for either mode, where somebody knows how much of it is free: SQL does not. `free_space` is
-        a text that pg_size_bytes understands, or empty.
+        a text that pg_size_bytes understands, or empty;
+        online mode pauses where less is left than `min_disk_free`.
         Self-contained. -#}
 select
     'disk' as finding,
@@ -15,7 +16,7 @@ from (
     select
         pg_size_bytes({{ quote_text(free_space or '0') }}) as free,
         sum(window_disk_bytes)::bigint as window_bytes,
-        sum(online_disk_bytes)::bigint as online_bytes
+        sum(online_disk_bytes)::bigint + pg_size_bytes({{ quote_text(min_disk_free) }}) as online_bytes
     from ({{ migration_sizes(tables) }}) as sizes
 ) as needs
 where {{ 'true' if free_space else 'false' }} and free < greatest(window_bytes, online_bytes)

@@ -10,7 +10,8 @@
     {%- set queries = [
         preflight_findings(tables, var('cms_id_type'), var('allow_update_triggers'), open),
         preflight_server_findings(tables, target.schema, target.get('autocommit') or false, var('lock_timeout'), allow_unseen_sessions=var('allow_unseen_sessions')),
-        preflight_disk_findings(tables, var('server_disk_free')),
+        preflight_disk_findings(tables, var('server_disk_free'), var('min_disk_free')),
+        preflight_signal_findings(target.schema, var('go_without_signals')),
     ] -%}
     {%- set reasons = [] -%}
     {%- for query in queries -%}

@@ -22,10 +22,33 @@
             ) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- set budget = var('window_budget') -%}
-    {%- if budget and not modules.re.fullmatch('[1-9][0-9]*(ms|s|min|h)', budget | string) -%}
+    {%- set time = ['[1-9][0-9]*(ms|s|min|h)', 'a time such as 120s or 10min'] -%}
+    {%- set size = ['[0-9]+ ?(kB|MB|GB|TB)', 'a size such as 64MB'] -%}
+    {%- set patterns = {
+        'window_budget': time,
+        'max_commit_latency': time,
+        'max_replica_lag': size,
+        'max_slot_wal': size,
+        'max_archive_backlog': size,
+        'min_disk_free': size,
+        'server_disk_free': size,
+        'max_waiting_sessions': ['[0-9]+', 'a number'],
+    } -%}
+    {%- for name, pattern in patterns.items() -%}
+        {%- set value = var(name) -%}
+        {%- if not modules.re.fullmatch(pattern[0], value | string) and (value or name not in ['window_budget', 'server_disk_free']) -%}
+            {%- do exceptions.raise_compiler_error(
+                'var ' ~ name ~ ' is ' ~ tojson(value) ~ ', and can be ' ~ pattern[1] ~ ': mend it in dbt_project.yml, or in --vars'
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {#- the others can always be read -#}
+    {%- set signals = ['replica_lag', 'waiting_sessions'] -%}
+    {%- set without = var('go_without_signals') -%}
+    {%- if without is string or without is not iterable or without | reject('in', signals) | list -%}
         {%- do exceptions.raise_compiler_error(
-            'var window_budget is ' ~ tojson(budget) ~ ', and can be a time such as 120s or 10min: mend it in dbt_project.yml, or in --vars'
+            'var go_without_signals is ' ~ tojson(without) ~ ', and can be a list of ' ~ signals | join(', ')
+            ~ ': mend it in dbt_project.yml, or in --vars'
         ) -%}
     {%- endif -%}
 {% endmacro %}

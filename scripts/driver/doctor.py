@@ -75,6 +75,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "row level security": ("row_security",),
     "replication": ("published", "logical_slot"),
     "other sessions": ("old_snapshot", "unseen_sessions", "old_transaction", "prepared_transaction"),
+    "throttle": ("signal_unreadable",),
     "settings": ("lock_timeout", "connections", "window_budget"),
     "application": ("row_use_breaks", "row_use_may_break", "row_type_functions", "row_use_unseen", "row_use_statement"),
     "disk": ("disk", "disk_unknown", "disk_backups"),
@@ -197,6 +198,23 @@ def _read_only(session: psycopg.Connection[Any]) -> Iterator[None]:
     finally:
         if not session.closed:
             session.execute("rollback")
+
+
+def server_disk_free(session: psycopg.Connection[Any], connection: Connection) -> str:
+    """How much is free on the server's disk, as text; empty unless the server is here and lets itself be asked."""
+    if connection.host not in LOCAL_HOSTS and not connection.host.startswith("/"):
+        return ""
+    folder = one_value(
+        session,
+        "select setting from pg_catalog.pg_settings where name = 'data_directory'"
+        " and (select rolsuper from pg_catalog.pg_roles where rolname = current_user)"
+        " or name = 'data_directory' and pg_has_role('pg_read_all_settings', 'member')",
+    )
+    # A server in a container names a folder of its own, which is not here.
+    try:
+        return f"{shutil.disk_usage(folder).free >> 20} MB" if folder and Path(folder).is_dir() else ""
+    except OSError:  # it is here, and this account may not look into it
+        return ""
 
 
 class _Examination:
@@ -329,6 +347,10 @@ class _Examination:
                 allow_unseen_sessions=self.project.var("allow_unseen_sessions"),
             )
         )
+
+        without = self.project.var("go_without_signals")
+        schema = self.connection.audit_schema
+        self._ask(render_macro("preflight_signal_findings", audit_schema=schema, go_without_signals=without))
 
     def _audit_findings(self, tables: Sequence[CoreTable], log: dict[str, TableLog]) -> None:
         if log:
@@ -465,10 +487,11 @@ class _Examination:
                 f"the tables would be locked for about {duration(window)}, and window_budget is {budget}",
                 "use online mode, another time, or a larger budget",
             )
-        free = str(self.project.var("server_disk_free")) or self._server_disk_free()
+        free = str(self.project.var("server_disk_free")) or server_disk_free(self.session, self.connection)
         needs = ", ".join(f"{size(e.disk_bytes)} in {mode} mode" for mode, e in self.diagnosis.estimates.items())
         if free:
-            self._ask(render_macro("preflight_disk_findings", tables=todo, free_space=free))
+            kept = self.project.var("min_disk_free")
+            self._ask(render_macro("preflight_disk_findings", tables=todo, free_space=free, min_disk_free=kept))
             self._found("disk", f"{free} free on the server's disk, needed there: {needs}")
         else:
             self._warn(
@@ -476,22 +499,6 @@ class _Examination:
                 f"the server's free disk cannot be seen from here; needed there: {needs}, and as much for baseline and WAL",
                 "look there, and set var server_disk_free to have it checked",
             )
-
-    def _server_disk_free(self) -> str:
-        """How much is free on the server's disk, as text; empty unless the server is here and lets itself be asked."""
-        if self.connection.host not in LOCAL_HOSTS and not self.connection.host.startswith("/"):
-            return ""
-        folder = one_value(
-            self.session,
-            "select setting from pg_catalog.pg_settings where name = 'data_directory'"
-            " and (select rolsuper from pg_catalog.pg_roles where rolname = current_user)"
-            " or name = 'data_directory' and pg_has_role('pg_read_all_settings', 'member')",
-        )
-        # A server in a container names a folder of its own, which is not here.
-        try:
-            return f"{shutil.disk_usage(folder).free >> 20} MB" if folder and Path(folder).is_dir() else ""
-        except OSError:  # it is here, and this account may not look into it
-            return ""
 
     # ---- the table
 
@@ -510,6 +517,7 @@ class _Examination:
         self._found("row level security", "none hides rows from this role")
         self._found("replication", "no core table is published")
         self._found("other sessions", "none in the way")
+        self._found("throttle", "every signal can be read by which online mode pauses")
         self._found("settings", f"lock_timeout {self.project.var('lock_timeout')}, enough connections are free")
 
     # ---- asking

@@ -88,10 +88,11 @@ def restored_at(connection: psycopg.Connection[Any], audit_schema: str) -> str:
 
 
 def told_by_online_mode(connection: psycopg.Connection[Any], audit_schema: str) -> dict[str, list[str]]:
-    """What the newest online migration has recorded of others' writes and of triggers: event -> a sentence per table."""
+    """What the newest online migration has recorded of others' writes, triggers, and signals that it went without: event -> sentences."""
     found: dict[str, list[str]] = {}
     query = (
-        "select event, table_name || ': ' || detail from {events} where event in ('other writes', 'changed by triggers')"
+        "select event, coalesce(table_name || ': ', '') || detail from {events}"
+        " where event in ('other writes', 'changed by triggers', 'without signal')"
         " and happened_at >= (select max(cut_over_at) from {migrations} where mode = 'online'"
         " and state not in ('undone', 'abandoned')) order by event_id"
     )

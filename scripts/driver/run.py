@@ -261,8 +261,16 @@ class Run:
 
     def _migrate(self, progress: StageProgress) -> str:
         step = DbtStep(progress)
+        project = self._project
+        if self.result.mode == "online" and not project.var("server_disk_free"):
+            from driver.doctor import server_disk_free
+
+            with pinned(self.connection) as session:
+                free = server_disk_free(session, self.connection)
+            if free:  # what SQL does not know, and this machine does
+                project = replace(project, variables={**project.variables, "server_disk_free": free})
         try:
-            step.run(self._project, "run-operation", f"{PACKAGE}.add_cms_id")
+            step.run(project, "run-operation", f"{PACKAGE}.add_cms_id")
         finally:
             self._plan_seconds = step.plan_seconds
         with pinned(self.connection) as session:
@@ -287,9 +295,8 @@ class Run:
                 self._project = replace(
                     self._project, variables={**self._project.variables, "validation": "ongoing"}, _manifest=None
                 )
-            self.result.warnings += told_by_online_mode(session, self.connection.audit_schema).get(
-                "changed by triggers", []
-            )
+            told = told_by_online_mode(session, self.connection.audit_schema)
+            self.result.warnings += told.get("changed by triggers", []) + told.get("without signal", [])
             validation = validate(
                 self._project, session, DbtStep(progress), threads=self.threads, with_values=self.options.with_values
             )
@@ -326,7 +333,8 @@ class Run:
 
     def _in_use_already(self, session: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> bool:
         """Whether rows were written since the baseline: created locally, or changed while online mode was under way."""
-        return has_local_rows(session, tables) or bool(told_by_online_mode(session, self.connection.audit_schema))
+        told = told_by_online_mode(session, self.connection.audit_schema)
+        return has_local_rows(session, tables) or bool(told.keys() - {"without signal"})
 
     def _migration_log_test(self, session: psycopg.Connection[Any]) -> Outcome:
         """Whether the log says of every core table that its migration was finished."""
