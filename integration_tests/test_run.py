@@ -44,7 +44,6 @@ def corrupt(registry: Registry) -> None:
     registry.execute("update next_of_kins set name = 'Somebody Else' where id = (select min(id) from next_of_kins)")
 
 
-@pytest.mark.every_major
 def test_a_run_does_all_of_it_and_a_second_one_only_validates(runner: Runner) -> None:
     first = runner.go()
     assert first.code == 0, first.text

@@ -95,7 +95,7 @@ def test_what_fails_is_tried_once_more(
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("seed", range(int(os.environ.get("CMSID_TEST_INTERRUPTIONS", "3"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("CMSID_TEST_INTERRUPTIONS", "2"))))
 def test_ctrl_c_at_any_moment_ends_all_servers_and_leaves_nothing(seed: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="cmsid-interrupted-"))
     folder.chmod(0o711)  # the account of the servers enters it
