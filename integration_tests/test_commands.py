@@ -183,7 +183,7 @@ def test_without_the_server_what_is_known_is_told_and_the_rest_is_an_error(
 
 
 def test_a_cms_id_is_seen_whatever_our_own_schema_is_called(migrated_registry: Registry, tmp_path: Path) -> None:
-    lines = status(replace(connection_of(migrated_registry.server), audit_schema="public"), tmp_path).lines
+    lines = status(replace(connection_of(migrated_registry.server), audit_schema="public"), tmp_path).lines()
     assert "there is a cms_id that no finished migration" in lines[1]
     assert lines[-1].strip() == "scripts/cmsid doctor"
 
@@ -268,7 +268,7 @@ def test_a_backup_that_is_incomplete_or_gone_is_not_called_good(on_loaded: Type,
     assert on_loaded("backup", "--verify", *folder).exit_code == 0
     (backup,) = (tmp_path / "registry").glob("*-registry")
     assert f"{backup.name}  verified" in on_loaded("backups", *folder).stdout
-    assert re.search(rf"Backup: +{backup.name} of .*test restore identical", on_loaded("status").stdout)
+    assert re.search(rf"Backup: +{backup.name}, .*test restore identical, \d+ s old", on_loaded("status").stdout)
 
     file = max((backup / "dump").iterdir(), key=lambda path: path.stat().st_size)
     content = file.read_bytes()

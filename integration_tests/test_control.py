@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import psycopg
 import pytest
 
 from driver import control
 from driver.errors import Problem
-from driver.status import read_runner
+from driver.facts import controls
+from driver.result import as_json
+from driver.status import read_runner, status
+from quality import schemas
 from support.backups import connection_of
 from support.local_rows import CORE_TABLES
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
@@ -77,6 +83,30 @@ def assert_holds_nothing(registry: Registry) -> None:
             time.sleep(0.02)
 
 
+def assert_told_in_ten_lines(registry: Registry) -> None:
+    """Look at the status with a second reason to pause: more sessions wait than a limit below none."""
+    limits = (
+        f"update {AUDIT_SCHEMA}.throttle set limits = limits || jsonb_build_object('max_waiting_sessions', %s::integer)"
+    )
+    registry.execute(limits, [-1])
+    found = status(connection_of(registry.server, registry.dbname))
+    registry.execute(limits, [PACED.get("max_waiting_sessions", 8)])
+    told = found.lines(80)
+    assert len(told) <= 10
+    assert max(map(len, told)) <= 80
+    text = " ".join(" ".join(told).split())
+    assert re.search(r"Now: student_modules: [\d,]+ of [\d,]+ rows, .*last batch \d+ s ago\.", text)
+    assert re.search(
+        rf"Paused: by {OWNER} \(\w+\) at 20.* UTC: the nightly import; \d+ sessions wait \(limit -1\)", text
+    )
+    assert text.endswith("Next: scripts/cmsid resume lets it go on.")
+    document = json.loads(as_json(found))
+    jsonschema.validate(document, schemas.schema("status"))
+    assert document["paused"] is True
+    assert document["next_command"] == "scripts/cmsid resume"
+    assert [signal["signal"] for signal in document["signals"] if signal["pauses"]] == ["paused", "waiting_sessions"]
+
+
 def test_a_pause_of_an_hour_holds_nothing_and_the_pace_is_kept_after_it(baselined_registry: Registry) -> None:
     registry = baselined_registry
     with background(registry, *ONLINE, variables=PACED) as finished:
@@ -94,6 +124,7 @@ def test_a_pause_of_an_hour_holds_nothing_and_the_pace_is_kept_after_it(baseline
         registry.execute(f"update {AUDIT_SCHEMA}.controls set happened_at = happened_at - interval '1 hour'")
         before = filled(registry)
         assert_holds_nothing(registry)
+        assert_told_in_ten_lines(registry)
         assert filled(registry) == before
         lifted, effect = ask(registry, "resume")
         assert lifted.startswith("No longer paused by ")
@@ -147,7 +178,7 @@ def test_of_two_who_ask_at_once_the_later_counts_and_knows_of_the_other(baseline
         for thread in people:
             thread.join()
         with registry.connect() as connection:
-            holds = control.in_force(connection, AUDIT_SCHEMA, "pause")
+            holds = controls(connection, AUDIT_SCHEMA, "pause")
         # the pause holds unless whoever resumed was told that it is lifted
         assert bool(holds) == (told["resume"] == ["Nothing is paused."])
         assert told["pause"][0].startswith("Paused by")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +11,7 @@ from driver.conclusion import step_from_here, tell_state_and_next_step
 from driver.migration_state import MigrationState
 from driver.result import Outcome, Stage
 from driver.run import Options
-from driver.status import sentence
+from driver.status import Runner, Signal, Status, Table, Validated
 from driver.wording import few
 from support.sample_result import difference, failed_result, passed_tests, result_of
 
@@ -126,6 +125,7 @@ def test_the_next_command_keeps_what_was_asked_for(state: MigrationState, option
         (UNDONE, None, "scripts/cmsid doctor"),
         (UNLOGGED, None, "scripts/cmsid doctor"),
         (HALF_WAY, None, "scripts/cmsid run --mode online"),
+        (replace(HALF_WAY, paused=("by dba at 9",)), None, "scripts/cmsid resume"),
         (DONE, None, "scripts/cmsid run"),
         (DONE, failed(next_command="scripts/cmsid run --validation ongoing"), "scripts/cmsid run --validation ongoing"),
         (DONE, result_of(passed_tests()), "scripts/cmsid report --validation ongoing"),
@@ -141,10 +141,7 @@ def test_there_is_a_next_step_where_no_run_is_under_way(
 
 def test_rows_that_are_not_counted_yet_are_not_left_out_in_silence() -> None:
     assert "15 of 300 rows" in HALF_WAY.sentence
-    assert "15 of at least 300 rows have their cms_id" in replace(HALF_WAY, rows_uncounted=True).sentence
-    values = {"rows_at_cut_over": None, "rows_per_second": None, "seconds_left": None}
-    table = SimpleNamespace(table_name="schools", state="marked", **values)
-    assert sentence(table) == "schools: rows not yet counted"
+    assert "15 of at least 300 rows" in replace(HALF_WAY, rows_uncounted=True).sentence
 
 
 def test_names_that_are_left_out_are_counted() -> None:
@@ -168,3 +165,68 @@ def test_a_restore_that_was_done_is_told() -> None:
     assert "The backup was restored: registry is b-1 again." in state
     assert step.startswith("Find out")
     assert command == "scripts/cmsid run --mode online"
+
+
+def test_however_much_there_is_to_say_the_status_has_ten_lines_of_a_terminal() -> None:
+    table = Table(
+        "student_modules",
+        "marked",
+        13_500_000,
+        5_541_000,
+        193_000,
+        41,
+        None,
+        None,
+        None,
+        None,
+        10_000,
+        0.3,
+        "words " * 12,
+    )
+    session = "session 4711 of registry_owner (the application's own name)"
+    found = Status(
+        database="registry_owner@a-host-with-a-long-name.example:5432/registry",
+        migration=HALF_WAY,
+        sentence=HALF_WAY.sentence,
+        runner=Runner(
+            1,
+            "registry_owner",
+            "cms_id online migration",
+            paused=False,
+            waits_for=[session],
+            waited_for_by=[session],
+            step="step",
+            fills=True,
+        ),
+        tables=[table],
+        rows_per_second=20_000,
+        signals=[Signal("replica_lag", "standby", "1 MB", "64MB", pauses=False, unreadable="", reason="")],
+        pauses=[f"reason number {number} of those for which it pauses (limit 8)" for number in range(9)],
+        backup_words="a backup of a name and a size that are longer than is usual, and of an age that is more than a day old",
+        validation=Validated(
+            "run",
+            "2026-01-31T08:00:00Z",
+            "cutover",
+            "failed",
+            "FAILED in stage validate: 1 of 13 lines.",
+            "Of an earlier migration.",
+        ),
+        next_step="scripts/cmsid resume lets it go on.",
+        next_command="scripts/cmsid resume",
+    )
+    told = found.lines(80)
+    assert len(told) <= 10
+    assert max(map(len, told)) <= 80
+    assert [line.split(":")[0] for line in told if line[0] != " "] == [
+        "Database",
+        "Migration",
+        "Now",
+        "Paused",
+        "Beside",
+        "Backup",
+        "Validation",
+        "Next",
+    ]
+    whole = "\n".join(found.lines())
+    assert "reason number 8" in whole
+    assert f"it waits for {session}; {session} waits for it; standby 1 MB behind" in whole

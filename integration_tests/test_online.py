@@ -19,7 +19,7 @@ import pytest
 
 from driver.dbt_project import CoreTable
 from driver.macro_sql import render_macro
-from driver.status import migration_progress, sentence
+from driver.status import migration_progress
 from support import writers
 from support.autovacuum import autovacuum_of
 from support.local_rows import CORE_TABLES
@@ -188,7 +188,7 @@ def test_a_quiet_registry_ends_as_in_window_mode(baselined_registry: Registry) -
     run = registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
 
     assert "table 10 of 12, student_modules: " in run.output
-    assert f"{registry.counts['student_modules']} of {registry.counts['student_modules']} rows" in run.output
+    assert f"{registry.counts['student_modules']:,} of {registry.counts['student_modules']:,} rows" in run.output
     assert_all_filled(registry)
     assert events(registry, "other writes") == []
     registry.dbt_ok("build", variables=NO_BACKUP)
@@ -405,13 +405,13 @@ def test_progress_is_told_while_it_runs(baselined_registry: Registry) -> None:
                 time.sleep(0.05)
         assert building.table_name == "module_prerequisites"
         # The holder's, and for a moment perhaps that of a worker of the server.
-        assert f"waits for {building.index_waits_for} open transactions" in sentence(building)
+        assert f"waits for {building.index_waits_for} open transactions" in building.sentence
         part = [table for table in seen if table.table_name == "student_modules" and table.state == "marked"]
         assert part
         assert all(0 < table.rows_filled <= (table.rows_at_cut_over or 0) for table in part)
         assert any(table.seconds_left for table in part)
-        assert " rows/s, " in sentence(part[0])
-        assert sentence(migration_progress(connection, AUDIT_SCHEMA)[0]) == "module_prerequisites: done"
+        assert " rows/s, " in part[0].sentence
+        assert migration_progress(connection, AUDIT_SCHEMA)[0].sentence == "module_prerequisites: done"
 
 
 # ---- locks

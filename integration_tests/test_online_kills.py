@@ -226,7 +226,7 @@ def test_what_people_asked_for_outlives_every_kill(own_registry: Registry, victi
 
     with holding(registry, "begin isolation level repeatable read", "create table elsewhere ()"):
         run_until(
-            lambda found: found.step.startswith("building the index"),
+            lambda found: ": index: " in found.step,
             lambda: ask("pause", why="first"),
         )
     assert ask("pause", why="second")[-1].startswith("No runner is at work: the next one begins with this pause.")

@@ -305,15 +305,15 @@ def test_an_online_migration_interrupted_half_way_says_so_and_goes_on(runner: Ru
 
     def interrupt(step: DbtStep, message: str) -> None:
         original(step, message)
-        if re.search(r": \d+ of \d+ rows", message) and not interrupted:
+        if re.search(r": [\d,]+ of [\d,]+ rows", message) and not interrupted:
             interrupted.append(message)
             os.kill(os.getpid(), signal.SIGINT)
 
     runner.monkeypatch.setattr(DbtStep, "_on_message", interrupt)
     with pytest.raises(KeyboardInterrupt):
         runner.go(mode="online")
-    told = "\n".join(status(profile.load(), runner.reports).lines)
-    assert "The migration is half-way (online mode" in told
+    told = "\n".join(status(profile.load(), runner.reports).lines())
+    assert "Migration:   half-way (online mode): " in told
     assert "Next:        Go on where it stopped (or take it back with scripts/cmsid undo):" in told
     assert "\n             scripts/cmsid run --mode online" in told
 
@@ -322,4 +322,4 @@ def test_an_online_migration_interrupted_half_way_says_so_and_goes_on(runner: Ru
     assert [again.stage(key) for key in STAGES] == ["done", *["skipped"] * 3, *["done"] * 3]
     assert again.result
     assert again.result.mode == "online"
-    assert "The migration is done" in "\n".join(status(profile.load(), runner.reports).lines)
+    assert "Migration:   done: " in "\n".join(status(profile.load(), runner.reports).lines())

@@ -8,9 +8,7 @@
         {%- do pause_while_loaded(table) -%}
         {%- do run_query(step.sql) -%}
         {%- set now = run_query(query).rows[0] -%}
-        {%- do log('online: ' ~ step.label.split(':')[0] ~ ': ' ~ now['rows_filled'] ~ ' of ' ~ now['rows_at_cut_over'] ~ ' rows'
-            ~ (', ' ~ now['rows_per_second'] ~ ' rows/s' if now['rows_per_second'] else '')
-            ~ (', ' ~ now['seconds_left'] ~ ' s left' if now['seconds_left'] else ''), info=true) -%}
+        {%- do log('online: ' ~ step.label.split(':')[0] ~ ': ' ~ now['words'], info=true) -%}
         {%- do slices.append(now) -%}
     {%- endfor -%}
 {% endmacro %}

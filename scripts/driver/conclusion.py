@@ -50,7 +50,7 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None, given
         result.state = "What the database holds could not be asked."
         result.next_step, result.next_command = "See where it stands once it answers again:", f"{COMMAND} status"
         return
-    result.state = state.sentence
+    result.state = " ".join([state.sentence, *(f"Paused {given}." for given in state.paused)])
     if result.verdict == "passed":
         return
     restored = next((stage for stage in result.stages if stage.key == "restore"), None)
@@ -102,8 +102,19 @@ def step_from_here(state: MigrationState, validation: Result | None) -> tuple[st
     return validation.next_step, validation.next_command or ""
 
 
+def step_while_it_runs(state: MigrationState) -> tuple[str, str]:
+    """The next step and its command, which may be empty, where a run is under way."""
+    if state.paused:
+        return f"{COMMAND} resume lets it go on.", f"{COMMAND} resume"
+    if state.mode == "online" and state.kind == "half-way":
+        return f"nothing to do; {COMMAND} pause holds it up.", ""
+    return "nothing to do until that has ended.", ""
+
+
 def _onwards(state: MigrationState, given: Mapping[str, str]) -> tuple[str, str]:
     """The next step and its command where some tables are migrated, or it is not known how."""
+    if state.paused:
+        return f"Lift the pause, then go on with {run_again(given, mode=state.mode)}:", f"{COMMAND} resume"
     if state.kind == "half-way":
         step = f"Go on where it stopped (or take it back with {COMMAND} undo):"
         return step, run_again(given, mode=state.mode)

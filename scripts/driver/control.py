@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from driver.backup.session import pinned
 from driver.errors import Problem
-from driver.facts import exists, in_audit_schema, rows_of
+from driver.facts import controls, exists, in_audit_schema, rows_of
 from driver.macro_sql import render_macro
 from driver.status import read_runner
 
@@ -40,7 +40,7 @@ def ask(connection: Connection, action: Action, *, why: str = "", rows_per_secon
         if not exists(session, schema, "controls"):  # it was begun by an earlier version
             session.execute(render_macro("audit_tables_ddl", audit_schema=schema).encode())
         session.execute("select pg_advisory_xact_lock(hashtextextended('cms_id_tracking: controls', 0))")
-        paused = in_force(session, schema, "pause")
+        paused = controls(session, schema, "pause")
         if action == "resume" and not paused:
             return ["Nothing is paused."]
         session.execute(
@@ -50,22 +50,13 @@ def ask(connection: Connection, action: Action, *, why: str = "", rows_per_secon
             ),
             [migration, action, rows_per_second, why, _os_user()],
         )
-        told = paused if action == "resume" else in_force(session, schema, action)
+        told = paused if action == "resume" else controls(session, schema, action)
         pace = f"At most {rows_per_second:,} rows/s" if rows_per_second else "No limit"
         said = {"pause": "Paused", "resume": "No longer paused", "pace": pace}[action]
-        lines = [f"{said} {given}." for given in told]
+        lines = [f"{said} {given}." for given, _ in told]
         if action == "pace":
-            lines += [f"Paused {given}." for given in paused]
+            lines += [f"Paused {given}." for given, _ in paused]
         return [*lines, _effect(session, schema, action)]
-
-
-def in_force(session: psycopg.Connection[Any], audit_schema: str, action: Action) -> list[str]:
-    """By whom, when and why it was asked, where that still holds; of `pace`, the last."""
-    if not exists(session, audit_schema, "controls"):
-        return []
-    query = render_macro("controls_in_force", audit_schema=audit_schema)
-    rows = session.execute(f"select action, given from ({query}) as c order by control_id".encode()).fetchall()  # noqa: S608 - our own words
-    return [given for asked, given in rows if asked == action]
 
 
 def _effect(session: psycopg.Connection[Any], audit_schema: str, action: Action) -> str:

@@ -25,7 +25,7 @@ ONLINE_STEP = re.compile(r"^online: (?:(?:table \d+ of \d+, )?(\w+): )?(.*)$")
 CANCEL_AGAIN_SECONDS = 0.2
 # The driver's own dbt commands write none: it would hold values of rows, readable for others.
 NO_REASON = "dbt gave no reason; the same command of dbt's own writes a log, logs/dbt.log"
-ROWS_FILLED = re.compile(r"^(\d+) of (\d+) rows")
+ROWS_FILLED = re.compile(r"^([\d,]+) of ([\d,]+) rows")
 
 
 @dataclass
@@ -114,9 +114,9 @@ class DbtStep:
             done, total, what = int(step[1]) - 1, int(step[2]), step[3]
             self._begin_label(what)
         elif step := ONLINE_STEP.match(message):
-            what = message.removeprefix("online: ")
+            what = f"{step[1]}: {step[2]}" if step[1] else step[2]  # as `status` says it
             if rows := ROWS_FILLED.match(step[2]):
-                done, total = int(rows[1]), int(rows[2])
+                done, total = (int(number.replace(",", "")) for number in rows.groups())
             if step[1]:
                 self._begin_label(f"{step[1]}: online")
         if self.progress:

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from driver.backup.session import one_value
 from driver.checklist import Facts
+from driver.macro_sql import render_macro
 from driver.result import BackupFacts, ChainFacts, TableFacts
 
 if TYPE_CHECKING:
@@ -101,17 +102,30 @@ def told_by_online_mode(connection: psycopg.Connection[Any], audit_schema: str) 
     return found
 
 
-def newest_backup(connection: psycopg.Connection[Any], audit_schema: str) -> BackupFacts | None:
-    """The newest backup that is listed and still there."""
+def newest_backup(
+    connection: psycopg.Connection[Any], audit_schema: str, *, verified: bool = False
+) -> BackupFacts | None:
+    """The newest backup that is listed and still there, or of those that are verified."""
     query = (
         f"select backup_id, location, {_utc('taken_at')}, bytes, {_utc('verified_at')} from {{backups}}"  # noqa: S608 - our own words
-        " where pruned_at is null order by taken_at desc limit 1"
+        f" where pruned_at is null{' and verified_at is not null' * verified} order by taken_at desc limit 1"
     )
     rows = rows_of(connection, audit_schema, query)
     if not rows:
         return None
     backup_id, location, taken_at, size, verified_at = rows[0]
     return BackupFacts(backup_id, location, taken_at, size, verified_at, f"scripts/cmsid restore {quote(backup_id)}")
+
+
+def controls(connection: psycopg.Connection[Any], audit_schema: str, action: str) -> list[tuple[str, int | None]]:
+    """What people asked of the online migration that is open, where it still holds: by whom, when and why; and the pace."""
+    if not exists(connection, audit_schema, "controls"):
+        return []
+    query = render_macro("controls_in_force", audit_schema=audit_schema)
+    rows = connection.execute(
+        f"select action, given, rows_per_second from ({query}) as c order by control_id".encode()  # noqa: S608 - our own words
+    ).fetchall()
+    return [(given, pace) for asked, given, pace in rows if asked == action]
 
 
 def tables_with_cms_id(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> set[str]:

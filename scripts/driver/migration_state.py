@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from psycopg import sql
 
 from driver.backup.session import one_value
-from driver.facts import TableLog, migration_log, restored_at, tables_with_cms_id
+from driver.facts import TableLog, controls, migration_log, restored_at, tables_with_cms_id
 from driver.wording import moment
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class MigrationState:
         rows_uncounted: whether there are tables that are not counted yet.
         cut_over_at: when rows began to be local, as text in UTC.
         changed_at: when it was finished or undone, as text in UTC.
+        paused: who has paused it, when and why, where it is half-way.
         restored_at: when a restore last put this database where it is, as text in UTC; empty if none did, or if unread.
     """
 
@@ -51,6 +52,7 @@ class MigrationState:
     rows_uncounted: bool = False
     cut_over_at: str = ""
     changed_at: str = ""
+    paused: tuple[str, ...] = ()
     restored_at: str = ""
 
     @property
@@ -67,8 +69,8 @@ class MigrationState:
         if self.kind == "half-way":
             least = "at least " if self.rows_uncounted else ""
             return (
-                f"The migration is half-way ({self.mode} mode, cut-over at {moment(self.cut_over_at)}): {self.done} of"
-                f" {self.tables} tables are done, {self.rows_filled:,} of {least}{self.rows_total:,} rows have their cms_id."
+                f"The migration is half-way ({self.mode} mode): {self.done} of {self.tables} tables done,"
+                f" {self.rows_filled:,} of {least}{self.rows_total:,} rows."
             )
         return f"The migration is done: {self.tables} of {self.tables} tables, cut-over at {moment(self.cut_over_at)}."
 
@@ -102,6 +104,7 @@ def read_state(connection: psycopg.Connection[Any], audit_schema: str, tables: S
         rows_uncounted=any(entry.rows_at_cut_over is None for entry in live),
         cut_over_at=max((entry.cut_over_at for entry in live), default=""),
         changed_at=max((entry.undone_at or entry.finished_at for entry in entries), default=""),
+        paused=tuple(given for given, _ in controls(connection, audit_schema, "pause")),
     )
 
 

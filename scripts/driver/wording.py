@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,16 @@ def duration(seconds: float) -> str:
     return f"{int(seconds + 0.5) // 60} min {int(seconds + 0.5) % 60:02d} s"
 
 
+def age(seconds: float) -> str:
+    """The same for as long as a backup is old: `12 s`, `5 min`, `3 h 20 min`, `4 days`."""
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return f"{max(seconds, 0):.0f} s"
+    if minutes < 60:  # noqa: PLR2004 - minutes of an hour
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes < 2880 else f"{minutes // 1440} days"  # noqa: PLR2004 - two days
+
+
 def size(count: int) -> str:
     """Bytes as a person says them: `950 kB`, `1.2 GB`."""
     amount = float(count)
@@ -32,6 +43,11 @@ def size(count: int) -> str:
 def moment(text: str) -> str:
     """`2026-01-31 08:00:00 UTC` for an ISO 8601 text in UTC."""
     return text.replace("T", " ").replace("Z", " UTC")
+
+
+def seconds_since(text: str) -> float:
+    """How long ago a moment is, given as an ISO 8601 text in UTC."""
+    return datetime.now(timezone.utc).timestamp() - datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def few(names: Sequence[str], most: int = 3) -> str:

@@ -20,6 +20,7 @@ from driver.bootstrap import ROOT
 from driver.diff import ExportDifference
 from driver.doctor import Diagnosis
 from driver.result import Result
+from driver.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ TYPES: dict[str, Any] = {
     "doctor": Diagnosis,
     "prune": Pruned,
     "report": Result,
+    "status": Status,
 }
 """What `cmsid <name> --format json` prints."""
 FOLDER = ROOT / "docs"

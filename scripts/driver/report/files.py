@@ -70,13 +70,16 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
-def newest(address: str, reports: Path | None = None, *, validated: bool = False) -> Result | None:
+def newest(
+    address: str, reports: Path | None = None, *, validated: bool = False, validation: str = ""
+) -> Result | None:
     """The newest result about a database; None if there is none.
 
     Args:
         address: the database, as its connection describes itself.
         reports: where to look; by default as `folder`.
         validated: only a result that got as far as the checklist.
+        validation: only one that got so far, and was of this kind: cutover or ongoing.
     """
     for file in sorted((reports or folder()).glob(f"*/{NAMES['json']}"), reverse=True):
         if file.parent.is_symlink():
@@ -85,6 +88,10 @@ def newest(address: str, reports: Path | None = None, *, validated: bool = False
             result = Result.from_json(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue  # of an older version, or damaged: it can tell nothing
-        if result.database.address == address and (not validated or result.validated):
+        if (
+            result.database.address == address
+            and (not (validated or validation) or result.validated)
+            and validation in ("", result.validation)
+        ):
             return result
     return None
