@@ -288,7 +288,12 @@ def test_on_a_terminal_a_stage_shows_what_it_is_at() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
     stages = Stages(console)
     with stages.running("backup") as progress:
-        progress.update(30, 100, "a table with a name that is too long to stand on the line of a terminal")
+        long = "a table with a name that is too long to stand on the line of a terminal"
+        progress.update(30, 100, long)
+        progress._progress.refresh()
+        assert isinstance(console.file, io.StringIO)
+        shown = re.sub(r"\x1b\S*|━+|\d+\.\d s|backup", " ", console.file.getvalue())
+        assert long in " ".join(shown.split())
         progress.update(what="short")
     stages.finished("backup", "done", 1.5, "all of it, " * 12)
     assert isinstance(console.file, io.StringIO)

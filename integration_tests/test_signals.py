@@ -99,7 +99,7 @@ class Filling:
 
     def status(self) -> str:
         """What `cmsid status` says."""
-        return " ".join(" ".join(status(connection_of(self.registry)).lines).split())
+        return " ".join(" ".join(status(connection_of(self.registry)).lines()).split())
 
     @contextlib.contextmanager
     def paused(self, named: str, cause: float | None = None) -> Iterator[None]:

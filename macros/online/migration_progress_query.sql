@@ -71,7 +71,11 @@ left join lateral (
 left join lateral (
     select
         p.phase,
-        100 * coalesce(nullif(p.tuples_done, 0), p.blocks_done) / nullif(coalesce(nullif(p.tuples_total, 0), p.blocks_total), 0) as percent,
+        -- while it waits, the numbers are those of the phase before
+        case
+            when p.phase not like 'waiting%'
+            then 100 * coalesce(nullif(p.tuples_done, 0), p.blocks_done) / nullif(coalesce(nullif(p.tuples_total, 0), p.blocks_total), 0)
+        end as percent,
         p.lockers_total - p.lockers_done as waits_for,
         nullif(p.current_locker_pid, 0) as waits_for_pid
     from pg_catalog.pg_stat_progress_create_index as p

@@ -55,7 +55,7 @@ def ask(connection: Connection, action: Action, *, why: str = "", rows_per_secon
         said = {"pause": "Paused", "resume": "No longer paused", "pace": pace}[action]
         lines = [f"{said} {given}." for given, _ in told]
         if action == "pace":
-            lines += [f"Paused {given}." for given, _ in paused]
+            lines += [f"Still paused {given}." for given, _ in paused]
         return [*lines, _effect(session, schema, action)]
 
 

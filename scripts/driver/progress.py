@@ -19,6 +19,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from driver.wording import duration
@@ -56,7 +57,7 @@ class StageProgress:
         """Say how much is done, of how much, and what is being worked on; whatever is None stays as it was."""
         with self._lock:
             if what is not None:
-                self._progress.update(self._task, what=what if len(what) <= 40 else what[:39] + "…")  # noqa: PLR2004 - leaves room at 80 columns
+                self._progress.update(self._task, what=what)
             self._progress.update(self._task, completed=done, total=total)
 
     def step(self, name: str, done: int, total: int) -> None:
@@ -79,10 +80,13 @@ class Stages:
             TextColumn(f"{{task.description:{NAME_WIDTH}}}"),
             BarColumn(bar_width=14),
             _Elapsed(),
-            TextColumn("[dim]{task.fields[what]}"),
+            TextColumn(
+                "{task.fields[what]}", style="dim", markup=False, table_column=Column(ratio=1)
+            ),  # in lines, if need be
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
+            expand=True,
         )
         with progress:
             yield StageProgress(progress, name)

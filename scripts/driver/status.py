@@ -91,6 +91,8 @@ class Signal:
         pauses: whether it is beyond.
         unreadable: why it cannot be read, with the grant that opens it; empty if it can.
         reason: the same in words.
+        hidden: what of it is hidden; None if nothing is.
+        remedy: the grant that opens it, or the var to go without; empty if it can be read.
     """
 
     signal: str
@@ -100,6 +102,8 @@ class Signal:
     pauses: bool
     unreadable: str
     reason: str | None
+    hidden: str | None = None
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -240,7 +244,7 @@ class Status:
         if not runner.step or not table:
             return f"session {runner.pid} of {runner.role} ({runner.application_name}) is at work."
         told = table.sentence
-        if self.rows_per_second:
+        if self.rows_per_second and table.state == "marked":
             told += f", at most {self.rows_per_second:,} rows/s"
         if table.last_batch_seconds is not None and table.state == "marked":
             told += f", last batch {age(table.last_batch_seconds)} ago"
@@ -254,7 +258,7 @@ class Status:
         if self.runner and self.runner.waited_for_by:
             told.append(f"{', '.join(self.runner.waited_for_by)} waits for it")
         for signal in self.signals:
-            if signal.unreadable:
+            if signal.unreadable and not signal.pauses:
                 told.append(f"{signal.signal} is not seen: {signal.unreadable}")
             elif signal.signal == "replica_lag" and not signal.pauses:
                 told.append(f"{signal.object_name} {signal.value} behind")
