@@ -32,7 +32,7 @@ ADD, ONLINE = "dbt run-operation add_cms_id", "dbt run-operation add_cms_id --ar
 SAYS = {
     "nothing": r"has not begun: no (core )?table has a cms_id|was undone",
     "half": r"half-way|there is a cms_id that no finished",
-    "all": r"migration is done: 12 of 12|half-way \(online",
+    "all": r"done: 12 of 12|half-way \(online",
 }
 VERDICT = r"(?m)^(Error: |FAILED in stage |BLOCKED: )"
 AS_ROOT = os.geteuid() == 0
