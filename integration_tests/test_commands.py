@@ -84,6 +84,7 @@ def no_reports(migrated_registry: Registry) -> Iterator[None]:
 def test_a_report_is_made_once_and_shown_in_every_format(on_migrated: Type, tmp_path: Path) -> None:
     found = json.loads(on_migrated("report", "--validate", "--format", "json").stdout)
     assert found["verdict"] == "passed"
+    jsonschema.validate(found, schemas.schema("report"))
 
     assert "PASSED: 13 of 13" in on_migrated("report").stdout
     assert json.loads(on_migrated("report", "--format", "json").stdout) == found
@@ -220,6 +221,10 @@ def test_what_is_to_be_removed_is_shown_and_asked(on_loaded: Type, registry: Reg
     assert on_loaded("restore", *folder, answer="y\n").exit_code == 0
     (replaced,) = databases(registry.server, "registry__replaced")
     assert replaced in on_loaded("prune", "--replaced", *folder, answer="n\n").output
+    told = json.loads(on_loaded("prune", "--replaced", "--format", "json", *folder).stdout)
+    jsonschema.validate(told, schemas.schema("prune"))
+    assert [(one["name"], one["goes"]) for one in told["decisions"]] == [(replaced, True)]
+    assert told["next_command"] == f"scripts/cmsid prune --replaced --directory {tmp_path} --yes"
     assert on_loaded("restore", "--put-back", replaced, *folder, answer="y\n").exit_code == 0
     assert "Dropped: 1." in on_loaded("prune", "--replaced", "--yes", *folder).stdout
     assert databases(registry.server, "registry__") == []

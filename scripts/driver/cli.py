@@ -51,7 +51,7 @@ COMMANDS = {
     "pace": Entry("Migrate", prepares=True, module="control"),
     "export": Entry("Migrate", prepares=True),
     "diff": Entry("Look", prepares=False),
-    "status": Entry("Look", prepares=True),
+    "status": Entry("Look", prepares=False),
     "report": Entry("Look", prepares=True),
     "restore": Entry("Go back", prepares=True),
     "undo": Entry("Go back", prepares=True),

@@ -174,6 +174,7 @@ class Status:
         validation: the last validation.
         ongoing_validation: the last one of what must hold for ever.
         restores: what restores have left, in words.
+        restore_interrupted: whether one was interrupted.
         next_step: what to do now, in a sentence.
         next_command: the command for it; None if there is nothing to do.
     """
@@ -195,6 +196,7 @@ class Status:
     validation: Validated | None = None
     ongoing_validation: Validated | None = None
     restores: list[str] = field(default_factory=list)
+    restore_interrupted: bool = False
     next_step: str = ""
     next_command: str | None = None
 
@@ -301,6 +303,7 @@ def status(connection: Connection, reports: Path | None = None) -> Status:
         validation=validation,
         ongoing_validation=_validated(files.newest(connection.describe(), reports, validation="ongoing"), state),
         # of a server that did not answer before, it is told once
+        restore_interrupted=restores.interrupted,
         restores=[*restores.lines, *([restores.problem] if restores.problem and state else [])],
         next_step=step,
         next_command=command or None,
