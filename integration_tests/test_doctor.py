@@ -14,10 +14,12 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from driver import doctor_in_terminal, sample_registry
+from driver import sample_registry
 from driver.dbt_project import CoreTable
 from driver.doctor import CHECKS, Diagnosis, Finding, examine
+from driver.doctor_in_terminal import print_diagnosis
 from driver.errors import Problem
+from driver.result import as_json
 from driver.run import Options, Run
 from quality import schemas
 from support.local_rows import CORE_TABLES
@@ -675,25 +677,21 @@ def test_a_half_done_online_migration_is_told(migrated_registry: Registry) -> No
 # ---- as a user sees it
 
 
-def test_the_table_tells_what_and_what_to_do(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
-) -> None:
-    monkeypatch.setattr(doctor_in_terminal, "DbtProject", SampleProject)
+def test_the_table_tells_what_and_what_to_do(registry: Registry) -> None:
     console = Console(width=80, record=True, force_terminal=False)
-    assert doctor_in_terminal.doctor_in_terminal(connection_of(registry), console=console) == 0
+    print_diagnosis(console, examine(connection_of(registry), SampleProject()))
     text = console.export_text()
     assert "READY: nothing stands in the way of window mode" in text
     assert "Estimate for" in text and "online mode" in text
     registry.execute(TOUCH)
-    assert doctor_in_terminal.doctor_in_terminal(connection_of(registry), "online", console) == 1
+    diagnosis = examine(connection_of(registry), SampleProject(), "online")
+    print_diagnosis(console, diagnosis)
     text = console.export_text()
     assert "BLOCKED: 2 findings stand in the way of online mode" in text
     assert "Nothing stands in the way of window mode" in text
     assert "which would fire for every row" in " ".join(text.split())
 
-    capsysbinary.readouterr()
-    assert doctor_in_terminal.doctor_in_terminal(connection_of(registry), "online", json=True) == 1
-    blocked = json.loads(capsysbinary.readouterr().out)
+    blocked = json.loads(as_json(diagnosis))
     jsonschema.validate(blocked, schemas.schema("doctor"))
     assert (blocked["ready"], blocked["next_command"]) == (False, "scripts/cmsid doctor --mode online")
     assert {(one["code"], one["blocks"]) for one in blocked["findings"]} >= {("update_trigger", "online")}

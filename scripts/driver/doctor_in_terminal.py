@@ -5,37 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from driver.dbt_project import DbtProject
-from driver.doctor import CHECKS, Diagnosis, examine
-from driver.options import print_json
+from driver.doctor import CHECKS
 from driver.wording import duration, size
 
 if TYPE_CHECKING:
-    from driver.profile import Connection
+    from rich.console import Console
+
+    from driver.doctor import Diagnosis
 
 STYLES = {"both": "bold red", "window": "red", "online": "red", "none": "yellow"}
 
 SHORT_LOCK = 0.1  # seconds; below, milliseconds are the clearer unit
 
 
-def doctor_in_terminal(
-    connection: Connection, mode: str | None = None, console: Console | None = None, *, json: bool = False
-) -> int:
-    """Examine, and print everything, by default on standard output, or as JSON.
-
-    Returns:
-        the exit code: 0 if nothing blocks the mode, by default the project's own, else 1.
-    """
-    console = console or Console(highlight=False)
-    project = DbtProject(profiles_dir=connection.profiles_dir, target=connection.target or None)
-    diagnosis = examine(connection, project, mode)
-    if json:
-        print_json(diagnosis)
-        return 0 if diagnosis.ready else 1
+def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
+    """Print everything."""
     chosen = diagnosis.mode
     _print_checks(console, diagnosis)
     _print_estimates(console, diagnosis)
@@ -53,11 +40,10 @@ def doctor_in_terminal(
         other = "online" if chosen == "window" else "window"
         if not diagnosis.against(other):
             console.print(f"  Nothing stands in the way of {other} mode.")
-        return 1
+        return
     console.print(Text(f"READY: nothing stands in the way of {chosen} mode.", "bold green"))
     if diagnosis.next_command:
         console.print(Text(f"    {diagnosis.next_command}", "bold"), soft_wrap=True)
-    return 0
 
 
 def _print_checks(console: Console, diagnosis: Diagnosis) -> None:

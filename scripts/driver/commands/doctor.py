@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from driver.options import format_option
+from driver.options import format_option, print_json
 
 
 @click.command()
@@ -29,6 +29,18 @@ def doctor(mode: Literal["window", "online"] | None, kind: str) -> int:
     Exit code: 0 if nothing blocks the mode, else 1.
     """
     from driver import profile
-    from driver.doctor_in_terminal import doctor_in_terminal
+    from driver.dbt_project import DbtProject
+    from driver.doctor import examine
 
-    return doctor_in_terminal(profile.load(), mode, json=kind == "json")
+    connection = profile.load()
+    project = DbtProject(profiles_dir=connection.profiles_dir, target=connection.target or None)
+    diagnosis = examine(connection, project, mode)
+    if kind == "json":
+        print_json(diagnosis)
+    else:
+        from rich.console import Console
+
+        from driver.doctor_in_terminal import print_diagnosis
+
+        print_diagnosis(Console(highlight=False), diagnosis)
+    return 0 if diagnosis.ready else 1
