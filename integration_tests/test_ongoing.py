@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from driver.monitoring import CRITICAL, OK, nagios
+from driver.status import status
 from support.local_rows import CORE_TABLES, insert_local_row
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
 from support.runs import Runner
+from support.sample_project import connection_of
 
 if TYPE_CHECKING:
     from support.dbt_runner import DbtRun
@@ -112,8 +115,10 @@ def test_every_night_it_leaves_its_verdict_for_a_role_that_only_reads(
         return outcome.result.verdict
 
     assert verdict() == "passed"
+    assert nagios(status(connection_of(living, READER), tmp_path))[1] == OK
     living.execute("update modules set cms_id = null where id = (select min(id) from modules)")
     assert verdict() == "failed"
+    assert nagios(status(connection_of(living, READER), tmp_path))[1] == CRITICAL
 
 
 @pytest.mark.thorough

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -25,8 +25,7 @@ class ListedBackup:
     """A backup in the folder.
 
     Attributes:
-        backup_id: its name.
-        folder: where it is.
+        backup_id: its name, and its folder's.
         damage: why it cannot be used; empty if it can, as far as names and sizes of its files tell.
         verified_at: when a test restore of it was identical, in UTC; empty if none was, or if it is damaged.
         taken_at: the moment it holds, in UTC; empty if its manifest cannot be read.
@@ -37,14 +36,13 @@ class ListedBackup:
     """
 
     backup_id: str
-    folder: str
     damage: str
-    verified_at: str = ""
-    taken_at: str = ""
-    bytes: int = 0
-    listed: bool | None = None
-    purposes: list[str] = field(default_factory=list)
-    extent: str = ""
+    verified_at: str
+    taken_at: str
+    bytes: int
+    listed: bool | None
+    purposes: list[str]
+    extent: str
 
     def lines(self) -> Iterator[str]:
         """What a person reads of it."""
@@ -102,18 +100,16 @@ def look(connection: Connection, directory: Path | None = None) -> Overview:
 
 def _known(backup: store.Backup | store.Damaged, uses: dict[str, str], listed: set[str] | None) -> ListedBackup:
     name, damage = backup.backup_id, backup.shortcoming
-    is_listed, use = None if listed is None else name in listed, uses.get(name, "")
-    if isinstance(backup, store.Damaged):
-        return ListedBackup(name, str(backup.folder), damage, listed=is_listed, purposes=[use] if use else [])
-    manifest, verification = backup.manifest, backup.verification
+    manifest, verification = (
+        (backup.manifest, backup.verification) if isinstance(backup, store.Backup) else (None, None)
+    )
     return ListedBackup(
         name,
-        str(backup.folder),
         damage,
         verification.verified_at if verification and not damage else "",
-        manifest.taken_at,
-        manifest.bytes,
-        is_listed,
-        [purpose for purpose in (manifest.purpose, use) if purpose],
-        "" if damage else manifest.extent,
+        manifest.taken_at if manifest else "",
+        manifest.bytes if manifest else 0,
+        None if listed is None else name in listed,
+        [purpose for purpose in (manifest.purpose if manifest else "", uses.get(name, "")) if purpose],
+        manifest.extent if manifest and not damage else "",
     )
