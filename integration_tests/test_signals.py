@@ -351,6 +351,36 @@ def test_what_cannot_be_read_is_refused_beforehand(baselined_registry: Registry)
 
 
 @pytest.mark.thorough
+def test_a_view_that_a_role_may_not_read_is_refused_beforehand(registry: Registry) -> None:
+    """What the server lets everybody read, and somebody has revoked."""
+    revoke, grant = (
+        f"{words} public" for words in ("revoke select on pg_stat_archiver from", "grant select on pg_stat_archiver to")
+    )
+    with undone(registry, revoke, grant):
+        found = examine(connection_of(registry), SampleProject())
+        assert "permission denied for view pg_stat_archiver" in found.refusal("online")
+        assert f"have a superuser grant that to {OWNER}" in found.refusal("online")
+        assert found.refusal("window") == ""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("max_slot_wal", "much", 'var max_slot_wal is "much", and can be a size such as 64MB'),
+        ("max_waiting_sessions", -1, "var max_waiting_sessions is -1, and can be a number"),
+        ("max_commit_latency", "", 'var max_commit_latency is "", and can be a time such as 120s or 10min'),
+        ("go_without_signals", "replica_lag", "can be a list of replica_lag, waiting_sessions"),
+        ("go_without_signals", ["slot_wal"], "can be a list of replica_lag, waiting_sessions"),
+    ],
+)
+def test_a_wrong_var_ends_it(registry: Registry, name: str, value: object, told: str) -> None:
+    run = registry.dbt(*ONLINE, variables={**NO_BACKUP, name: value})
+    assert not run.success
+    assert told in run.output
+
+
+@pytest.mark.thorough
 def test_a_replica_that_cannot_be_seen_is_refused_beforehand(pair: Filling, cause: contextlib.ExitStack) -> None:
     pair.end()
     cause.callback(pair.standby.stream_by, NAME)

@@ -347,10 +347,21 @@ class _Examination:
                 allow_unseen_sessions=self.project.var("allow_unseen_sessions"),
             )
         )
-
         without = self.project.var("go_without_signals")
         schema = self.connection.audit_schema
-        self._ask(render_macro("preflight_signal_findings", audit_schema=schema, go_without_signals=without))
+        query = render_macro("preflight_signal_findings", audit_schema=schema, go_without_signals=without)
+        try:
+            with self.session.transaction():
+                self.session.execute(query.encode())
+        except psycopg.errors.InsufficientPrivilege as error:  # taken from a role that has it by default
+            self._add(
+                "signal_unreadable",
+                "online",
+                f"the signals by which filling pauses cannot be read: {why(error)}",
+                f"have a superuser grant that to {self.connection.user}",
+            )
+        else:
+            self._ask(query)
 
     def _audit_findings(self, tables: Sequence[CoreTable], log: dict[str, TableLog]) -> None:
         if log:
