@@ -381,11 +381,11 @@ def test_a_wrong_var_ends_it(registry: Registry, name: str, value: object, told:
 
 
 @pytest.mark.thorough
-def test_a_replica_that_cannot_be_seen_is_refused_beforehand(pair: Filling, cause: contextlib.ExitStack) -> None:
-    pair.end()
-    cause.callback(pair.standby.stream_by, NAME)
-    pair.standby.stream_by(None)
-    registry = pair.registry
+def test_a_replica_that_cannot_be_seen_is_refused_beforehand(filling: Filling, cause: contextlib.ExitStack) -> None:
+    filling.end()
+    cause.callback(filling.standby.stream_by, NAME)
+    filling.standby.stream_by(None)
+    registry = filling.registry
     with undone(registry, HIDE, SHOW):
         found = examine(connection_of(registry), SampleProject())
         assert f"how far the replica {NAME} is cannot be seen by {OWNER}" in found.refusal("online")
