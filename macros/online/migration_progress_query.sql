@@ -39,7 +39,7 @@ select
                 )
             end
         )
-        when m.state = 'backfilled' then {{ rows }} || ', its index is next'
+        when m.state = 'backfilled' then {{ rows }} || ', its index is not yet checked'
         when m.state = 'indexed' then 'its constraint is next'
         else m.state
     end as words

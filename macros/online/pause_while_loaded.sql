@@ -18,7 +18,7 @@
             {%- do record_event('paused' if by_hand else 'went on', table.name, by_hand or 'after ' ~ second ~ ' s') -%}
         {%- endif -%}
         {%- if cause and (second % (10 if by_load else 600) == 0 or cause != causes[-1]) -%}
-            {%- do log('online: ' ~ table.name ~ ': paused for ' ~ second ~ ' s: ' ~ [by_hand, by_load] | select | join('; ')
+            {%- do log('online: ' ~ table.name ~ ': paused ' ~ ('for ' ~ second ~ ' s: ' if by_load else '') ~ [by_hand, by_load] | select | join('; ')
                 ~ (' (to go on: scripts/cmsid resume)' if by_hand), info=true) -%}
             {%- do throttled.append(by_load) if by_load and cause != causes[-1] -%}
         {%- endif -%}
