@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from driver import cli
+from driver import cli, monitoring
 from driver.migration_state import MigrationState
 from driver.monitoring import CRITICAL, OK, UNKNOWN, WARNING, nagios, prometheus
 from driver.report import files
 from driver.result import BackupFacts
 from driver.status import Runner, Signal, Status, Validated, status
+from driver.wording import seconds_since
 from support.sample_project import connection_of
 from support.sample_result import passed_tests, result_of
 
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
 # <name>=<value>[unit];[warn];[crit];[min];[max], as the guidelines have it
 LINE = re.compile(r"CMSID (OK|WARNING|CRITICAL|UNKNOWN): [^|\n]+( \|( \w+=\d+s?;\d*;;0(;\d+)?)+)?")
+NOW = datetime.now(timezone.utc)
 AWKWARD = 'me@here:1/"a\\b"\nc|d'
 
 
 def ago(hours: float) -> str:
-    return f"{datetime.now(timezone.utc) - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{NOW - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
 
 
 PASSED = Validated("r-1", ago(5), "ongoing", "passed", "PASSED: all.")
@@ -69,9 +71,8 @@ def test_a_parser_reads_the_metrics() -> None:
     done = read(DONE)
     assert (done["up"], done["migration_state/done"], done["migration_state/half-way"]) == (1, 1, 0)
     assert (done["tables_done"], done["rows_filled"], done["ongoing_validation_passed"]) == (12, 678_089, 1)
-    now = datetime.now(timezone.utc).timestamp()
-    assert now - done["verified_backup_timestamp_seconds"] == pytest.approx(50 * 3600, abs=60)
-    assert now - done["ongoing_validation_timestamp_seconds"] == pytest.approx(5 * 3600, abs=60)
+    assert NOW.timestamp() - done["verified_backup_timestamp_seconds"] == pytest.approx(50 * 3600, abs=1)
+    assert NOW.timestamp() - done["ongoing_validation_timestamp_seconds"] == pytest.approx(5 * 3600, abs=1)
 
     half_way = read(HALF_WAY)
     assert (half_way["running"], half_way["migration_state/half-way"]) == (1, 1)
@@ -107,8 +108,10 @@ def test_a_parser_reads_the_metrics() -> None:
     ],
 )  # fmt: skip
 def test_the_line_says_the_worst_and_the_exit_code_is_a_plugins(
-    found: Status, limits: dict[str, float], level: int, words: str
+    found: Status, limits: dict[str, float], level: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    late = datetime.now(timezone.utc) - NOW  # that this test had to wait for its turn
+    monkeypatch.setattr(monitoring, "seconds_since", lambda text: seconds_since(text) - late.total_seconds())
     line, code = nagios(found, **limits)
     assert LINE.fullmatch(line), line
     assert code == level, line
