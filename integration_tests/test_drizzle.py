@@ -277,6 +277,16 @@ def test_without_a_configuration_the_other_columns_say_whether_there_is_a_casing
     assert "cmsId: integer('cms_id').unique()" in app.edited(HEAD + SCHOOLS.replace("shortName", "name"))
 
 
+def test_where_a_view_may_select_it_the_column_gets_its_name(app: App) -> None:
+    view = "export const open = pgView('open').as((qb) => qb.select().from({}));\n"
+    assert "cmsId: integer().unique()" in app.edited(HEAD + SCHOOLS + view.format("programs"))
+    assert "cmsId: integer('cms_id').unique()" in app.edited(HEAD + SCHOOLS + view.format("schools"))
+    imports = "import { pgView } from 'drizzle-orm/pg-core';\nimport { schools as s } from './schools';\n"
+    app.write("views.ts", imports + view.format("s"))
+    assert "cmsId: integer('cms_id').unique()" in app.edited(HEAD + SCHOOLS)
+    assert app.plan().targets[0].constraint == "schools_cms_id_unique"
+
+
 def test_a_table_that_shows_no_style_follows_the_others_of_its_file(app: App) -> None:
     named = "const b = pgTable('programs', { id: serial('id'), longName: text('long_name') });\n"
     bare = "const a = pgTable('schools', { id: serial() });\n"

@@ -402,7 +402,7 @@ class _Examination:
                     "row_use_breaks" if certain else "row_use_may_break",
                     "both" if certain and not allowed else "none",
                     f"{use.where}: {use.text}, once the core tables have cms_id",
-                    "name the columns there, or set var allow_row_type_use if it may fail"
+                    "name the columns on both sides there, or let both have all of them; or set var allow_row_type_use if it may fail"
                     if certain
                     else "see whether it copes with that, or name the columns there",
                 )

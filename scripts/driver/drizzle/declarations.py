@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from driver.drizzle.typescript import Import
 
-_DRIZZLE = re.compile(rb"pgTable|pgSchema|\.\s*table\s*\(")
+_DRIZZLE = re.compile(rb"pgTable|pgSchema|pg(?:Materialized)?View|\.\s*table\s*\(")
 
 
 @dataclass(frozen=True)

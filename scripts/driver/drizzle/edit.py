@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from driver.drizzle.kit import Casing, is_multi_word
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 COLUMN = "cms_id"
 KEY = "cmsId"
+_MAKES_VIEW = re.compile(rb"(?:\bpg(?:Materialized)?View|\.(?:view|materializedView))\s*\(")
+_SELECTS_ALL = re.compile(rb"\.select(?:Distinct)?\(\s*\)\s*\.from\(\s*(?:\w+\.)?(\w+)\s*\)")
 
 
 class Edit(NamedTuple):
@@ -44,9 +47,10 @@ class CannotEditError(Exception):
 class Editor:
     """Works out what to change in declarations, in the style of the nearest example."""
 
-    def __init__(self, declarations: Sequence[Declaration], kit: Kit) -> None:
-        """Take in those of all core tables (what one does not show is taken from the others), and drizzle-kit's set-up."""
+    def __init__(self, declarations: Sequence[Declaration], files: Sequence[TypeScript], kit: Kit) -> None:
+        """Take in those of all core tables (what one does not show is taken from the others), all files, and drizzle-kit's set-up."""
         self.declarations = declarations
+        self.with_views = [file.body for file in files if _MAKES_VIEW.search(file.body)]
         self.kit = kit
 
     def existing(self, declaration: Declaration) -> Column | None:
@@ -134,7 +138,7 @@ class Editor:
     def _is_named(self, declaration: Declaration, key: str) -> bool:
         """Whether the new column has to be given its name in so many words."""
         name = self._casing(declaration).column_name(key)
-        if name not in (COLUMN, None):
+        if name not in (COLUMN, None) or self._is_in_view(declaration):
             return True
         levels = self._levels(declaration)
         # A column of one word shows the style only where no other does.
@@ -143,6 +147,18 @@ class Editor:
         if nearest is None:
             return name is None
         return sum(column.name is not None for column in nearest) * 2 > len(nearest)
+
+    def _is_in_view(self, declaration: Declaration) -> bool:
+        """Whether a view selects all columns of the table: there drizzle-kit writes their keys, whatever the casing."""
+        node: Node | None = declaration.node
+        while node is not None and node.type != "variable_declarator":
+            node = node.parent
+        constant = text_of(part(node, "name")).encode()
+        return any(
+            name == constant or b" %s as %s " % (constant, name) in body
+            for body in self.with_views
+            for name in _SELECTS_ALL.findall(body)
+        )
 
     def _levels(self, declaration: Declaration) -> list[list[Column]]:
         """The columns of the declaration, of its file, of all: the nearest that shows something decides."""

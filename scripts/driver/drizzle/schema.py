@@ -46,7 +46,7 @@ class Schema:
         self._added = 0
         reading = read(contents)
         self._find(sources, reading, tables)
-        self._editor = Editor(list(self.declared.values()), kit)
+        self._editor = Editor(list(self.declared.values()), reading.files, kit)
         edits: dict[Path, list[Edit]] = {}
         for table in tables:
             if declaration := self.declared.get(table.identifier):
