@@ -35,6 +35,7 @@ TEMPLATE = "template_baselined"
 LIMITS = {"max_replica_lag": "1MB", "max_slot_wal": "6MB", "max_archive_backlog": "48MB", "max_waiting_sessions": 20}
 SLOWLY = {**NO_BACKUP, **LIMITS, "batch_size": 100, "rows_per_second": 100, "max_commit_latency": "900ms"}
 STOPS_WITHIN, NAMED_WITHIN = 2.0, 1.0
+BESIDE_OTHERS = 3
 HIDE, SHOW = f"revoke pg_read_all_stats from {OWNER}", f"grant pg_read_all_stats to {OWNER}"
 
 
@@ -46,11 +47,13 @@ class Filling:
         registry: its registry.
         standby: the standby.
         command: dbt at work.
+        stops_within: how many seconds after the cause it has stopped.
     """
 
     registry: Registry
     standby: Standby
     command: Command | None = None
+    stops_within: float = STOPS_WITHIN
 
     def begin(self) -> None:
         """See to it that it fills."""
@@ -110,11 +113,11 @@ class Filling:
             cause: when it was there; default: now.
         """
         cause = cause or time.time()
-        until(lambda: named in self.status(), STOPS_WITHIN + NAMED_WITHIN, self.status)
-        assert time.time() < cause + STOPS_WITHIN + NAMED_WITHIN
-        time.sleep(max(0, cause + STOPS_WITHIN + 1.5 - time.time()))  # longer than it ever sleeps for its pace
+        until(lambda: named in self.status(), self.stops_within + NAMED_WITHIN, self.status)
+        assert time.time() < cause + self.stops_within + NAMED_WITHIN
+        time.sleep(max(0, cause + self.stops_within + 1.5 - time.time()))  # longer than it ever sleeps for its pace
         last = self.value(f"select extract(epoch from max(filled_at))::float8 from {AUDIT_SCHEMA}.batches")
-        assert last < cause + STOPS_WITHIN, f"filled {last - cause:.1f} s after the cause"
+        assert last < cause + self.stops_within, f"filled {last - cause:.1f} s after the cause"
         assert named in self.status()
         assert self.command
         assert not self.command.ended, self.command.text
@@ -151,8 +154,9 @@ def pair(dbt_runner: Dbt) -> Iterator[Filling]:
 
 
 @pytest.fixture
-def filling(pair: Filling) -> Filling:
-    """A migration that fills."""
+def filling(pair: Filling, request: pytest.FixtureRequest) -> Filling:
+    """A migration that fills; beside other tests it may take longer to stop."""
+    pair.stops_within = STOPS_WITHIN if request.node.get_closest_marker("alone") else BESIDE_OTHERS * STOPS_WITHIN
     pair.begin()
     return pair
 
@@ -177,6 +181,7 @@ def test_a_standby_that_does_not_replay(filling: Filling, cause: contextlib.Exit
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_a_standby_that_hangs(filling: Filling, cause: contextlib.ExitStack) -> None:
     cause.enter_context(filling.standby.hung())
     filling.write_wal(3)
@@ -185,6 +190,7 @@ def test_a_standby_that_hangs(filling: Filling, cause: contextlib.ExitStack) -> 
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_a_standby_that_is_killed(filling: Filling, cause: contextlib.ExitStack) -> None:
     """It does not count as none: the slot that it leaves behind holds back WAL, too."""
     cause.callback(filling.standby.start)
@@ -197,6 +203,7 @@ def test_a_standby_that_is_killed(filling: Filling, cause: contextlib.ExitStack)
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_a_right_that_is_revoked(filling: Filling, cause: contextlib.ExitStack) -> None:
     """Without a slot, nothing else says how far a replica is."""
     cause.callback(filling.standby.stream_by, NAME)
@@ -212,6 +219,7 @@ def test_a_right_that_is_revoked(filling: Filling, cause: contextlib.ExitStack) 
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_lag_that_only_the_slot_shows(filling: Filling, cause: contextlib.ExitStack) -> None:
     cause.callback(filling.execute, SHOW)
     cause.enter_context(filling.standby.hung())
@@ -225,6 +233,7 @@ def test_lag_that_only_the_slot_shows(filling: Filling, cause: contextlib.ExitSt
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_a_slot_that_was_left_behind(filling: Filling, cause: contextlib.ExitStack) -> None:
     cause.callback(filling.execute, "select pg_drop_replication_slot('left_behind')")
     filling.execute("select pg_create_physical_replication_slot('left_behind', true)")
@@ -234,6 +243,7 @@ def test_a_slot_that_was_left_behind(filling: Filling, cause: contextlib.ExitSta
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_an_archiver_that_fails(filling: Filling, cause: contextlib.ExitStack) -> None:
     succeed = ("alter system set archive_command = 'true'", "select pg_reload_conf()", "select pg_switch_wal()")
     cause.callback(filling.execute, *succeed)
@@ -250,6 +260,7 @@ def test_an_archiver_that_fails(filling: Filling, cause: contextlib.ExitStack) -
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_wal_that_waits_for_the_archiver(filling: Filling, cause: contextlib.ExitStack) -> None:
     """No command is set, so none fails."""
     succeed = ("alter system set archive_command = 'true'", "select pg_reload_conf()", "select pg_switch_wal()")
@@ -266,6 +277,7 @@ def test_wal_that_waits_for_the_archiver(filling: Filling, cause: contextlib.Exi
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_thirty_two_sessions_that_wait(filling: Filling, cause: contextlib.ExitStack) -> None:
     registry = filling.registry
     filling.execute("create table elsewhere ()")
@@ -287,6 +299,7 @@ def test_thirty_two_sessions_that_wait(filling: Filling, cause: contextlib.ExitS
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_waits_that_are_hidden(filling: Filling, cause: contextlib.ExitStack) -> None:
     cause.callback(filling.execute, SHOW)
     other = cause.enter_context(filling.registry.connect(SUPERUSER))
@@ -297,6 +310,7 @@ def test_waits_that_are_hidden(filling: Filling, cause: contextlib.ExitStack) ->
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_commits_that_are_slow(filling: Filling, cause: contextlib.ExitStack) -> None:
     """As the application's are: each waits for a standby that answers nothing."""
     cause.callback(filling.execute, "alter system reset synchronous_standby_names", "select pg_reload_conf()")
@@ -307,6 +321,7 @@ def test_commits_that_are_slow(filling: Filling, cause: contextlib.ExitStack) ->
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_a_disk_that_fills_up(filling: Filling, cause: contextlib.ExitStack) -> None:
     """As it was said to be, less what the database has grown."""
     throttle = (
@@ -381,6 +396,7 @@ def test_a_wrong_var_ends_it(registry: Registry, name: str, value: object, told:
 
 
 @pytest.mark.thorough
+@pytest.mark.alone
 def test_a_replica_that_cannot_be_seen_is_refused_beforehand(filling: Filling, cause: contextlib.ExitStack) -> None:
     filling.end()
     cause.callback(filling.standby.stream_by, NAME)
