@@ -52,7 +52,8 @@ def own_registry(major: int, dbt_runner: Dbt, monkeypatch: pytest.MonkeyPatch, p
     folder = Path(tempfile.mkdtemp(prefix="cmsid-kills-"))
     folder.chmod(0o711)
     server = EmbeddedServer(folder / "server", major, fsync=False).start()
-    server.create_role(OWNER)
+    # as the docs want it: the tests look on as superuser
+    server.create_role(OWNER, attributes="in role pg_read_all_stats")
     server.create_database("registry", OWNER)
     with server.connect("registry", OWNER) as connection:
         counts = sample_registry.load(connection, 0.02)

@@ -40,7 +40,7 @@ union all
 select
     'commit_latency',
     '',
-    l.milliseconds || ' ms',
+    format('%s ms', l.milliseconds),
     throttle.limits ->> 'max_commit_latency',
     throttle.latency > (throttle.limits ->> 'max_commit_latency')::interval,
     format('a commit takes %s ms', l.milliseconds),

@@ -22,7 +22,7 @@ select
         when build.phase is not null then concat_ws(
             ', ',
             'index: ' || build.phase,
-            build.percent || ' %',
+            case when build.percent is not null then format('%s %%', build.percent) end,
             case when build.waits_for > 0 then format('waits for %s open transactions, now for session %s', build.waits_for, build.waits_for_pid) end
         )
         when m.state = 'marked' and m.rows_at_cut_over is null then 'rows not yet counted'

@@ -54,7 +54,7 @@ class Stage:
             shutil.copytree(ROOT, self.project, ignore=NOT_COPIED)
             shutil.copy(ROOT / "profiles.example.yml", self.folder / profile.FILE)
             self.server.start()
-            self.server.create_role(OWNER)
+            self.server.create_role(OWNER, attributes="createdb in role pg_read_all_stats")
             self.server.create_database(LOADED, OWNER)
             with self.server.connect(LOADED, OWNER) as session:
                 sample_registry.load(session, scale)
