@@ -36,6 +36,7 @@ LIMITS = {"max_replica_lag": "1MB", "max_slot_wal": "6MB", "max_archive_backlog"
 SLOWLY = {**NO_BACKUP, **LIMITS, "batch_size": 100, "rows_per_second": 100, "max_commit_latency": "900ms"}
 STOPS_WITHIN, NAMED_WITHIN = 2.0, 1.0
 BESIDE_OTHERS = 3
+ARCHIVES_AGAIN = ("alter system set archive_command = 'true'", "select pg_reload_conf()", "select pg_switch_wal()")
 HIDE, SHOW = f"revoke pg_read_all_stats from {OWNER}", f"grant pg_read_all_stats to {OWNER}"
 
 
@@ -245,8 +246,7 @@ def test_a_slot_that_was_left_behind(filling: Filling, cause: contextlib.ExitSta
 @pytest.mark.thorough
 @pytest.mark.alone
 def test_an_archiver_that_fails(filling: Filling, cause: contextlib.ExitStack) -> None:
-    succeed = ("alter system set archive_command = 'true'", "select pg_reload_conf()", "select pg_switch_wal()")
-    cause.callback(filling.execute, *succeed)
+    cause.callback(filling.execute, *ARCHIVES_AGAIN)
     filling.execute("alter system set archive_command = 'false'", "select pg_reload_conf()")
     filling.write_wal(1)
     filling.execute("select pg_switch_wal()")
@@ -263,8 +263,7 @@ def test_an_archiver_that_fails(filling: Filling, cause: contextlib.ExitStack) -
 @pytest.mark.alone
 def test_wal_that_waits_for_the_archiver(filling: Filling, cause: contextlib.ExitStack) -> None:
     """No command is set, so none fails."""
-    succeed = ("alter system set archive_command = 'true'", "select pg_reload_conf()", "select pg_switch_wal()")
-    cause.callback(filling.execute, *succeed)
+    cause.callback(filling.execute, *ARCHIVES_AGAIN)
     filling.execute("alter system set archive_command = ''", "select pg_reload_conf()")
     for _ in range(5):
         filling.write_wal(1)

@@ -13,11 +13,7 @@ select
 from {{ schema }}.controls as c
 where
     c.action <> 'resume'
-    and c.migration_id = (
-        select max(m.migration_id)
-        from {{ schema }}.migrations as m
-        where m.mode = 'online' and m.state not in ('done', 'undone', 'abandoned')
-    )
+    and c.migration_id = ({{ open_migration_query(audit_schema) | indent(4) }})
     and not exists (
         select 1
         from {{ schema }}.controls as later

@@ -8,11 +8,7 @@
             where
                 mode = 'online'
                 and state not in ('undone', 'abandoned')
-                and migration_id = (
-                    select max(migration_id)
-                    from {{ audit_relation('migrations') }}
-                    where mode = 'online' and state in ('{{ open_states() | join("', '") }}')
-                )
+                and migration_id = ({{ open_migration_query(target.schema) | indent(16) }})
         {%- endset -%}
         {%- for row in run_query(query).rows -%}
             {%- do names.append(row[0]) -%}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import getpass
 from typing import TYPE_CHECKING, Any, Literal
 
-from driver.backup.session import pinned
+from driver.backup.session import one_value, pinned
 from driver.errors import Problem
-from driver.facts import controls, exists, in_audit_schema, rows_of
+from driver.facts import controls, exists, in_audit_schema
 from driver.macro_sql import render_macro
 from driver.status import read_runner
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from driver.profile import Connection
 
 Action = Literal["pause", "resume", "pace"]
-OPEN = (
-    "select max(migration_id) from {migrations} where mode = 'online' and state not in ('done', 'undone', 'abandoned')"
-)
 
 
 def ask(connection: Connection, action: Action, *, why: str = "", rows_per_second: int | None = None) -> list[str]:
@@ -30,7 +27,8 @@ def ask(connection: Connection, action: Action, *, why: str = "", rows_per_secon
     """
     with pinned(connection) as session, session.transaction():
         schema = connection.audit_schema
-        migration = next((number for (number,) in rows_of(session, schema, OPEN)), None)
+        query = render_macro("open_migration_query", audit_schema=schema)
+        migration = one_value(session, query) if exists(session, schema, "migrations") else None
         if migration is None:
             raise Problem(
                 f"No online migration is under way, so there is nothing to {action}",

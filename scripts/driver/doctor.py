@@ -352,7 +352,7 @@ class _Examination:
         query = render_macro("preflight_signal_findings", audit_schema=schema, go_without_signals=without)
         try:
             with self.session.transaction():
-                self.session.execute(query.encode())
+                rows = self._rows(query)
         except psycopg.errors.InsufficientPrivilege as error:  # taken from a role that has it by default
             self._add(
                 "signal_unreadable",
@@ -361,7 +361,7 @@ class _Examination:
                 f"have a superuser grant that to {self.connection.user}",
             )
         else:
-            self._ask(query)
+            self._take_in(rows)
 
     def _audit_findings(self, tables: Sequence[CoreTable], log: dict[str, TableLog]) -> None:
         if log:
@@ -555,6 +555,9 @@ class _Examination:
         except psycopg.errors.InsufficientPrivilege as error:
             self._warn("unread", f"{name} could not be looked at: {why(error)}", AS_OWNER, name)
             return
+        self._take_in(rows)
+
+    def _take_in(self, rows: Sequence[Any]) -> None:
         for row in rows:
             self._add(row["finding"], row["blocks"], row["detail"], row["remedy"], row["table_name"] or "")
 

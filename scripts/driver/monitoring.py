@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
 from driver.backup.store import shortcoming_of_listed
 from driver.migration_state import Kind
-from driver.wording import age, seconds_since
+from driver.wording import age, seconds_since, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +49,9 @@ def _gauges(status: Status) -> Iterator[tuple[str, str, Values]]:
         signals: Values = [({"signal": one.signal, "object": one.object_name}, one.pauses) for one in status.signals]
         yield "signal_pauses", "1 for each signal that is beyond its limit, 0 for the others.", signals
     backup, ongoing = status.verified_backup, _ongoing(status)
-    held = _seconds(backup.taken_at) if backup else None
+    held = timestamp(backup.taken_at) if backup else None
     yield "verified_backup_timestamp_seconds", "The moment that the last verified backup holds.", [({}, held)]
-    passed, ended = (ongoing.verdict == "passed", _seconds(ongoing.finished_at)) if ongoing else (None, None)
+    passed, ended = (ongoing.verdict == "passed", timestamp(ongoing.finished_at)) if ongoing else (None, None)
     yield "ongoing_validation_passed", "Whether the last ongoing validation passed.", [({}, passed)]
     yield "ongoing_validation_timestamp_seconds", "When the last ongoing validation ended.", [({}, ended)]
     yield "restore_interrupted", "Whether a restore was interrupted.", [({}, status.restore_interrupted)]
@@ -60,11 +59,6 @@ def _gauges(status: Status) -> Iterator[tuple[str, str, Values]]:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _seconds(moment: str) -> float:
-    """An ISO 8601 text in UTC as seconds since 1970."""
-    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()
 
 
 def _ongoing(status: Status) -> Validated | None:

@@ -45,9 +45,14 @@ def moment(text: str) -> str:
     return text.replace("T", " ").replace("Z", " UTC")
 
 
+def timestamp(text: str) -> float:
+    """A moment as seconds since 1970, given as an ISO 8601 text in UTC."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
 def seconds_since(text: str) -> float:
     """How long ago a moment is, given as an ISO 8601 text in UTC."""
-    return datetime.now(timezone.utc).timestamp() - datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    return datetime.now(timezone.utc).timestamp() - timestamp(text)
 
 
 def few(names: Sequence[str], most: int = 3) -> str:

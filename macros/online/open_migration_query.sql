@@ -1,0 +1,7 @@
+{% macro open_migration_query(audit_schema) %}
+    {#- The id of the online migration that is not finished, or NULL. Self-contained: the driver asks the same. -#}
+    {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
+select max(m.migration_id)
+from {{ schema }}.migrations as m
+where m.mode = 'online' and m.state not in ('done', 'undone', 'abandoned')
+{%- endmacro %}
