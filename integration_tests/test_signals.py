@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ONLINE = ("run-operation", "add_cms_id", "--args", "{mode: online}")
 TEMPLATE = "template_baselined"
 LIMITS = {"max_replica_lag": "1MB", "max_slot_wal": "6MB", "max_archive_backlog": "48MB", "max_waiting_sessions": 20}
-SLOWLY = {**NO_BACKUP, **LIMITS, "batch_size": 100, "rows_per_second": 100, "max_commit_latency": "900ms"}
+SLOWLY = {**NO_BACKUP, **LIMITS, "batch_size": 100, "rows_per_second": 100, "max_commit_latency": "500ms"}
 STOPS_WITHIN, NAMED_WITHIN = 2.0, 1.0
 BESIDE_OTHERS = 3
 ARCHIVES_AGAIN = ("alter system set archive_command = 'true'", "select pg_reload_conf()", "select pg_switch_wal()")
@@ -115,7 +115,6 @@ class Filling:
         """
         cause = cause or time.time()
         until(lambda: named in self.status(), self.stops_within + NAMED_WITHIN, self.status)
-        assert time.time() < cause + self.stops_within + NAMED_WITHIN
         time.sleep(max(0, cause + self.stops_within + 1.5 - time.time()))  # longer than it ever sleeps for its pace
         last = self.value(f"select extract(epoch from max(filled_at))::float8 from {AUDIT_SCHEMA}.batches")
         assert last < cause + self.stops_within, f"filled {last - cause:.1f} s after the cause"
