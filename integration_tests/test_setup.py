@@ -329,8 +329,10 @@ def test_environment_is_made_once_and_then_entered(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for _ in range(2):
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
         with pytest.raises(_RestartedError):
             bootstrap.enter(in_process)
+        assert "PYTHONDONTWRITEBYTECODE" not in os.environ, "dbt would be compiled anew by every command"
     assert restarts == [[str(in_process.python), "scripts/cmsid", "status"]] * 2
     assert capsys.readouterr().err.count(FIRST_USE) == 1
 

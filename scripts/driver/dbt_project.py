@@ -143,7 +143,8 @@ class DbtProject:
             options += ["--target", self.target]
         if self.variables:
             options += ["--vars", json.dumps(dict(self.variables))]
-        runner = dbtRunner(manifest=self._manifest, callbacks=[self.on_event] if self.on_event else [])
+        manifest = None if arguments[0] == "parse" else self.manifest
+        runner = dbtRunner(manifest=manifest, callbacks=[self.on_event] if self.on_event else [])
         with _without_switches():
             # Everything is in the result; dbt's own files of it would cost half a second at each command.
             result = runner.invoke(["--quiet", "--log-level", "none", "--no-write-json", *arguments, *options])
