@@ -36,6 +36,8 @@ FOLLOWED = {
     "DBT_TARGET_PATH",
 }
 """The variables of dbt's switches that say where something is. The others would change what a run does or proves."""
+READ_BY_COMMANDS = {"mode", "window_budget", "server_disk_free"}
+"""Vars that only commands read. Had parsing them as well, dbt would parse everything anew for each value."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,11 @@ class DbtProject:
             options += ["--profiles-dir", str(self.profiles_dir)]
         if self.target:
             options += ["--target", self.target]
-        if self.variables:
-            options += ["--vars", json.dumps(dict(self.variables))]
-        manifest = None if arguments[0] == "parse" else self.manifest
+        parses = arguments[0] == "parse"
+        variables = {name: self.variables[name] for name in self.variables if not (parses and name in READ_BY_COMMANDS)}
+        if variables:
+            options += ["--vars", json.dumps(variables)]
+        manifest = None if parses else self.manifest
         runner = dbtRunner(manifest=manifest, callbacks=[self.on_event] if self.on_event else [])
         with _without_switches():
             # Everything is in the result; dbt's own files of it would cost half a second at each command.
