@@ -24,7 +24,7 @@ from support.sample_project import SampleProject, connection_of
 
 if TYPE_CHECKING:
     from conftest import Servers
-    from driver.estimate import Estimate
+    from driver.result import Figures
     from support.dbt_runner import Dbt
 
 FACTOR = 2.0
@@ -83,7 +83,7 @@ def run_online(registry: Registry) -> Measured:
     return Measured(float(seconds), float(lock) / 1000, wal_position(registry) - begins, table_bytes(registry) - before)
 
 
-def misses(estimate: Estimate, measured: Measured) -> dict[str, tuple[float, float]]:
+def misses(estimate: Figures, measured: Measured) -> dict[str, tuple[float, float]]:
     """What is further off than the factor: {what: (estimated, measured)}. Milliseconds of locks are as good as none."""
     return {
         name: (expected, found)

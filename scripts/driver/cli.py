@@ -45,6 +45,7 @@ COMMANDS = {
     "backup": Entry("Prepare", prepares=True),
     "backups": Entry("Prepare", prepares=True),
     "prune": Entry("Prepare", prepares=True),
+    "rehearse": Entry("Prepare", prepares=True),
     "run": Entry("Migrate", prepares=True),
     "pause": Entry("Migrate", prepares=True, module="control"),
     "resume": Entry("Migrate", prepares=True, module="control"),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +17,6 @@ from driver.progress import Stages, clock
 from driver.run_in_terminal import run_in_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from driver.run import Options
 
 OWNER = "registry_owner"
@@ -52,7 +47,12 @@ def demonstrate(scale: float, run: Options, *, keep: bool = False, major: int = 
         server.create_database(DATABASE, OWNER)
         _load(server, scale, stages)
         console.print()
-        with _environment(server) as connection, tempfile.TemporaryDirectory(prefix="cmsid-backups-") as folder:
+        registry = server.reach(DATABASE, OWNER, threads=4)
+        with (
+            profile.libpq({}),
+            profile.elsewhere(registry) as connection,
+            tempfile.TemporaryDirectory(prefix="cmsid-backups-") as folder,
+        ):
             # A backup of a server that will be gone is of no use, and would stand among those of a registry of this name.
             run = run if keep else replace(run, backups=Path(folder))
             code = run_in_terminal(connection, run, console)
@@ -79,23 +79,6 @@ def _load(server: EmbeddedServer, scale: float, stages: Stages) -> None:
             told = sample_registry.load(connection, scale, lambda what, done, total: progress.update(done, total, what))
             loaded = f"{sum(told.values()):,} rows in {len(told)} tables"
     stages.finished("load", "done", clock() - began, loaded)
-
-
-@contextmanager
-def _environment(server: EmbeddedServer) -> Iterator[profile.Connection]:
-    """A dbt profile for the server, in a folder of its own, and the environment that it reads, for the block only."""
-    before = dict(os.environ)
-    for name in list(os.environ):
-        if name.startswith("PG") or name == "DBT_TARGET":
-            del os.environ[name]
-    try:
-        with tempfile.TemporaryDirectory(prefix="cmsid-profile-") as folder:
-            shutil.copy(ROOT / "profiles.example.yml", Path(folder, profile.FILE))
-            os.environ.update(server.environment(DATABASE, OWNER), DBT_PROFILES_DIR=folder)
-            yield profile.load()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _tell_how_to_use(console: Console, server: EmbeddedServer, stop: str) -> None:

@@ -22,11 +22,13 @@ from driver.backup import files, hindrances, pg_tools, prepared, store
 from driver.backup.session import application_names, one_value, pinned
 from driver.dbt_project import nodes_at_a_time
 from driver.errors import Problem, why
-from driver.estimate import Estimate, estimate
+from driver.estimate import estimate
 from driver.facts import migration_log
 from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED
-from driver.wording import duration, size
+from driver.rehearsal import in_place_of
+from driver.result import Figures  # noqa: TC001  the JSON's schema is made from it
+from driver.wording import duration, moment, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,7 +147,7 @@ class Diagnosis:
 
     found: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    estimates: dict[str, Estimate] = field(default_factory=dict)
+    estimates: dict[str, Figures] = field(default_factory=dict)
     mode: str = "window"
     template: list[str] = field(default_factory=list)
     only_in_place: bool = False
@@ -167,9 +169,16 @@ class Diagnosis:
 
 
 def examine(
-    connection: Connection, project: DbtProject, mode: str | None = None, *, test_restore: bool = True
+    connection: Connection,
+    project: DbtProject,
+    mode: str | None = None,
+    *,
+    test_restore: bool = True,
+    backups: Path | None = None,
 ) -> Diagnosis:
     """Look at everything, with the vars that the migration would have, and whether a run needs a test restore.
+
+    The rehearsals are looked for in the folder of all backups; that is by default as `store.default_folder`.
 
     Raises:
         Problem: the database cannot be reached, or the project cannot be parsed.
@@ -179,7 +188,7 @@ def examine(
         diagnosis.found["dbt packages"] = f"from {packages.install()}"
         project.core_tables()  # dbt parses before the transaction begins, which then is a short one
         with _read_only(session):
-            _Examination(connection, project, session, diagnosis).run(test_restore=test_restore)
+            _Examination(connection, project, session, diagnosis, backups).run(test_restore=test_restore)
     diagnosis.ready = not diagnosis.against(diagnosis.mode)
     if diagnosis.estimates or not diagnosis.ready:
         command = "run" if diagnosis.ready else "doctor"
@@ -221,12 +230,18 @@ class _Examination:
     """One look at one database."""
 
     def __init__(
-        self, connection: Connection, project: DbtProject, session: psycopg.Connection[Any], diagnosis: Diagnosis
+        self,
+        connection: Connection,
+        project: DbtProject,
+        session: psycopg.Connection[Any],
+        diagnosis: Diagnosis,
+        backups: Path | None,
     ) -> None:
         self.connection = connection
         self.project = project
         self.session = session
         self.diagnosis = diagnosis
+        self.backups = backups
 
     def run(self, *, test_restore: bool) -> None:
         """Look at everything, the catalogue first: what it speaks against is not read."""
@@ -485,17 +500,20 @@ class _Examination:
             return
         try:
             with self.session.transaction():
-                self.diagnosis.estimates = estimate(self.session, self.project, todo)
+                estimates = estimate(self.session, self.project, todo)
+                self.diagnosis.estimates = in_place_of(estimates, self.session, self.connection, self.backups)
         except psycopg.errors.LockNotAvailable:
             pass  # which table is locked has been told
         if not self.diagnosis.estimates:
             return
         budget, window = self.project.var("window_budget"), self.diagnosis.estimates["window"].lock_seconds
         if budget and window > one_value(self.session, "select extract(epoch from %s::interval)", budget):
+            rehearsed = self.diagnosis.estimates["window"].rehearsed_at
             self._add(
                 "window_budget",
                 "window",
-                f"the tables would be locked for about {duration(window)}, and window_budget is {budget}",
+                f"the tables would be locked for about {duration(window)}"
+                f"{f' (rehearsed at {moment(rehearsed)})' if rehearsed else ''}, and window_budget is {budget}",
                 "use online mode, another time, or a larger budget",
             )
         free = str(self.project.var("server_disk_free")) or server_disk_free(self.session, self.connection)

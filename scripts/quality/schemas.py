@@ -19,6 +19,7 @@ from driver.backup.prune import Pruned
 from driver.bootstrap import ROOT
 from driver.diff import ExportDifference
 from driver.doctor import Diagnosis
+from driver.rehearsal import Rehearsal
 from driver.result import Result
 from driver.status import Status
 
@@ -30,6 +31,7 @@ TYPES: dict[str, Any] = {
     "diff": ExportDifference,
     "doctor": Diagnosis,
     "prune": Pruned,
+    "rehearse": Rehearsal,
     "report": Result,
     "status": Status,
 }

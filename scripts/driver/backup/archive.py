@@ -185,6 +185,15 @@ def table_of_contents(tools: Tools, source: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith(";")]
 
 
+def tablespaces(tools: Tools, source: Path) -> set[str]:
+    """The tablespaces that a dump names."""
+    found = re.findall(
+        "^SET default_tablespace = (.+);$", _read(tools, source, "--schema-only", "--file=-"), re.MULTILINE
+    )
+    names = {name[1:-1].replace('""', '"') if name.startswith('"') else name for name in found}
+    return names - {"''"}
+
+
 def read_through(tools: Tools, source: Path) -> None:
     """Read a whole dump, every compressed byte of it, without a database.
 

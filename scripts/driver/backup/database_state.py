@@ -134,12 +134,12 @@ def changes(name: str, present: State, wanted: State) -> list[Group]:
     if present["privileges"] != wanted["privileges"]:
         groups.append(_privileges(database, present["privileges"], wanted["privileges"]))
     groups += [
-        [_setting(database, role, parameter, None)]
+        setting(_subject(database, role), parameter, None)
         for role, parameter, _ in present["settings"]
         if [role, parameter] not in [setting[:2] for setting in wanted["settings"]]
     ]
     groups += [
-        [*_prepare_list(parameter, value), _setting(database, role, parameter, value)]
+        setting(_subject(database, role), parameter, value)
         for role, parameter, value in wanted["settings"]
         if [role, parameter, value] not in present["settings"]
     ]
@@ -191,23 +191,20 @@ def _privileges(database: sql.Identifier, present: list[Any], wanted: list[Any])
     return statements
 
 
-def _prepare_list(parameter: str, value: str) -> Group:
-    if parameter not in LIST_SETTINGS:
-        return []
-    # Taken over from the session, the list is stored exactly as it was spelt.
-    return [sql.SQL("select set_config({}, {}, true)").format(sql.Literal(parameter), sql.Literal(value))]
+def _subject(database: sql.Identifier, role: str | None) -> sql.Composed:
+    if role:
+        return sql.SQL("alter role {} in database {}").format(sql.Identifier(role), database)
+    return sql.SQL("alter database {}").format(database)
 
 
-def _setting(database: sql.Identifier, role: str | None, parameter: str, value: str | None) -> sql.Composed:
-    subject = (
-        sql.SQL("alter role {} in database {}").format(sql.Identifier(role), database)
-        if role
-        else sql.SQL("alter database {}").format(database)
-    )
+def setting(subject: sql.Composed, parameter: str, value: str | None) -> Group:
+    """The statements that give what an ALTER begins with a setting, or take it away where there is no value."""
     # A setting of an extension has a dot between two names.
     name = sql.SQL(".").join(sql.Identifier(part) for part in parameter.split("."))
     if value is None:
-        return sql.SQL("{} reset {}").format(subject, name)
+        return [sql.SQL("{} reset {}").format(subject, name)]
     if parameter in LIST_SETTINGS:
-        return sql.SQL("{} set {} from current").format(subject, name)
-    return sql.SQL("{} set {} to {}").format(subject, name, sql.Literal(value))
+        # Taken over from the session, the list is stored exactly as it was spelt.
+        set_here = sql.SQL("select set_config({}, {}, true)").format(sql.Literal(parameter), sql.Literal(value))
+        return [set_here, sql.SQL("{} set {} from current").format(subject, name)]
+    return [sql.SQL("{} set {} to {}").format(subject, name, sql.Literal(value))]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ FORMAT = 1
 NAME = "manifest.json"
 VERIFIED = "verified.json"
 DUMP = "dump"
+REHEARSAL = re.compile(r"rehearsal-\d{8}T\d{6}Z\.json")
+"""The records of rehearsals of a backup, which are no part of it."""
 REFUSAL = "nothing was touched; choose another backup (`scripts/cmsid backups` lists them)"
 
 
@@ -142,6 +145,7 @@ class Verification:
         tables: how many tables were compared.
         seconds: how long restore and comparison took.
         apart: what no restore brings back, and so was not compared, in words.
+        elsewhere: on which other server it was restored, and what was made there for it, in words; empty beside the live one.
     """
 
     backup_id: str
@@ -151,6 +155,7 @@ class Verification:
     tables: int
     seconds: float
     apart: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
 
     def write(self, folder: Path) -> None:
         """Write it into its backup's folder, whole or not at all."""
@@ -241,7 +246,9 @@ def own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
     expected = {file.path: file for file in manifest.files}
     entries = [path for path in _walk(folder) if path.is_symlink() or not path.is_dir()]
     found = {path.relative_to(folder).as_posix(): path for path in entries}
-    for name in found.keys() - expected.keys() - {NAME, VERIFIED}:
+    for name in (
+        found.keys() - expected.keys() - {NAME, VERIFIED} - {name for name in found if REHEARSAL.fullmatch(name)}
+    ):
         raise Problem("The backup holds a file that is not its own", where=str(found[name]), do=REFUSAL)
     for name in sorted(expected.keys() - found.keys()):
         raise Problem(f"The backup is incomplete: {name} is missing", where=str(folder), do=REFUSAL)

@@ -8,16 +8,15 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import click
+import psycopg
 from psycopg import sql
 
 from driver.backup import database_state, store, swap
 from driver.backup.session import is_superuser, major_of, one_value, pinned
-from driver.errors import Problem
+from driver.errors import Problem, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import psycopg
 
     from driver.backup.database_state import State
     from driver.profile import Connection
@@ -29,9 +28,13 @@ COMMENT = "Scratch database of a test restore of {}, made by cmsid; it may be dr
 
 
 @contextlib.contextmanager
-def scratch_database(connection: Connection, state: State, template: str) -> Iterator[Connection]:
-    """A database like that of this connection and state, made of the template by a role that may, and dropped at the end."""
-    name = f"{_prefix(connection.dbname)}{store.stamp(store.now())}_{secrets.token_hex(4)}".lower()
+def scratch_database(connection: Connection, state: State, template: str, name: str = "") -> Iterator[Connection]:
+    """A database like that of this connection and state, made of the template by a role that may, and dropped at the end.
+
+    Raises:
+        Problem: the server cannot make one of this kind.
+    """
+    name = name or f"{_prefix(connection.dbname)}{store.stamp(store.now())}_{secrets.token_hex(4)}".lower()
     with pinned(connection) as guard:
         sweep(guard, connection.dbname)
         # Whoever sweeps asks for this lock first; it is free as soon as this session ends, however it ends.
@@ -40,7 +43,14 @@ def scratch_database(connection: Connection, state: State, template: str) -> Ite
         role = one_value(guard, "select current_user::text")
         wanted = {**state, "owner": state["owner"] if is_superuser(guard) else role}
         try:
-            guard.execute(database_state.creation(wanted, name, major_of(guard), template))
+            try:
+                guard.execute(database_state.creation(wanted, name, major_of(guard), template))
+            except psycopg.Error as error:
+                raise Problem(
+                    f"The server cannot make a database of this kind: {why(error)}",
+                    where=connection.describe(),
+                    do="nothing was restored; mend that, or restore on a server that has what is missing",
+                ) from error
             guard.execute(comment.format(sql.Identifier(name), sql.Literal(COMMENT.format(connection.dbname))))
             yield connection.to_database(name)
         finally:

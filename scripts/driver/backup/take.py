@@ -24,6 +24,7 @@ from driver.backup import (
     store,
 )
 from driver.backup.manifest import DUMP, File, Manifest
+from driver.backup.place import HERE
 from driver.backup.session import begin_with_locks, major_of, one_value, pinned, settings, system_identifier
 from driver.backup.verify import verify_backup
 from driver.dbt_project import keep_out_of_git
@@ -49,6 +50,8 @@ def take_backup(
     directory: Path | None = None,
     jobs: int | None = None,
     verify: bool = False,
+    on: str = HERE,
+    listed: bool = True,
     purpose: str = "",
     progress: Progress | None = None,
 ) -> Backup:
@@ -59,6 +62,8 @@ def take_backup(
         directory: the folder of all backups; by default as `store.default_folder`.
         jobs: parallel workers; default as many as there are processors, four at most.
         verify: restore it into a scratch database and compare.
+        on: where that is: here, embedded, or the name of a service.
+        listed: write its row into the audit schema; else nothing is written into the database.
         purpose: what it is for, in words.
         progress: called with a step's name, how much of it is done, how much there is.
 
@@ -74,7 +79,7 @@ def take_backup(
                 do="back up the primary, whose tables the migration compares with the backup",
             )
         tools = pg_tools.find(major_of(session))
-        hindrances.require(session, connection, hindrances.DUMP, *([hindrances.TRIAL] if verify else []))
+        hindrances.require(session, connection, hindrances.DUMP, *([hindrances.TRIAL] if verify and on == HERE else []))
         folder = store.folder_of(connection, directory)
         files.make_private_folder(folder)
         keep_out_of_git(folder.parent)
@@ -87,7 +92,8 @@ def take_backup(
             _finish(partial, folder / backup_id, manifest)
         backup = store.read(folder / backup_id)
         try:
-            listing.record(session, connection.audit_schema, backup)
+            if listed:
+                listing.record(session, connection.audit_schema, backup)
         except psycopg.errors.InsufficientPrivilege as error:
             raise Problem(
                 f"The backup {backup_id} is complete, but it could not be listed: {why(error)}",
@@ -95,7 +101,7 @@ def take_backup(
                 do="allow this role to create that schema, then take the backup again",
             ) from error
     if verify:
-        return verify_backup(connection, backup, jobs=jobs, progress=progress)
+        return verify_backup(connection, backup, on=on, jobs=jobs, progress=progress)
     return backup
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from driver.backup import archive, compare, listing, manifest, pg_tools, prepared, store
 from driver.backup.manifest import Verification
+from driver.backup.place import HERE, place
 from driver.backup.scratch import scratch_database
 from driver.backup.session import major_of, pinned
 from driver.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from driver.backup.archive import Progress
+    from driver.backup.place import Place
     from driver.backup.store import Backup
     from driver.profile import Connection
 
@@ -21,9 +26,21 @@ NOT_ON_TRIAL = ("subscription",)
 
 
 def verify_backup(
-    connection: Connection, backup: Backup, *, jobs: int | None = None, progress: Progress | None = None
+    connection: Connection,
+    backup: Backup,
+    *,
+    on: str = HERE,
+    jobs: int | None = None,
+    progress: Progress | None = None,
 ) -> Backup:
-    """Restore a backup into a scratch database, compare it with the manifest, and record that it was identical.
+    """Restore a backup on trial, compare it with the manifest, and record and list that it was identical.
+
+    Args:
+        connection: the live database.
+        backup: the backup.
+        on: where it is restored: here, embedded, or the name of a service.
+        jobs: parallel workers.
+        progress: called with a step's name, how much of it is done, how much there is.
 
     Returns:
         the backup, verified.
@@ -31,18 +48,35 @@ def verify_backup(
     Raises:
         Problem: it is damaged, does not restore, or restores to something else.
     """
+    with place(connection, backup, on) as found, restored(found, backup, jobs=jobs, progress=progress) as (_, verified):
+        pass
+    with pinned(connection) as session:
+        listing.record(session, connection.audit_schema, verified)
+    return verified
+
+
+@contextmanager
+def restored(
+    there: Place, backup: Backup, *, jobs: int | None = None, progress: Progress | None = None
+) -> Iterator[tuple[Connection, Backup]]:
+    """A backup restored into a scratch database and compared, for the block; that it is identical is recorded in its folder.
+
+    Raises:
+        Problem: as of `verify_backup`.
+    """
     jobs = jobs or pg_tools.usual_jobs()
     began = time.monotonic()
     content = backup.manifest
     check(backup, progress)
-    with pinned(connection) as session:
+    control = there.control
+    with pinned(control) as session:
         major = major_of(session)
         server_version = str(session.info.parameter_status("server_version"))
         require_major(content, major)
         tools = pg_tools.find(major)
-        template, leave_out, unproven = prepared.start(connection, session, tools, content, backup.dump)
+        template, leave_out, unproven = prepared.start(control, session, tools, content, backup.dump)
         leave_out = [*leave_out, *prepared.casts_beyond(session, content)]
-    with scratch_database(connection, content.state, template) as scratch:
+    with scratch_database(control, content.state, template) as scratch:
         try:
             archive.restore(
                 scratch,
@@ -64,25 +98,23 @@ def verify_backup(
         found = compare.differences(
             scratch, content, jobs=jobs, left_out=NOT_ON_TRIAL, unproven=unproven, progress=progress
         )
-    if found.differences:
-        raise Problem(
-            f"The backup {backup.backup_id} restores to something else: {compare.in_short(found.differences)}",
-            where=str(backup.folder),
-            do="the live database is as it was; do not rely on this backup, take another",
-        )
-    Verification(
-        backup_id=backup.backup_id,
-        manifest_sha256=content.checksum,
-        verified_at=store.now().isoformat(),
-        server_version=server_version,
-        tables=len(content.tables),
-        seconds=round(time.monotonic() - began, 1),
-        apart=found.apart,
-    ).write(backup.folder)
-    verified = store.read(backup.folder)
-    with pinned(connection) as session:
-        listing.record(session, connection.audit_schema, verified)
-    return verified
+        if found.differences:
+            raise Problem(
+                f"The backup {backup.backup_id} restores to something else: {compare.in_short(found.differences)}",
+                where=str(backup.folder),
+                do="the live database is as it was; do not rely on this backup, take another",
+            )
+        Verification(
+            backup_id=backup.backup_id,
+            manifest_sha256=content.checksum,
+            verified_at=store.now().isoformat(),
+            server_version=server_version,
+            tables=len(content.tables),
+            seconds=round(time.monotonic() - began, 1),
+            apart=found.apart,
+            elsewhere=there.lines,
+        ).write(backup.folder)
+        yield scratch, store.read(backup.folder)
 
 
 def check(backup: Backup, progress: Progress | None = None) -> None:

@@ -1,0 +1,314 @@
+"""Where a backup is restored on trial: on the live database's server, on a temporary one of ours, or on a named one.
+
+Beside the live database it is the role of the profile that restores. Elsewhere it is a superuser, so that every object gets
+its owner and every grant its role; then the work is done by a role that is made like the live one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from driver import profile
+from driver.backup import archive, database_state, pg_tools
+from driver.backup.session import is_superuser, major_of, one_value, pinned
+from driver.embedded_server import EmbeddedServer
+from driver.errors import Problem, why
+from driver.server_programs import PACKAGE, all_servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from driver.backup.store import Backup
+    from driver.profile import Connection
+
+HERE, EMBEDDED = "here", "embedded"
+# The server's first role, which owns what is the system's, and which the system's privileges name.
+FIRST_ROLE = "select rolname::text from pg_catalog.pg_roles where oid = 10"
+OTHER_WAYS = (
+    "use `--on here`, a scratch database of the live server, which needs createdb, or `--on SERVICE`, another server of"
+    " your pg_service.conf"
+)
+COMMENT = "Made by cmsid for a test restore; it may be dropped."
+ALONE = "select pg_try_advisory_lock(hashtextextended('cmsid test restore', 0))"
+# What decides how long work takes and what it writes, as far as every server takes it.
+SETTINGS = (
+    *("work_mem", "maintenance_work_mem", "max_parallel_workers_per_gather", "max_parallel_maintenance_workers"),
+    *("max_wal_size", "checkpoint_timeout", "full_page_writes", "wal_log_hints"),
+)
+ATTRIBUTES = ("super", "inherit", "createrole", "createdb", "replication", "bypassrls")
+ROLES = """
+with recursive works as (
+    select r.oid from pg_catalog.pg_roles as r where r.rolname in (%(user)s, %(role)s)
+    union
+    select m.roleid from pg_catalog.pg_auth_members as m inner join works as w on m.member = w.oid
+)
+select
+    r.rolname::text as name,
+    to_jsonb(r) as attributes,
+    coalesce(r.rolconfig, '{}') as settings,
+    (
+        select coalesce(jsonb_agg(distinct to_jsonb(m) || jsonb_build_object('granted', pg_get_userbyid(m.roleid))), '[]')
+        from pg_catalog.pg_auth_members as m
+        where m.member = r.oid and r.oid in (select w.oid from works as w)
+    ) as memberships
+from pg_catalog.pg_roles as r
+where
+    r.oid in (select w.oid from works as w)
+    or r.rolname = any(%(named)s)
+    or r.oid in (
+        select d.refobjid
+        from pg_catalog.pg_shdepend as d
+        inner join pg_catalog.pg_database as b on d.dbid = b.oid
+        where b.datname = current_database() and d.refclassid = 'pg_catalog.pg_authid'::regclass
+    )
+order by r.rolname
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server on which databases can be made for a while.
+
+    Attributes:
+        on: here, embedded, or the name of a service.
+        server: what it is, in words.
+        control: a database of it, by the role that makes databases there and restores.
+        worker: the same by the role that works there as the live database's does.
+        told: what is not there as it is on the live server, in words.
+        stand_ins: roles that were made there so that the dump finds them, and that cannot log in.
+    """
+
+    on: str
+    server: str
+    control: Connection
+    worker: Connection
+    told: list[str] = field(default_factory=list)
+    stand_ins: list[str] = field(default_factory=list)
+
+    @property
+    def lines(self) -> list[str]:
+        """Where it is and what is other there, in sentences without a full stop; nothing beside the live database."""
+        made = f"Roles were made there that cannot log in: {', '.join(self.stand_ins)}" if self.stand_ins else ""
+        lines = [f"On {self.server}", *(line[0].upper() + line[1:] for line in self.told), *([made] if made else [])]
+        return [] if self.on == HERE else lines
+
+
+@contextlib.contextmanager
+def place(connection: Connection, backup: Backup, on: str) -> Iterator[Place]:
+    """The place, for the block; what was made for it is gone afterwards.
+
+    Raises:
+        Problem: it cannot be had, or lacks something that the backup needs; nothing was restored.
+    """
+    told: list[str] = []
+    with contextlib.ExitStack() as stack:
+        with pinned(connection) as session:
+            roles = _roles(session, connection, backup)
+            settings = {name: str(one_value(session, "select current_setting(%s)", name)) for name in SETTINGS}
+            first = str(one_value(session, FIRST_ROLE))
+            found = Place(on, f"the live server, PostgreSQL {_version(session)}", connection, connection)
+        if on != HERE:
+            if on == EMBEDDED:
+                server, told = _server(backup, first, settings)
+                stack.enter_context(server)
+                stack.enter_context(profile.libpq({}))
+                control = server.reach("postgres", first)
+            else:
+                control, variables = profile.of_service(on)
+                stack.enter_context(profile.libpq(variables))
+            control = replace(control, audit_schema=connection.audit_schema, threads=connection.threads)
+            found = stack.enter_context(_furnished(control, connection, backup, roles, first))
+        words = {HERE: found.server, EMBEDDED: f"a temporary {found.server} of this machine"}
+        words_of_service = f"{found.server} of the service {on}"
+        yield replace(found, on=on, server=words.get(on, words_of_service), told=told + found.told)
+
+
+def _version(session: psycopg.Connection[Any]) -> str:
+    return str(session.info.parameter_status("server_version"))
+
+
+def _roles(session: psycopg.Connection[Any], connection: Connection, backup: Backup) -> list[dict[str, Any]]:
+    """The roles that a copy needs: who works, in which roles they are, and whom the database's objects name."""
+    state = backup.manifest.state
+    named = [state["owner"], *(item[0] for item in state["privileges"]), *(item[0] for item in state["settings"])]
+    with session.cursor(row_factory=dict_row) as cursor:
+        parameters = {"user": connection.user, "role": connection.role, "named": [name for name in named if name]}
+        return cursor.execute(ROLES, parameters).fetchall()
+
+
+def _server(backup: Backup, superuser: str, settings: Mapping[str, str]) -> tuple[EmbeddedServer, list[str]]:
+    """A server of this machine that has what the backup needs, of its major version, or else of the next newer one.
+
+    Returns:
+        the server, started; and what is other there, in words.
+
+    Raises:
+        Problem: there is none.
+    """
+    content = backup.manifest
+    wanted = {name for name, _ in content.state["extensions"]}
+    lacking: dict[int, set[str]] = {}
+    # of one version that of an installation first, which may have more extensions
+    for major, programs in sorted(all_servers(), key=lambda server: (server[0], PACKAGE in str(server[1]))):
+        if major < content.server_major:
+            continue
+        server = EmbeddedServer(programs=programs, superuser=superuser, settings=settings).start()
+        try:
+            with server.connect() as session:
+                there = {name for (name,) in session.execute("select name::text from pg_available_extensions")}
+            if wanted <= there:
+                newer = f"it is PostgreSQL {major}, and the backup is of {content.server_major}"
+                return server, [newer] if major != content.server_major else []
+            lacking[major] = wanted - there
+        except BaseException:
+            server.stop()
+            raise
+        server.stop()
+    if not lacking:
+        raise Problem(
+            f"There is no server of PostgreSQL {content.server_major} or newer on this machine",
+            do=f"install one, or {OTHER_WAYS}",
+        )
+    told = "; ".join(f"PostgreSQL {major} lacks {', '.join(sorted(names))}" for major, names in lacking.items())
+    raise Problem(
+        f"No server of this machine has every extension of the backup {content.backup_id}: {told}",
+        do=f"install what it lacks, or {OTHER_WAYS}",
+    )
+
+
+@contextlib.contextmanager
+def _furnished(
+    control: Connection, connection: Connection, backup: Backup, roles: Sequence[dict[str, Any]], first: str
+) -> Iterator[Place]:
+    """Another server, with the roles that the backup needs; those that were made for it are dropped at the end."""
+    with pinned(control) as session:
+        major = major_of(session)
+        server = f"PostgreSQL {_version(session)}"
+        if backup.manifest.server_major > major:
+            raise Problem(
+                f"The backup is of PostgreSQL {backup.manifest.server_major}, and this server is PostgreSQL {major}",
+                where=control.describe(),
+                do="name a server of the same version or a newer one",
+            )
+        if (other := one_value(session, FIRST_ROLE)) != first:
+            raise Problem(
+                f"That server was made by the role {other} and the live one by {first}, so that what is the system's differs",
+                where=control.describe(),
+                do="name a server that was made by the same role, or use `--on embedded`",
+            )
+        there = {name for (name,) in session.execute("select rolname::text from pg_catalog.pg_roles")}
+        superuser = is_superuser(session)
+        if not superuser:
+            _require_all(session, control, {role["name"] for role in roles} - there)
+        _require_tablespaces(session, control, backup)
+        if not superuser or control.user == connection.user:
+            if superuser and not any(r["attributes"]["rolsuper"] for r in roles if r["name"] == connection.user):
+                raise Problem(
+                    f"{control.user} is a superuser there, and is none on the live server",
+                    where=control.describe(),
+                    do="name a service with another superuser, or one with this role as it is on the live server",
+                )
+            yield Place("", server, control, replace(control, role=connection.role))
+            return
+        if not one_value(session, ALONE):
+            raise Problem("Another test restore is at work there", where=control.describe(), do="wait for its end")
+        _drop_roles(session)
+        if connection.user in there:
+            raise Problem(
+                f"There is a role {connection.user} already, whose password is not known here",
+                where=control.describe(),
+                do="name a service that connects as this role, or another server",
+            )
+        password = secrets.token_urlsafe(24)
+        told: list[str] = []
+        try:
+            made = [role for role in roles if role["name"] not in there and not role["name"].startswith("pg_")]
+            for role in made:
+                _make(session, role, password if role["name"] == connection.user else "")
+            for role in made:
+                told += _equip(session, role)
+            worker = replace(control, user=connection.user, password=password, role=connection.role)
+            stand_ins = [role["name"] for role in made if role["name"] != connection.user]
+            yield Place("", server, control, worker, told, stand_ins)
+        finally:
+            _drop_roles(session)
+
+
+def _require_all(session: psycopg.Connection[Any], control: Connection, missing: set[str]) -> None:
+    if missing:
+        raise Problem(
+            f"Roles that the backup names are missing there: {', '.join(sorted(missing))}",
+            where=control.describe(),
+            do="name a service that connects as a superuser, who makes them for the time of the restore",
+        )
+    if not one_value(session, "select rolcreatedb from pg_catalog.pg_roles where rolname = current_user"):
+        raise Problem(f"{control.user} may not create databases there", where=control.describe(), do="give it createdb")
+
+
+def _require_tablespaces(session: psycopg.Connection[Any], control: Connection, backup: Backup) -> None:
+    """Refuse a server without the tablespaces that the dump names."""
+    there = {name for (name,) in session.execute("select spcname::text from pg_catalog.pg_tablespace")}
+    state = {backup.manifest.state["tablespace"]}
+    missing = sorted((archive.tablespaces(pg_tools.find(major_of(session)), backup.dump) | state) - there)
+    if missing:
+        raise Problem(
+            f"The backup {backup.backup_id} needs the tablespace{'s' * (len(missing) > 1)} {', '.join(missing)}, which this"
+            " server does not have",
+            where=control.describe(),
+            do=OTHER_WAYS,
+        )
+
+
+def _make(session: psycopg.Connection[Any], role: Mapping[str, Any], password: str) -> None:
+    """Make a role with its attributes, under a comment that says what it is for."""
+    name = sql.Identifier(role["name"])
+    words = [attribute if role["attributes"][f"rol{attribute}"] else f"no{attribute}" for attribute in ATTRIBUTES]
+    words = ["superuser" if word == "super" else "nosuperuser" if word == "nosuper" else word for word in words]
+    login: sql.Composable = sql.SQL("")
+    if password:  # what the server may log is not the password
+        hidden = session.pgconn.encrypt_password(password.encode(), role["name"].encode(), b"scram-sha-256").decode()
+        login = sql.SQL("login password {}").format(sql.Literal(hidden))
+    with session.transaction():
+        session.execute(sql.SQL("create role {} {} {}").format(name, sql.SQL(" ".join(words)), login))
+        session.execute(sql.SQL("comment on role {} is {}").format(name, sql.Literal(COMMENT)))
+
+
+def _equip(session: psycopg.Connection[Any], role: Mapping[str, Any]) -> list[str]:
+    """Give a role its memberships and settings. Returns what could not be, in words."""
+    name = sql.Identifier(role["name"])
+    left = []
+    for membership in role["memberships"]:
+        words = " with admin option" if membership["admin_option"] else ""
+        if "inherit_option" in membership:  # of a server that has them, so this one does too
+            options = {word: str(membership[f"{word}_option"]).lower() for word in ("admin", "inherit", "set")}
+            words = " with " + ", ".join(f"{word} {value}" for word, value in options.items())
+        session.execute(sql.SQL("grant {} to {}" + words).format(sql.Identifier(membership["granted"]), name))
+    for setting in role["settings"]:
+        parameter, _, value = setting.partition("=")
+        if parameter.endswith("_preload_libraries"):
+            left.append(f"the setting {parameter} of {role['name']} is left out")
+            continue
+        try:
+            with session.transaction():
+                for statement in database_state.setting(sql.SQL("alter role {}").format(name), parameter, value):
+                    session.execute(statement)
+        except psycopg.Error as error:
+            left.append(f"the setting {setting} of {role['name']} could not be made: {why(error)}")
+    return left
+
+
+def _drop_roles(session: psycopg.Connection[Any]) -> None:
+    """Drop the roles that test restores have made, but for those that something depends on."""
+    rows = session.execute(
+        "select rolname::text from pg_catalog.pg_roles where shobj_description(oid, 'pg_authid') = %s", [COMMENT]
+    ).fetchall()
+    for (name,) in rows:
+        with contextlib.suppress(psycopg.Error):
+            session.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))

@@ -1,0 +1,192 @@
+"""Rehearses a migration: on a copy that a backup is restored into, elsewhere or beside the live database, which is only read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import psutil
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from driver import profile
+from driver.backup import database_state, files, hindrances, listing, store
+from driver.backup.place import EMBEDDED, HERE, SETTINGS, place
+from driver.backup.scratch import scratch_database
+from driver.backup.session import one_value, pinned
+from driver.backup.take import take_backup
+from driver.backup.verify import restored
+from driver.conclusion import COMMAND
+from driver.doctor import LOCAL_HOSTS
+from driver.errors import Problem
+from driver.progress import Stages, clock
+from driver.rehearsal import Part, Rehearsal
+from driver.run import Options, Run
+from driver.wording import age, duration, seconds_since, size
+
+if TYPE_CHECKING:
+    import psycopg
+    from rich.console import Console
+
+    from driver.backup.place import Place
+    from driver.backup.store import Backup
+    from driver.profile import Connection
+    from driver.result import Verdict
+    from driver.run import Mode
+
+Modes = Literal["window", "online", "both"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be rehearsed.
+
+    Attributes:
+        backup: a backup's name, or the path of its folder; None: the newest, or a new one where there is none.
+        mode: window, online or both; None: the project's own.
+        on: embedded, here, or the name of a service.
+        directory: the folder of all backups.
+        command: the command that a user gave.
+    """
+
+    backup: str | None = None
+    mode: Modes | None = None
+    on: str = EMBEDDED
+    directory: Path | None = None
+    command: str = f"{COMMAND} rehearse"
+
+
+def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehearsal:
+    """Restore a backup into a copy, and do there what a run does, and an undo; each mode on a fresh copy.
+
+    Raises:
+        Problem: the copy cannot be had; nothing is left of it.
+    """
+    stages = Stages(console)
+    console.print(Text("cmsid rehearse", "bold") + Text(f" for {connection.describe()}"), highlight=False)
+    backup = _backup(connection, wanted, stages)
+    if refused := files.hindrance(backup.folder):
+        raise Problem(
+            f"The record of a rehearsal cannot be kept: {refused}", where=str(backup.folder), do="make it yours"
+        )
+    with pinned(connection) as session:
+        found = hindrances.find(session, connection, test_restore=False)
+    untried = any(hindrances.TRIAL in each.hinders for each in found)
+    if wanted.on == HERE:
+        with pinned(connection) as session:
+            hindrances.require(session, connection, hindrances.TRIAL)
+    began, at = clock(), store.now()
+    with ExitStack() as stack:
+        with stages.running("server"):
+            there = stack.enter_context(place(connection, backup, wanted.on))
+        stages.finished("server", "done", clock() - began, "; ".join(there.lines) or there.server)
+        began = clock()
+        with stages.running("restore") as progress:
+            base, backup = stack.enter_context(restored(there, backup, progress=progress.step))
+            with pinned(base) as session:
+                machine = _machine(session, there)
+                session.execute("vacuum (analyze)")  # as autovacuum has left the live tables
+        stages.finished(
+            "restore", "done", clock() - began, f"{backup.manifest.extent}; every table and object identical"
+        )
+        modes: tuple[Mode | None, ...] = ("window", "online") if wanted.mode == "both" else (wanted.mode,)
+        parts = [_part(there, base, backup, mode, stages) for mode in modes]
+    verdict: Verdict = "passed" if all(part.verdict == "passed" for part in parts) else "failed"
+    mode = f" --mode {wanted.mode}" if wanted.mode in ("window", "online") else ""
+    run = f"{COMMAND} run{mode}" + (" --without-test-restore" if untried else "")
+    path = backup.folder / f"rehearsal-{store.stamp(at)}.json"
+    rehearsal = Rehearsal(
+        backup_id=backup.backup_id,
+        taken_at=backup.manifest.taken_at,
+        rehearsed_at=f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        database=connection.dbname,
+        system_identifier=backup.manifest.system_identifier,
+        on=there.on,
+        server=there.server,
+        other=there.told,
+        stand_ins=there.stand_ins,
+        machine=machine,
+        verdict=verdict,
+        parts=parts,
+        location=str(path),
+        next_command=run if verdict == "passed" else wanted.command,
+    )
+    rehearsal.keep(path)
+    return rehearsal
+
+
+def _backup(connection: Connection, wanted: Wanted, stages: Stages) -> Backup:
+    """The backup to be rehearsed on: the one named, the newest, or a new one that the database does not list."""
+    began = clock()
+    folder = store.folder_of(connection, wanted.directory)
+    with stages.running("backup") as progress:
+        if wanted.backup or store.all_backups(folder):
+            backup = store.find(connection, wanted.backup, wanted.directory)
+            told = f"{backup.backup_id}, {age(seconds_since(backup.manifest.taken_at))} old"
+        else:
+            directory, purpose = wanted.directory, "for a rehearsal"
+            backup = take_backup(connection, directory=directory, listed=False, purpose=purpose, progress=progress.step)
+            told = f"{backup.backup_id}, taken for this: {backup.manifest.extent}"
+    stages.finished("backup", "done", clock() - began, told)
+    return backup
+
+
+def _machine(session: psycopg.Connection[Any], there: Place) -> dict[str, str]:
+    """What the figures depend on."""
+    names = ("server_version", "shared_buffers", "data_checksums", *SETTINGS)
+    told = {name: str(one_value(session, "select current_setting(%s)", name)) for name in names}
+    if there.on == EMBEDDED or there.control.host in LOCAL_HOSTS:
+        told |= {"processors": str(os.cpu_count()), "memory": size(psutil.virtual_memory().total)}
+    return told
+
+
+def _part(there: Place, base: Connection, backup: Backup, mode: Mode | None, stages: Stages) -> Part:
+    """Do what a run does, and an undo, on a fresh copy of the restored database."""
+    content = backup.manifest
+    with (
+        scratch_database(there.control, content.state, base.dbname) as copy,
+        profile.elsewhere(there.worker.to_database(copy.dbname)) as worker,
+        tempfile.TemporaryDirectory(prefix="cmsid-rehearsal-") as folder,
+    ):
+        with pinned(there.control) as session:
+            kept = database_state.read(session, copy.dbname)
+            own = {name: kept[name] for name in ("owner", "comment", "connection_limit", "is_template")}
+            database_state.apply(session, copy.dbname, {**content.state, **own})
+        with pinned(worker) as session:
+            listing.record(session, worker.audit_schema, backup)
+        stages.console.print()
+        options = Options(
+            command="rehearse", mode=mode, rehearsal_of=backup.backup_id, test_restore=False, reports=Path(folder)
+        )
+        result = Run(worker, options, stages).go()
+    return Part(result.mode, result.verdict, result.seconds, result.taken, result.stages, result.checklist)
+
+
+def print_rehearsal(console: Console, rehearsal: Rehearsal) -> None:
+    """Print what it came to."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in ("Rehearsed", "Migration", "WAL", "Files grew", "In all", "Checklist"):
+        table.add_column(heading, justify="left" if heading == "Rehearsed" else "right")
+    for part in rehearsal.parts:
+        took = part.figures
+        passed = sum(line.status == "passed" for line in part.checklist)
+        table.add_row(
+            f"{part.mode} mode",
+            *((duration(took.seconds), size(took.wal_bytes), size(took.disk_bytes)) if took else ("", "", "")),
+            duration(part.seconds),
+            f"{passed} of {len(part.checklist)}",
+        )
+    console.print()
+    console.print(table)
+    console.print()
+    if rehearsal.verdict == "passed":
+        console.print(Text("PASSED: migrated, validated and undone. The copy is gone.", "bold green"))
+    else:
+        console.print(Text("FAILED: the copy is gone. Mend what was found, then rehearse again.", "bold red"))
+    console.print(f"Kept: {rehearsal.location}", soft_wrap=True)
+    console.print(Text(f"    {rehearsal.next_command}", "bold"), soft_wrap=True)
