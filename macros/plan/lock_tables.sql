@@ -28,6 +28,10 @@ begin
             {%- endfor %}
             -- what follows in the transaction waits as long as it was told to, not what is left of this attempt
             perform set_config('lock_timeout', {{ quote_text(var('lock_timeout')) }}, true);
+            {%- if var('window_budget') %}
+            -- from here on, also where no further statement comes
+            perform l.* from ({{ budget_limits() | indent(12) }}) as l;
+            {%- endif %}
             return;
         exception when lock_not_available or deadlock_detected then
             -- the locks of this attempt are released with its block; the list of sessions is read once in a transaction
