@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+from dataclasses import replace
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,10 @@ from driver.report import files
 from driver.report.html import render_html
 from driver.report.junit import render_junit
 from driver.report.terminal import print_report, row_sentence
-from driver.result import FailingRow, Outcome, Result
+from driver.result import FailingRow, Outcome, Result, lock_sentence
 from driver.validation import _masked, _rows
 from quality import schemas
-from support.sample_result import AWKWARD, facts, failed_result, passed_tests, result_of
+from support.sample_result import AWKWARD, facts, failed_result, locks, passed_tests, result_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,6 +161,24 @@ def test_every_format_names_line_test_table_key_and_the_way_back() -> None:
         assert "keys 9 to 4711, scattered" in told.replace("Keys", "keys")
     assert f"Failed: {result.lines_passed} of 13 checklist lines passed</h1>" in html
     assert '<span class="nowrap">9667801.25</span>' in html
+
+
+def test_a_report_says_what_was_closed_to_whom_and_who_waited() -> None:
+    result = result_of(passed_tests())
+    sentence = "Longest lock: ACCESS EXCLUSIVE on modules, 11 s; 3 waited, 4.1 s at most."
+    html = render_html(result)
+    assert sentence in terminal(result, width=120)
+    assert sentence in html
+    assert "closed to everybody" in html
+    assert "closed to writers" in html
+    assert "<b>&#34;&lt;b&gt;&#34;</b>" in html
+    assert Result.from_json(result.to_json()).locks == result.locks
+    result.locks = []
+    assert "Longest lock" not in terminal(result) + render_html(result)
+    assert lock_sentence(locks()[-1:]) == ""
+    assert lock_sentence([replace(locks()[0], waiters=None)]) == "Longest lock: ACCESS EXCLUSIVE on modules, 11 s."
+    assert lock_sentence([replace(locks()[0], seconds=0.0123)]).endswith("modules, 12 ms; nobody waited.")
+    assert replace(locks()[0], relation='"a "".b"."c.d"').name == '"c.d"'
 
 
 class Page(HTMLParser):

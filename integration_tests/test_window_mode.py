@@ -596,7 +596,7 @@ def test_the_end_of_the_session_behind_any_statement_leaves_nothing(baselined_re
     assert len(plan) >= 39
     before = picture_of(registry)
     with registry.connect(SUPERUSER) as observer:
-        for last in range(len(plan) - 1, 0, -apart):
+        for last in range(len(plan) - 2, 0, -apart):
             connection = registry.connect()
             for step in plan[:last]:
                 connection.execute(step.sql.encode())
@@ -753,7 +753,7 @@ def test_the_application_waits_no_longer_than_the_budget(baselined_registry: Reg
     before = picture_of(registry)
     plan = plan_of(registry, BUDGET)
     locking = next(number for number, step in enumerate(plan) if step.label.startswith("lock "))
-    chosen = locking + 1 + round(at * (len(plan) - locking - 4))
+    chosen = locking + 1 + round(at * (len(plan) - locking - 5))
     ended = suppress(psycopg.errors.IdleInTransactionSessionTimeout)
     with ended, registry.connect(autocommit=True) as session:
         for step in plan[:chosen]:
@@ -772,11 +772,11 @@ def test_what_would_use_up_the_budget_is_not_committed(baselined_registry: Regis
     registry = baselined_registry
     plan = plan_of(registry, BUDGET)
     with registry.connect(autocommit=True) as session:
-        for step in plan[:-2]:
+        for step in plan[:-3]:
             session.execute(step.sql.encode())
         session.execute("select set_config('cms_id.locked_since', (clock_timestamp() - interval '2.8s')::text, true)")
         with pytest.raises(psycopg.errors.QueryCanceled, match=r"less than a tenth of window_budget \(3s\) is left"):
-            session.execute(plan[-2].sql.encode())
+            session.execute(plan[-3].sql.encode())
     registry.dbt_ok(*ADD, variables={**NO_BACKUP, "window_budget": "10min"})
     assert_migrated(registry)
     registry.dbt_ok("run-operation", "drop_cms_id", variables={**NO_BACKUP, "window_budget": "10min"})

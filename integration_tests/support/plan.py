@@ -25,7 +25,7 @@ def script_of(printed: str) -> str:
     """The script in what dbt printed: from the first comment to the last statement's semicolon."""
     lines = printed.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("-- "))
-    last = max(number for number, line in enumerate(lines) if line == "commit;")
+    last = max(number for number, line in enumerate(lines) if line.endswith(";"))
     return "\n".join(lines[first : last + 1]) + "\n"
 
 

@@ -14,6 +14,7 @@ from driver.result import (
     Database,
     Difference,
     FailingRow,
+    Lock,
     Outcome,
     Result,
     Stage,
@@ -49,6 +50,18 @@ def facts() -> Facts:
     )
 
 
+def locks() -> list[Lock]:
+    """What a migration of these tables locked, one of them waited for."""
+    taken, released = "2026-01-31T08:00:00.250Z", "2026-01-31T08:00:11.250Z"
+    lock = Lock("migrate-window", "", "lock 4 tables", "", "AccessExclusiveLock", taken, released, 11.0, 0, 0.0)
+    mode, step = "RowExclusiveLock", "schools: fill"
+    return [
+        *(replace(lock, table=table, relation=f"public.{table}") for table in TABLES),
+        replace(lock, relation='public."<b>"', mode="ShareLock", seconds=2.0, waiters=3, longest_wait=4.125),
+        replace(lock, relation="public.schools", mode=mode, step=step, seconds=0.012, waiters=None, longest_wait=None),
+    ]
+
+
 def result_of(tests: dict[str, list[Outcome]], beyond: list[Outcome] | None = None) -> Result:
     """A result with these tests' outcomes."""
     counted = facts()
@@ -69,6 +82,7 @@ def result_of(tests: dict[str, list[Outcome]], beyond: list[Outcome] | None = No
         beyond=beyond or [],
         tables=counted.tables,
         chains=list(counted.chains.values()),
+        locks=locks(),
         compared=[Comparison("Rows", "by value")],
         not_compared=[Comparison("Sequences", "they move")],
         warnings=["schools: 15 rows had other columns changed", AWKWARD],

@@ -114,7 +114,6 @@ create table if not exists {{ schema }}.backup_tables (
     primary key (backup_id, schema_name, relation_name)
 );
 
--- the last: where it is, all others are
 create table if not exists {{ schema }}.controls (
     control_id bigint generated always as identity primary key,
     migration_id bigint not null,
@@ -126,5 +125,21 @@ create table if not exists {{ schema }}.controls (
     session_role text not null default session_user,
     backend_pid integer not null default pg_backend_pid(),
     check ((action = 'pace') = (rows_per_second is not null))
+);
+
+-- the last: where it is, all others are
+create table if not exists {{ schema }}.locks (
+    began_at timestamptz not null, -- the plan, by which its rows are known
+    command text not null check (command in ('migrate-window', 'migrate-online', 'undo')),
+    table_name text not null,
+    step text not null,
+    relation_name text not null,
+    mode text not null,
+    taken_at timestamptz not null,
+    released_at timestamptz,
+    longest_held interval, -- of a lock that is taken again and again
+    waiters integer,
+    longest_wait interval,
+    primary key (began_at, step, relation_name, mode)
 );
 {% endmacro %}

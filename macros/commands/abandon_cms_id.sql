@@ -4,7 +4,7 @@
     {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
     {%- do begin_operation('abandon_cms_id') -%}
     {%- if not dry_run -%}
-        {%- do run_online_plan(online_session_plan()) -%}
+        {%- do run_online_plan(online_session_plan('undo')) -%}
     {%- endif -%}
     {%- do refuse_another_registry('abandon_cms_id') -%}
     {%- set tables = half_done_tables() -%}
@@ -14,7 +14,7 @@
     {%- endif -%}
     {%- set plan = abandon_plan(tables, force) -%}
     {%- if dry_run -%}
-        {%- do print_plan(online_session_plan() + plan, 'online') -%}
+        {%- do print_plan(online_session_plan('undo') + plan, 'online') -%}
     {%- else -%}
         {%- do run_online_plan(plan) -%}
         {%- do run_query('select pg_advisory_unlock_all()') -%}

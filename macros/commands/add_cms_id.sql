@@ -21,11 +21,10 @@
     {%- do refuse_open_migration(tables) -%}
     {%- do refuse_findings(tables, mode) -%}
     {%- if dry_run -%}
-        {%- do print_plan([{'label': 'begin', 'sql': 'begin'}] + window_plan(tables) + [{'label': 'commit', 'sql': 'commit'}], 'window') -%}
+        {%- do print_plan(in_one_transaction(window_plan(tables)), 'window') -%}
     {%- else -%}
         {%- do refuse_without_proof(tables) -%}
         {%- do create_audit_tables() -%}
-        {#- A run-operation commits every statement by itself; only an explicit pair makes one transaction of them. -#}
-        {%- do run_plan([{'label': 'begin', 'sql': 'begin'}] + window_plan(tables) + [{'label': 'commit', 'sql': 'commit'}]) -%}
+        {%- do run_plan(in_one_transaction(window_plan(tables))) -%}
     {%- endif -%}
 {% endmacro %}

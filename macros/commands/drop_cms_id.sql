@@ -12,13 +12,11 @@
         {%- do log('drop_cms_id: no core table has cms_id; nothing to do', info=true) -%}
         {%- do return(none) -%}
     {%- endif -%}
-    {%- set begin = {'label': 'begin', 'sql': 'begin'} -%}
-    {%- set commit = {'label': 'commit', 'sql': 'commit'} -%}
     {%- if dry_run -%}
-        {%- do print_plan([begin] + undo_plan(tables, lost, force) + [commit], 'undo') -%}
+        {%- do print_plan(in_one_transaction(undo_plan(tables, lost, force)), 'undo') -%}
     {%- else -%}
         {%- do refuse_undo(tables, force) if tables -%}
         {%- do create_audit_tables() -%}
-        {%- do run_plan([begin] + undo_plan(tables, lost, force) + [commit]) -%}
+        {%- do run_plan(in_one_transaction(undo_plan(tables, lost, force))) -%}
     {%- endif -%}
 {% endmacro %}

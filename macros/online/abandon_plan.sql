@@ -23,6 +23,6 @@ where
     );
 insert into {{ audit_relation('events') }} (event, detail) values ('abandoned', {{ quote_text(tables | map(attribute='name') | join(', ')) }});
     {%- endset -%}
-    {%- do plan.append({'kind': 'once', 'label': 'remove cms_id from ' ~ tables | length ~ ' tables', 'sql': under_short_locks(tables, body, 'Nothing was changed.')}) -%}
+    {%- do plan.append({'kind': 'once', 'label': 'remove cms_id from ' ~ tables | length ~ ' tables', 'sql': under_short_locks(tables, 'remove cms_id from ' ~ tables | length ~ ' tables', body, 'Nothing was changed.')}) -%}
     {%- do return(plan) -%}
 {% endmacro %}

@@ -1,7 +1,7 @@
 {% macro add_cms_id_online(dry_run) %}
     {#- Begins an online migration, or goes on with one from where its tables stand. -#}
     {%- if not dry_run -%}
-        {%- do run_online_plan(online_session_plan()) -%}
+        {%- do run_online_plan(online_session_plan('migrate-online')) -%}
     {%- endif -%}
     {%- set tables = unmigrated_tables('online') -%}
     {%- if not tables -%}
@@ -15,7 +15,7 @@
         {%- do new_tables.append(table) -%}
     {%- endfor -%}
     {%- if dry_run -%}
-        {%- do print_plan(online_session_plan() + online_plan(new_tables, tables, states), 'online') -%}
+        {%- do print_plan(online_session_plan('migrate-online') + online_plan(new_tables, tables, states), 'online') -%}
         {%- do return(none) -%}
     {%- endif -%}
     {%- if new_tables -%}

@@ -8,5 +8,5 @@ values ('done', {{ quote_text(table.name) }}, format(
     'locked at attempt %s for %s ms', attempt, round((extract(epoch from clock_timestamp() - locked_at) * 1000)::numeric, 1)
 ));
     {%- endset -%}
-    {%- do return(under_short_locks([table], body, 'Everything done so far is kept.')) -%}
+    {%- do return(under_short_locks([table], table.name ~ ': attach the constraint', body, 'Everything done so far is kept.')) -%}
 {% endmacro %}

@@ -51,6 +51,7 @@ declare
     longest double precision := 0;
     fullest bigint := 0;
     began timestamptz;
+    held double precision; -- milliseconds, at most, of any batch
     attempt integer := 0;
     lock_first boolean := false;
     failed boolean;
@@ -206,7 +207,11 @@ begin
             perform pg_sleep(random() * 0.1 * least(attempt, 10));
             continue; -- whatever the time: the next slice would begin to count attempts anew
         end if;
+        if held is null then
+            perform {{ note_locks(table.name, table.name ~ ': fill', 'began') }};
+        end if;
         commit;
+        held := greatest(held, extract(epoch from clock_timestamp() - began) * 1000);
         attempt := 0;
         lock_first := false;
         rows_left := rows_left - rows_touched;
@@ -229,6 +234,12 @@ begin
         exit when rows_left <= 0 or clock_timestamp() > slice_began + interval '1 s';
     end loop;
     perform set_config('cms_id.batch_rows', batch_rows::text, false);
+    perform set_config('synchronous_commit', 'off', true);
+    update {{ audit_relation('locks') }} as l
+    set
+        released_at = clock_timestamp(),
+        longest_held = greatest(l.longest_held, step.held * interval '1 ms')
+    where l.began_at = current_setting('cms_id.ledger')::timestamptz and l.step = {{ quote_text(table.name ~ ': fill') }} and step.held is not null;
     if pace > 0 then
         commit;
         perform pg_sleep(greatest(0, least(1, (pace - rows_left)::double precision / pace - extract(epoch from clock_timestamp() - slice_began))));

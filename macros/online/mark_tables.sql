@@ -35,5 +35,5 @@ values ('marked', format(
     '{{ tables | length }} tables, locked at attempt %s for %s ms', attempt, round((extract(epoch from clock_timestamp() - locked_at) * 1000)::numeric, 1)
 ));
     {%- endset -%}
-    {%- do return(under_short_locks(tables, body, 'Nothing was changed.')) -%}
+    {%- do return(under_short_locks(tables, 'cut-over of ' ~ tables | length ~ ' tables', body, 'Nothing was changed.')) -%}
 {% endmacro %}

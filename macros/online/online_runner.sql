@@ -9,6 +9,7 @@ select
     a.pid,
     a.usename::text as role,
     a.application_name,
+    {{ window_step_words() | indent(4) }} as step,
     coalesce((
         select e.event = 'paused'
         from {{ schema }}.events as e

@@ -1,4 +1,4 @@
-{% macro under_short_locks(tables, body, kept) %}
+{% macro under_short_locks(tables, step, body, kept) %}
     {#- A statement that runs `body`, in one transaction, under exclusive locks on the tables. While an attempt waits for a
         lock, the application queues behind it: so the first attempts do not wait at all, the others for
         online_lock_timeout in all, and less than deadlock_timeout, so that it is always this side that gives way. An autovacuum
@@ -13,6 +13,7 @@ declare
     blockers text;
     vacuumed text;
     in_vain boolean := false;
+    locked boolean;
 begin
     perform set_config('lock_timeout', {{ quote_text(var('online_lock_timeout')) }}, true);
     select least(
@@ -40,13 +41,19 @@ begin
             {%- endfor %}
             perform set_config('lock_timeout', format('%sms', greatest(1, extract(epoch from longest) * 1000)::integer), true);
             {{ body | trim | indent(12) }}
-            return;
+            perform {{ note_locks(tables[0].name if tables | length == 1 else '', step, 'locked_at') }};
+            locked := true;
         exception when lock_not_available or deadlock_detected then
             -- the locks of this attempt are released with its block
             blockers := ({{ blocking_sessions(tables) | indent(16) }});
             vacuumed := case when not in_vain then ({{ vacuumed_table(tables) | indent(16) }}) end;
         end;
         commit;
+        if locked then
+            perform set_config('synchronous_commit', 'off', true);
+            {{ note_release() | indent(12) }};
+            return;
+        end if;
         perform pg_sleep((0.02 + random() * 0.1) * least(attempt, 10));
     end loop;
     raise exception '% could not be locked in % attempts of at most % ms each: %',

@@ -15,6 +15,9 @@
     {%- do persist_docs(view, model) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
+    {%- if audit_table_exists('locks') -%}
+        {%- do run_query('begin;\n' ~ note_release() ~ ';\ncommit') -%}
+    {%- endif -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {%- do return({'relations': [view]}) -%}
 {% endmaterialization %}

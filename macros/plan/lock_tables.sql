@@ -17,14 +17,15 @@ begin
         begin
             {{ end_vacuum() | indent(12) }}
             deadline := clock_timestamp() + longest;
-            {%- if var('window_budget') %}
             perform set_config('cms_id.locked_since', clock_timestamp()::text, true);
-            {%- endif %}
             {%- for table in tables %}
             if longest > interval '0' then
                 perform set_config('lock_timeout', format('%sms', greatest(1, extract(epoch from deadline - clock_timestamp()) * 1000)::integer), true);
             end if;
             lock table {{ table.relation }} in {{ lock_mode }} mode;
+            {%- if lock_mode == 'access exclusive' %}
+            perform {{ note_locks(table.name, 'lock ' ~ tables | length ~ ' tables', 'clock_timestamp()') }};
+            {%- endif %}
             {%- endfor %}
             -- what follows in the transaction waits as long as it was told to, not what is left of this attempt
             perform set_config('lock_timeout', {{ quote_text(var('lock_timeout')) }}, true);

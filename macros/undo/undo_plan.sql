@@ -40,5 +40,5 @@
     {%- do plan.append({'label': 'gate: nothing else in the catalogue',
         'sql': gate_check('catalogue', removed_object_differences(tables, 'cms_id_catalogue_before', 'cms_id_catalogue_after'))}) -%}
     {%- do plan.append({'label': 'log the undo', 'sql': log_undone(tables + lost)}) -%}
-    {%- do return(within_budget(plan)) -%}
+    {%- do return(within_budget(kept_in_ledger(plan, 'undo', tables))) -%}
 {% endmacro %}

@@ -122,6 +122,11 @@ class DbtStep:
         if self.progress:
             self.progress.update(done, total, what)
 
+    def tick(self, words: str) -> None:
+        """Say how long the tables have been locked, as another session sees it."""
+        if self.progress and words:
+            self.progress.update(what=f"{self._label}; {words}")
+
     def _tell(self, total: int | None) -> None:
         if self.progress:
             self.progress.update(self._done, total, self._running[0] if self._running else "")

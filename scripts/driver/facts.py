@@ -12,7 +12,7 @@ from psycopg import sql
 from driver.backup.session import one_value
 from driver.checklist import Facts
 from driver.macro_sql import render_macro
-from driver.result import BackupFacts, ChainFacts, TableFacts
+from driver.result import BackupFacts, ChainFacts, Lock, TableFacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,9 +67,9 @@ def exists(connection: psycopg.Connection[Any], schema: str, name: str) -> bool:
     )
 
 
-def _utc(column: str) -> str:
+def _utc(column: str, seconds: str = "SS") -> str:
     """SQL for a moment as ISO 8601 text in UTC, whatever the session's time zone."""
-    return f"""coalesce(to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), '')"""
+    return f"""coalesce(to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:{seconds}"Z"'), '')"""
 
 
 def migration_log(connection: psycopg.Connection[Any], audit_schema: str) -> dict[str, TableLog]:
@@ -126,6 +126,18 @@ def controls(connection: psycopg.Connection[Any], audit_schema: str, action: str
         f"select action, given, rows_per_second from ({query}) as c order by control_id".encode()  # noqa: S608 - our own words
     ).fetchall()
     return [(given, pace) for asked, given, pace in rows if asked == action]
+
+
+def locks(connection: psycopg.Connection[Any], audit_schema: str, since: str = "") -> list[Lock]:
+    """The locks that the newest plan of each command took, if it began after a moment; none where they were not noted."""
+    if not exists(connection, audit_schema, "locks"):
+        return []
+    taken, released = _utc("taken_at", "SS.MS"), _utc("released_at", "SS.MS")
+    query = (
+        f"select command, table_name, step, relation_name, mode, {taken}, {released}, seconds, waiters, wait_seconds"  # noqa: S608 - our own words
+        f" from ({render_macro('locks_query', audit_schema=audit_schema)}) as l where began_at >= %s order by l.taken_at, relation_name"
+    )
+    return [Lock(*row) for row in connection.execute(query.encode(), [since or "-infinity"]).fetchall()]
 
 
 def tables_with_cms_id(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> set[str]:

@@ -8,10 +8,14 @@ Times are ISO 8601 in UTC, durations are seconds, sizes are bytes.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from driver.wording import changed_words
+from driver.wording import changed_words, short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -204,6 +208,72 @@ class TableFacts:
     seconds: float | None = None
 
 
+@dataclass(frozen=True)
+class Lock:
+    """A lock that a step of a plan took.
+
+    Attributes:
+        command: migrate-window, migrate-online or undo.
+        table: the core table of the step; empty if it is about all.
+        step: the step, as the plan names it.
+        relation: what was locked, with its schema.
+        mode: as pg_locks names it.
+        taken_at: since when, at the latest.
+        released_at: until when; empty while it is held, and where the session ended before it could say.
+        seconds: how long it was held, or the longest time of a lock that is taken again and again; None while it is held.
+        waiters: how many times others waited for it; None if nobody looked.
+        longest_wait: the longest of these waits, in seconds; None if nobody looked.
+    """
+
+    command: str
+    table: str
+    step: str
+    relation: str
+    mode: str
+    taken_at: str
+    released_at: str
+    seconds: float | None
+    waiters: int | None
+    longest_wait: float | None
+
+    @property
+    def closed_to(self) -> str:
+        """Whom it keeps out: all, writers, or, beside who wants the same row or changes the table, nobody."""
+        return {
+            "AccessExclusiveLock": "all",
+            "ExclusiveLock": "writers",
+            "ShareRowExclusiveLock": "writers",
+            "ShareLock": "writers",
+        }.get(self.mode, "")
+
+    @property
+    def name(self) -> str:
+        """The relation without its schema."""
+        return re.sub(r'^(?:[^".]+|(?:"[^"]*")+)\.', "", self.relation)
+
+    @property
+    def words(self) -> str:
+        """The mode as SQL has it, and on what."""
+        return f"{re.sub('(?<=[a-z])(?=[A-Z])', ' ', self.mode.removesuffix('Lock')).upper()} on {self.name}"
+
+
+def lock_sentence(locks: Sequence[Lock]) -> str:
+    """The longest lock that kept anybody out, and who waited; empty if none did."""
+    longest = max(
+        (lock for lock in locks if lock.closed_to and lock.seconds is not None),
+        key=lambda lock: (lock.closed_to == "all", lock.seconds),
+        default=None,
+    )
+    if longest is None or longest.seconds is None:
+        return ""
+    told = f"Longest lock: {longest.words}, {short(longest.seconds)}"
+    if longest.waiters is None:
+        return f"{told}."
+    waits = sum(lock.waiters or 0 for lock in locks)
+    most = short(max(lock.longest_wait or 0 for lock in locks))
+    return f"{told}; {waits} waited, {most} at most." if waits else f"{told}; nobody waited."
+
+
 @dataclass
 class ChainFacts:
     """A chain before and after: links at the cut-over, links now, differing values; None if unknown."""
@@ -254,6 +324,7 @@ class Result:
         next_step: what to do now, in a sentence.
         next_command: the command for it; None if there is nothing to do.
         beyond: tests that are on no line of the checklist.
+        locks: what the migration locked, where this run did it.
         warnings: what a passed run does not change: found by the doctor, or done by the migration's own filling.
         expected: what the migration was to take, as rehearsed or estimated; None if this run did not migrate.
         taken: what it took; None if it was not measured.
@@ -279,6 +350,7 @@ class Result:
     beyond: list[Outcome] = field(default_factory=list)
     tables: list[TableFacts] = field(default_factory=list)
     chains: list[ChainFacts] = field(default_factory=list)
+    locks: list[Lock] = field(default_factory=list)
     compared: list[Comparison] = field(default_factory=list)
     not_compared: list[Comparison] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -21,6 +21,7 @@ from driver.dbt_project import OURS, PACKAGE, DbtProject, nodes_at_a_time
 from driver.dbt_step import DbtStep
 from driver.errors import Problem, why
 from driver.facts import migration_log, newest_backup, read_facts, told_by_online_mode
+from driver.ledger import watched
 from driver.migration_state import UNFINISHED, MigrationState, has_local_rows, logged_tables, read_state
 from driver.progress import Stages, clock
 from driver.report import files
@@ -288,7 +289,8 @@ class Run:
         with pinned(self.connection) as session:
             wal, extent = one_row(session, WRITTEN)
         try:
-            step.run(project, "run-operation", f"{PACKAGE}.add_cms_id")
+            with watched(self.connection, step.tick) as self.result.locks:
+                step.run(project, "run-operation", f"{PACKAGE}.add_cms_id")
         finally:
             self._plan_seconds = step.plan_seconds
         with pinned(self.connection) as session:

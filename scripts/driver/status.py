@@ -16,12 +16,12 @@ from driver.backup import situation, store
 from driver.backup.session import pinned
 from driver.conclusion import step_from_here, step_while_it_runs, superseded
 from driver.errors import Problem, why
-from driver.facts import controls, exists, newest_backup
+from driver.facts import controls, exists, locks, newest_backup
 from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED, MigrationState, read_logged_state
 from driver.report import files
 from driver.report.terminal import verdict_sentence
-from driver.result import BackupFacts, Verdict  # noqa: TC001 - the schema is made from the types
+from driver.result import BackupFacts, Lock, Verdict, lock_sentence
 from driver.wording import age, moment, seconds_since, size
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Runner:
         paused: whether somebody's pause has begun for it.
         waits_for: the sessions whose locks it waits for.
         waited_for_by: the sessions that wait for its locks.
-        step: what it does; empty if that is not online mode.
+        step: what it does; empty if it does not say.
         fills: whether that is to fill rows.
     """
 
@@ -167,6 +167,7 @@ class Status:
         signals: what pauses the filling, or may; empty where no online migration is half-way.
         paused: whether the runner waits now.
         pauses: why it waits, or will once it has come to the end of its step, or once it runs.
+        locks: what the newest plan locked that has been committed.
         backup: the newest backup that is listed.
         backup_words: the same in words.
         verified_backup: the newest one whose test restore was identical.
@@ -189,6 +190,7 @@ class Status:
     signals: list[Signal] = field(default_factory=list)
     paused: bool = False
     pauses: list[str] = field(default_factory=list)
+    locks: list[Lock] = field(default_factory=list)
     backup: BackupFacts | None = None
     backup_words: str = ""
     verified_backup: BackupFacts | None = None
@@ -218,6 +220,7 @@ class Status:
             ("Now", self._now() if at_work else ""),
             ("Paused", begins + "; ".join(self.pauses) if self.pauses else ""),
             ("Beside", self._beside()),
+            ("Locks", "" if at_work else lock_sentence(self.locks).removeprefix("Longest lock: ")),
             ("Backup", self.backup_words),
             ("Validation", validation),
             *(("Restore", text) for text in self.restores),
@@ -243,6 +246,8 @@ class Status:
         runner, table = self.runner, self.table
         if not runner:
             return f"nobody works on it. {table.sentence}." if table else "nobody works on it."
+        if not table and runner.step:
+            return f"{runner.step}."
         if not runner.step or not table:
             return f"session {runner.pid} of {runner.role} ({runner.application_name}) is at work."
         told = table.sentence
@@ -315,11 +320,13 @@ def _look(session: psycopg.Connection[Any], connection: Connection, found: Statu
     schema = connection.audit_schema
     state = read_logged_state(session, schema)
     verified = newest_backup(session, schema, verified=True)
+    noted = locks(session, schema)
     found = replace(
         found,
         migration=state,
         sentence=state.sentence.removeprefix("The migration is "),
         runner=read_runner(session, schema),
+        locks=[lock for lock in noted if lock.command == noted[-1].command],
         backup=newest_backup(session, schema),
         verified_backup=verified,
         verified_backup_seconds=round(seconds_since(verified.taken_at)) if verified else None,

@@ -20,6 +20,11 @@ def duration(seconds: float) -> str:
     return f"{int(seconds + 0.5) // 60} min {int(seconds + 0.5) % 60:02d} s"
 
 
+def short(seconds: float) -> str:
+    """The same where it may be milliseconds: `12 ms`."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else duration(seconds)  # noqa: PLR2004 - below a second
+
+
 def age(seconds: float) -> str:
     """The same for as long as a backup is old: `12 s`, `5 min`, `3 h 20 min`, `4 days`."""
     minutes = int(seconds // 60)

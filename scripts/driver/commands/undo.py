@@ -33,6 +33,8 @@ def undo(*, dry_run: bool, force: bool, yes: bool) -> None:
     from driver import undo as work
     from driver.backup.session import pinned
     from driver.dbt_project import DbtProject
+    from driver.ledger import watched
+    from driver.result import lock_sentence
 
     connection = profile.load()
     pinned(connection).close()  # a server that cannot be used is told of in the words that every command has for it
@@ -42,7 +44,11 @@ def undo(*, dry_run: bool, force: bool, yes: bool) -> None:
         click.echo(work.plan(project, force=force) or "No core table has cms_id; nothing to do.")
         return
     ask("Remove cms_id from all core tables?", yes=yes)
-    if work.undo(project, force=force, on_step=click.echo):
+    with watched(connection) as locks:
+        undone = work.undo(project, force=force, on_step=click.echo)
+    if undone:
+        if sentence := lock_sentence(locks):
+            click.echo(sentence)
         click.echo("Undone. To add cms_id again: scripts/cmsid run.")
     else:
         click.echo("No core table has cms_id; nothing to do.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from driver.wording import duration, moment
+from driver.result import lock_sentence
+from driver.wording import duration, moment, short, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driver.result import FailingRow, Outcome, Result
+    from driver.result import FailingRow, Lock, Outcome, Result
 
 # Longer rows of digits are no numbers that anybody reads, and may break between two such.
 NUMBER = re.compile(r"(\d[\d.,]{0,22}\d)")
@@ -28,6 +30,7 @@ MARKS = {
     "not applicable": ("apart", "N/A"),
 }
 ORIGINS = {"writes of the application": "apart", "damage": "failed", "cannot be told": "open"}
+KINDS = {"": "fill-none", "writers": "fill-two", "all": "fill"}
 STAGE_NAMES = {"origins": "Origin views"}
 CHAIN_NAMES = {
     "student_school_chain": "Student → School",
@@ -51,9 +54,11 @@ def render_html(result: Result) -> str:
         "count": lambda number: "?" if number is None else f"{number:,}",
         "duration": duration,
         "grouped": _grouped,
+        "lock_sentence": lock_sentence,
         "kind": lambda test: test.status if test.status in ("passed", "failed") else "open",
         "moment": moment,
         "short_name": _short_name,
+        "short": short,
         "sides": _sides,
         "steps": _steps,
         "unbroken": _unbroken,
@@ -75,11 +80,54 @@ def render_html(result: Result) -> str:
         slowest=max((table.seconds or 0.0 for table in by_size), default=0.0),
         table_rows=[(table.name, _judged(row)) for table, row in zip(result.tables, figures, strict=True)],
         table_sums=_judged([None if None in column else sum(column) for column in zip(*figures, strict=True)]),
+        locks=_locks(result.locks),
         timeline=[
             (stage, 100 * stage.seconds / total, 100 * start / total)
             for stage, start in zip(result.stages, starts, strict=False)
         ],
     )
+
+
+@dataclass
+class _Closed:
+    """A picture of what was closed to whom.
+
+    Attributes:
+        began: when the first lock was taken.
+        seconds: until the last one was released.
+        whom: who was kept out of any of them.
+        rows: of each table its name, its locks as (whom, start, width) in hundredths, the longest of them, and who waited.
+    """
+
+    began: str
+    seconds: float
+    whom: set[str]
+    rows: list[tuple[str, list[tuple[str, float, float]], str, str]]
+
+
+def _locks(locks: Sequence[Lock]) -> _Closed | None:
+    known = [(lock, timestamp(lock.taken_at), timestamp(lock.released_at)) for lock in locks if lock.released_at]
+    if not known:
+        return None
+    began = min(taken for _, taken, _ in known)
+    span = max(released for _, _, released in known) - began or 0.001
+    rows = []
+    for relation in sorted({lock.relation for lock, _, _ in known}):
+        own = [entry for entry in known if entry[0].relation == relation]
+        parts = [
+            (KINDS[whom], 100 * (taken - began) / span, 100 * (released - taken) / span)
+            for whom in KINDS  # who is kept out by most is drawn last
+            for lock, taken, released in own
+            if lock.closed_to == whom
+        ]
+        closed = [lock.seconds or 0 for lock, _, _ in own if lock.closed_to]
+        waits = sum(lock.waiters or 0 for lock, _, _ in own)
+        most = short(max(lock.longest_wait or 0 for lock, _, _ in own))
+        rows.append(
+            (own[0][0].name, parts, short(max(closed, default=0)), f"{waits} waited, {most} at most" if waits else "")
+        )
+    first = min(lock.taken_at for lock, _, _ in known)
+    return _Closed(first.partition("T")[2][:8], span, {lock.closed_to for lock, _, _ in known}, rows)
 
 
 def _short_name(test: Outcome) -> str:

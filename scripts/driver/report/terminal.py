@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from driver.result import lock_sentence
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -36,6 +38,8 @@ def print_report(console: Console, result: Result) -> None:
         _wrapped(console, f"Beyond the checklist: {passed} of {len(result.beyond)} tests passed.", 0)
         for test in failing:
             _print_test(console, test)
+    if sentence := lock_sentence(result.locks):
+        _wrapped(console, sentence, 0)
     for warning in result.warnings:
         _wrapped(console, warning, INDENT, Text(" WARN  ", "bold yellow"))
     console.print()
