@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
+import psutil
 import pytest
 from rich.console import Console
 
 from driver import rehearsal
-from driver.backup import catalogue, fingerprints, store
+from driver.backup import archive, catalogue, fingerprints, place, store, verify
 from driver.backup.session import pinned
 from driver.backup.take import take_backup
 from driver.doctor import examine
+from driver.embedded_server import EmbeddedServer
 from driver.errors import Problem
 from driver.rehearse import Wanted, rehearse
 from driver.result import as_json
 from driver.run import Run
 from quality import schemas
-from support.backups import databases
+from support.backups import SCRIPTS, databases
 from support.registry import OWNER, Registry, undone
 from support.sample_project import SampleProject, connection_of
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +55,11 @@ select 'role', rolname || coalesce(rolconfig::text, ''), 0 from pg_roles
 union all
 select 'schema', nspname, 0 from pg_namespace where nspname !~ '^pg_(toast_)?temp'
 order by 1, 2
+"""
+BY_HEAD = """
+create function stamp() returns event_trigger language plpgsql as 'begin end';
+create event trigger by_head on ddl_command_end when tag in ('COMMENT') execute function stamp();
+alter event trigger by_head owner to head;
 """
 
 
@@ -166,3 +178,185 @@ def test_a_backup_is_verified_elsewhere_by_a_role_that_may_not_create_databases(
         (backup.backup_id, True)
     ]
     assert databases(registry.server, "cmsid_") == []
+
+
+@pytest.fixture
+def backup(without_createdb: Registry, tmp_path: Path) -> store.Backup:
+    """A backup of that registry, as it stands."""
+    return take_backup(connection_of(without_createdb), directory=tmp_path, listed=False)
+
+
+def servers() -> set[int]:
+    """The servers that this process has started and that still run."""
+    return {process.pid for process in psutil.Process().children() if process.status() != psutil.STATUS_ZOMBIE}
+
+
+@pytest.mark.thorough
+def test_a_role_elsewhere_is_as_it_is_here_and_a_server_can_have_any_first_role(
+    without_createdb: Registry, tmp_path: Path
+) -> None:
+    registry = without_createdb
+    here = replace(connection_of(registry), role="clerk")
+    with ExitStack() as stack:
+        for change, back in (
+            ("create role upper createdb noinherit", "drop role upper"),
+            ("create role head superuser", "drop owned by head; drop role head"),
+            ("grant upper to clerk with admin option", "revoke upper from clerk"),
+            (f'alter role {OWNER} set search_path = app, "Odd, one"', f"alter role {OWNER} reset search_path"),
+            (BY_HEAD, "drop event trigger by_head; drop function stamp()"),
+        ):
+            stack.enter_context(undone(registry, change, back))
+        backup = take_backup(connection_of(registry), directory=tmp_path, listed=False)
+        roles = (
+            "select rolname, rolcreatedb, rolinherit, pg_has_role('upper', 'member') from pg_roles"
+            " where rolname in (session_user, 'clerk', 'upper') order by 1"
+        )
+        options = (
+            "select roleid::regrole::text, member::regrole::text, admin_option from pg_auth_members"
+            " where roleid = 'upper'::regrole"
+        )
+        own = [registry.rows(query) for query in (roles, options)]
+        with place.place(here, backup, "embedded") as there, verify.restored(there, backup) as (copy, _):
+            with pinned(replace(there.worker, dbname=copy.dbname)) as session:
+                assert [session.execute(query.encode()).fetchall() for query in (roles, options)] == own
+                assert session.execute("select session_user::text, current_user::text").fetchone() == (OWNER, "clerk")
+            with replace(there.worker, dbname=copy.dbname).connect() as session:
+                assert session.execute("show search_path").fetchone() == ('app, "Odd, one"',)
+                assert session.execute("show work_mem").fetchone() == ("5MB",)
+        assert there.told == []
+        assert set(there.stand_ins) == {"clerk", "head", "reader", "upper"}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("lacking", ["extension", "tablespace", "major", "locale", "service"])
+def test_what_a_place_lacks_is_said_before_the_restore(
+    lacking: str, without_createdb: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, connection = without_createdb, connection_of(without_createdb)
+    if lacking == "extension":
+        registry.execute("create extension measures", user="postgres")
+    if lacking == "tablespace":
+        with registry.connect("postgres") as session:
+            session.execute("set allow_in_place_tablespaces = on")
+            session.execute("create tablespace far location ''")
+        registry.execute("create table distant (id integer) tablespace far", user="postgres")
+        registry.execute(f"alter table distant owner to {OWNER}", user="postgres")
+    try:
+        backup = take_backup(connection, directory=tmp_path, listed=False)
+    finally:
+        if lacking == "tablespace":
+            registry.execute("drop table distant", user="postgres")
+            registry.execute("drop tablespace far", user="postgres")
+    state = backup.manifest.state
+    if lacking == "locale":
+        state["lc_ctype"] = state["lc_collate"] = "xx_NOWHERE"
+    if lacking == "major":
+        monkeypatch.setattr(place, "all_servers", lambda: [(13, tmp_path)])
+    restores: list[str] = []
+    monkeypatch.setattr(archive, "restore", lambda *_, **__: restores.append("begun"))
+    before, words = (
+        servers(),
+        {
+            "extension": f"PostgreSQL {registry.server.major} lacks measures.*--on here.*--on SERVICE",
+            "tablespace": "needs the tablespace far, which this server does not have.*--on here.*--on SERVICE",
+            "major": f"no server of PostgreSQL {registry.server.major} or newer.*--on here.*--on SERVICE",
+            "locale": "cannot make a database of this kind.*xx_NOWHERE",
+            "service": "There is no service nowhere",
+        },
+    )
+
+    with (
+        pytest.raises(Problem, match=words[lacking]),
+        place.place(connection, backup, "nowhere" if lacking == "service" else "embedded") as there,
+        verify.restored(there, backup),
+    ):
+        pass
+
+    assert restores == []
+    assert servers() == before
+    assert databases(registry.server, "cmsid_") == []
+    assert os.environ["PGPORT"] == str(registry.server.port)
+
+
+@pytest.mark.thorough
+def test_beside_the_live_database_a_role_with_createdb_rehearses_too(registry: Registry, tmp_path: Path) -> None:
+    take_backup(connection_of(registry), directory=tmp_path, listed=False)
+    before = databases(registry.server, "")
+
+    found, text = said(connection_of(registry), Wanted(mode="window", on="here", directory=tmp_path))
+
+    assert found.verdict == "passed", text
+    assert (found.stand_ins, found.next_command) == ([], "scripts/cmsid run --mode window")
+    assert databases(registry.server, "") == before
+
+
+@pytest.mark.thorough
+def test_a_service_is_left_as_it_was(
+    without_createdb: Registry, backup: store.Backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, connection = without_createdb, connection_of(without_createdb)
+    services = tmp_path / "services"
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    all_of_it = (
+        "select 'role', rolname from pg_roles union all select 'database', datname from pg_database order by 1, 2"
+    )
+    with EmbeddedServer(major=registry.server.major, fsync=False) as other:
+        entry = f"host={other.host}\nport={other.port}\nuser=postgres\ndbname=postgres\npassword={other.passwords['postgres']}\n"
+        services.write_text(
+            f"[other]\n{entry}[own]\n"
+            + "".join(
+                f"{name}={value}\n"
+                for name, value in (
+                    ("host", registry.server.host),
+                    ("port", registry.server.port),
+                    ("user", "postgres"),
+                )
+            )
+            + f"dbname=postgres\npassword={registry.server.passwords['postgres']}\n"
+        )
+        with other.connect() as session:
+            before = session.execute(all_of_it).fetchall()
+            found, text = said(connection, Wanted(backup.backup_id, mode="window", on="other", directory=tmp_path))
+            assert found.verdict == "passed", text
+            assert found.server.endswith("of the service other")
+            assert set(found.stand_ins) == {"clerk", "reader"}
+            assert session.execute(all_of_it).fetchall() == before
+        with pytest.raises(Problem, match=f"There is a role {OWNER} already"):
+            said(connection, Wanted(backup.backup_id, on="own", directory=tmp_path))
+        assert databases(registry.server, "cmsid_") == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("sign", "stage"),
+    [
+        *(("SIGINT", stage) for stage in ("backup", "server", "migrate")),
+        *(("SIGKILL", stage) for stage in ("backup", "server", "restore", "migrate")),
+    ],
+)
+def test_stopped_at_any_stage_it_leaves_nothing_on_the_registrys_server(
+    sign: str, stage: str, without_createdb: Registry, tmp_path: Path
+) -> None:
+    registry = without_createdb
+    before = databases(registry.server, "")
+    words = ["rehearse", "--mode", "window", "--directory", str(tmp_path)]
+    command = [sys.executable, "-u", str(SCRIPTS / "cmsid"), *words]
+    environment = {**os.environ, "CMSID_NO_VENV": "1"}
+    process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    started: set[psutil.Process] = set()
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.split()[1:2] == [stage]:
+            started = set(psutil.Process(process.pid).children(recursive=True))
+            process.send_signal(signal.Signals[sign])
+            break
+    rest, _ = process.communicate(timeout=120)
+    text = "".join(lines) + rest
+
+    assert process.returncode == (130 if sign == "SIGINT" else -signal.SIGKILL), text
+    assert "Traceback" not in text
+    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started))
+    assert databases(registry.server, "") == before
+    assert registry.rows("select nspname from pg_namespace where nspname like 'cms%'") == []
