@@ -15,6 +15,7 @@ from driver.backup import store
 from driver.dbt_step import DbtStep
 from driver.report.files import newest
 from driver.status import status
+from driver.wording import duration
 from support.backups import cmsid, databases
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, undone
 from support.runs import Runner, interrupted
@@ -59,6 +60,10 @@ def test_a_run_does_all_of_it_and_a_second_one_only_validates(runner: Runner) ->
     details = {stage.key: stage.detail for stage in first.result.stages}
     number = details["prepare"].split()[-2]
     assert details["validate"] == f"{number} of {number} tests passed"
+    assert first.result.expected and first.result.taken
+    assert first.result.taken.wal_bytes > 0
+    predicted, actual = (duration(figures.seconds) for figures in (first.result.expected, first.result.taken))
+    assert details["migrate"].endswith(f"; {actual} where {predicted} were estimated")
 
     second = runner.go()
     assert second.code == 0, second.text
