@@ -18,16 +18,17 @@ import psutil
 import pytest
 from rich.console import Console
 
-from driver import rehearsal
+from driver import profile, rehearsal
 from driver.backup import archive, catalogue, fingerprints, place, store, verify
 from driver.backup.session import pinned
 from driver.backup.take import take_backup
 from driver.doctor import examine
 from driver.embedded_server import EmbeddedServer
 from driver.errors import Problem
+from driver.progress import Stages
 from driver.rehearse import Wanted, rehearse
 from driver.result import as_json
-from driver.run import Run
+from driver.run import Options, Run
 from quality import schemas
 from support.backups import SCRIPTS, databases
 from support.registry import OWNER, Registry, undone
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from driver.profile import Connection
     from driver.progress import StageProgress
+    from driver.result import Lock
 
 # What a role has beside its rights, as it sees itself.
 ROLE = """
@@ -136,6 +138,8 @@ def test_both_modes_are_rehearsed_and_undone_as_the_same_role_and_the_registry_i
         assert {stage.status for stage in part.stages} == {"done", "skipped"}
         assert part.figures and part.figures.wal_bytes > 0 and part.figures.seconds > 0
         assert all(line.status == "passed" for line in part.checklist)
+        assert {lock.command for lock in part.locks} == {f"migrate-{part.mode}", "undo"}
+        assert 0 < part.figures.lock_seconds <= part.figures.seconds
     assert set(found.stand_ins) == {"clerk", "reader"}
     assert found.next_command == "scripts/cmsid run --without-test-restore"
     jsonschema.validate(json.loads(as_json(found)), schemas.schema("rehearse"))
@@ -184,6 +188,11 @@ def test_a_backup_is_verified_elsewhere_by_a_role_that_may_not_create_databases(
 def backup(without_createdb: Registry, tmp_path: Path) -> store.Backup:
     """A backup of that registry, as it stands."""
     return take_backup(connection_of(without_createdb), directory=tmp_path, listed=False)
+
+
+def taken(lock: Lock) -> tuple[str, ...]:
+    """What a lock is, whenever it was taken."""
+    return (lock.table, lock.step, lock.relation, lock.mode)
 
 
 def servers() -> set[int]:
@@ -288,6 +297,15 @@ def test_beside_the_live_database_a_role_with_createdb_rehearses_too(registry: R
     assert found.verdict == "passed", text
     assert (found.stand_ins, found.next_command) == ([], "scripts/cmsid run --mode window")
     assert databases(registry.server, "") == before
+    (part,) = found.parts
+    run = Run(
+        profile.load(), Options(test_restore=False, reports=tmp_path, backups=tmp_path), Stages(Console(quiet=True))
+    )
+    result = run.go()
+    assert result.verdict == "passed"
+    assert result.expected and result.expected.rehearsed_at == found.rehearsed_at
+    assert [taken(lock) for lock in result.locks] == [taken(lock) for lock in part.locks if lock.command != "undo"]
+    assert " were rehearsed" in next(stage.detail for stage in result.stages if stage.key == "migrate")
 
 
 @pytest.mark.thorough

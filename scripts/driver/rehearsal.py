@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from driver.backup import files, store
 from driver.backup.manifest import REHEARSAL
 from driver.backup.session import system_identifier
-from driver.result import SCHEMA_VERSION, ChecklistLine, Figures, Stage, Verdict, as_json
+from driver.result import SCHEMA_VERSION, ChecklistLine, Figures, Lock, Stage, Verdict, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,7 @@ class Part:
         seconds: of all its stages.
         figures: what the migration took; None if it did not end.
         stages: those of a run, and undo.
+        locks: what the migration and its undo locked, for how long, and who waited.
         checklist: as of a run.
     """
 
@@ -38,6 +39,7 @@ class Part:
     seconds: float
     figures: Figures | None
     stages: list[Stage] = field(default_factory=list)
+    locks: list[Lock] = field(default_factory=list)
     checklist: list[ChecklistLine] = field(default_factory=list)
 
 

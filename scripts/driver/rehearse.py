@@ -26,6 +26,7 @@ from driver.doctor import LOCAL_HOSTS
 from driver.errors import Problem
 from driver.progress import Stages, clock
 from driver.rehearsal import Part, Rehearsal
+from driver.result import lock_sentence
 from driver.run import Options, Run
 from driver.wording import age, duration, seconds_since, size
 
@@ -164,7 +165,9 @@ def _part(there: Place, base: Connection, backup: Backup, mode: Mode | None, sta
             command="rehearse", mode=mode, rehearsal_of=backup.backup_id, test_restore=False, reports=Path(folder)
         )
         result = Run(worker, options, stages).go()
-    return Part(result.mode, result.verdict, result.seconds, result.taken, result.stages, result.checklist)
+    return Part(
+        result.mode, result.verdict, result.seconds, result.taken, result.stages, result.locks, result.checklist
+    )
 
 
 def print_rehearsal(console: Console, rehearsal: Rehearsal) -> None:
@@ -184,6 +187,9 @@ def print_rehearsal(console: Console, rehearsal: Rehearsal) -> None:
     console.print()
     console.print(table)
     console.print()
+    for part in rehearsal.parts:
+        if told := lock_sentence([lock for lock in part.locks if lock.command != "undo"]):
+            console.print(f"{part.mode} mode: {told[0].lower()}{told[1:]}", highlight=False)
     if rehearsal.verdict == "passed":
         console.print(Text("PASSED: migrated, validated and undone. The copy is gone.", "bold green"))
     else:

@@ -287,7 +287,7 @@ class Run:
             if free:  # what SQL does not know, and this machine does
                 project = replace(project, variables={**project.variables, "server_disk_free": free})
         with pinned(self.connection) as session:
-            wal, extent = one_row(session, WRITTEN)
+            wal, extent = _written(session)
         try:
             with watched(self.connection, step.tick) as self.result.locks:
                 step.run(project, "run-operation", f"{PACKAGE}.add_cms_id")
@@ -295,16 +295,18 @@ class Run:
             self._plan_seconds = step.plan_seconds
         with pinned(self.connection) as session:
             self._state = read_state(session, self.connection.audit_schema, self._tables)
-            wal_then, extent_then = one_row(session, WRITTEN)
+            wal_then, extent_then = _written(session)
         if self._state.kind != "done":
             raise Problem(f"the migration ended, but is not complete: {self._state.sentence}")
         seconds, expected = sum(step.plan_seconds.values()), self.result.expected
         self.result.taken = Figures(
             rows=expected.rows if expected else self._state.rows_filled,
             seconds=round(seconds, 3),
-            lock_seconds=round(seconds, 3) if self._state.mode == "window" else 0.0,
-            wal_bytes=int(wal_then - wal),
-            disk_bytes=int(extent_then - extent),
+            lock_seconds=max(
+                (lock.seconds or 0.0 for lock in self.result.locks if lock.closed_to == "all"), default=0.0
+            ),
+            wal_bytes=wal_then - wal,
+            disk_bytes=extent_then - extent,
         )
         told = ""
         if expected:
@@ -367,7 +369,9 @@ class Run:
     def _undo(self, progress: StageProgress) -> str:
         from driver.undo import undo
 
-        undo(self._project, on_step=lambda step: progress.update(what=step))
+        with watched(self.connection) as locks:
+            undo(self._project, on_step=lambda step: progress.update(what=step))
+        self.result.locks = [*self.result.locks, *locks]
         with pinned(self.connection) as session:
             self._state = read_state(session, self.connection.audit_schema, self._tables)
         if self._state.kind != "undone":
@@ -464,6 +468,15 @@ class Run:
 
 def _now() -> str:
     return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _written(session: psycopg.Connection[Any]) -> tuple[int, int]:
+    """Bytes of WAL that the server has ever written, and of the database's files; 0 where this role is kept from knowing."""
+    try:
+        wal, extent = one_row(session, WRITTEN)
+    except psycopg.Error:
+        return 0, 0
+    return int(wal), int(extent)
 
 
 def _versions() -> dict[str, str]:
