@@ -29,6 +29,7 @@ from driver.progress import Stages
 from driver.rehearse import Wanted, rehearse
 from driver.result import as_json
 from driver.run import Options, Run
+from driver.server_programs import all_servers
 from quality import schemas
 from support.backups import SCRIPTS, databases
 from support.registry import OWNER, Registry, undone
@@ -176,8 +177,8 @@ def test_a_backup_is_verified_elsewhere_by_a_role_that_may_not_create_databases(
     backup = take_backup(connection, directory=tmp_path, verify=True, on="embedded")
 
     assert backup.verification
-    assert backup.verification.elsewhere[0].startswith("On a temporary PostgreSQL")
-    assert backup.verification.elsewhere[-1] == "Roles were made there that cannot log in: clerk, reader"
+    assert backup.verification.elsewhere[0].startswith(f"on a temporary PostgreSQL {registry.server.major}.")
+    assert backup.verification.elsewhere[1:] == ["roles made there, without login: clerk, reader"]
     assert registry.rows("select backup_id, verified_at is not null from cms_id_audit.backups") == [
         (backup.backup_id, True)
     ]
@@ -339,6 +340,16 @@ def test_a_service_is_left_as_it_was(
             assert found.server.endswith("of the service other")
             assert set(found.stand_ins) == {"clerk", "reader"}
             assert session.execute(all_of_it).fetchall() == before
+            # as the role itself, which may make databases there, and no other role
+            session.execute(f"create role {OWNER} login createdb password 'own'")
+            with services.open("a") as file:
+                file.write(
+                    f"[same]\nhost={other.host}\nport={other.port}\nuser={OWNER}\ndbname=postgres\npassword=own\n"
+                )
+            with pytest.raises(Problem, match="missing there: clerk, reader"):
+                verify.verify_backup(connection, backup, on="same")
+            session.execute("create role clerk; create role reader")
+            assert verify.verify_backup(connection, backup, on="same").verification
         with pytest.raises(Problem, match=f"There is a role {OWNER} already"):
             said(connection, Wanted(backup.backup_id, on="own", directory=tmp_path))
         assert databases(registry.server, "cmsid_") == []
@@ -378,3 +389,19 @@ def test_stopped_at_any_stage_it_leaves_nothing_on_the_registrys_server(
     until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started))
     assert databases(registry.server, "") == before
     assert registry.rows("select nspname from pg_namespace where nspname like 'cms%'") == []
+
+
+@pytest.mark.thorough
+@pytest.mark.on_major(15)
+def test_where_its_version_is_missing_the_next_newer_one_is_taken_and_said(
+    without_createdb: Registry, backup: store.Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [server for server in all_servers() if server[0] != without_createdb.server.major]
+    newer = min(major for major, _ in found)
+    monkeypatch.setattr(place, "all_servers", lambda: found)
+
+    verified = verify.verify_backup(connection_of(without_createdb), backup, on="embedded").verification
+
+    assert verified
+    assert verified.server_version.startswith(f"{newer}.")
+    assert verified.elsewhere[1] == f"it is PostgreSQL {newer}, and the backup is of 15"

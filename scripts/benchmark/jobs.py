@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import threading
@@ -14,9 +15,11 @@ import psycopg
 from benchmark import procedure
 from benchmark.measure import IN_SQL, MEMORY, OURS, PROCEDURE, SECONDS, SIZE, WAL, Clock, Goal
 from benchmark.stage import BASELINED, CORE_TABLES, DATABASE, OWNER, number, wal_megabytes
+from driver.report import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from benchmark.measure import Bench
     from benchmark.stage import Stage
@@ -38,6 +41,7 @@ RATE = "rows filled per second"
 READ, WRITE = "longest read, ms", "longest write, ms"
 VERIFIED = "cmsid, restored and compared"
 SWAPPED = "cmsid, compared, then swapped"
+THEN = "cmsid, the run itself"
 TABLE = "student_modules"
 BATCH = 1_000
 
@@ -67,6 +71,11 @@ GOALS = [
     Goal("whole run", SECONDS, 0.5, PROCEDURE, scales=(10.0,)),
     growth("whole run"),
     Goal("whole run", MEMORY, MOST_MEMORY, kind="most"),
+    # as much too little as too much
+    Goal("rehearsal", SECONDS, 1.25, THEN),
+    Goal("rehearsal", SECONDS, 1.25, OURS, ours=THEN),
+    Goal("rehearsal", WAL, 1.1, THEN),
+    Goal("rehearsal", WAL, 1.1, OURS, ours=THEN),
 ]
 
 
@@ -363,3 +372,25 @@ def whole(stage: Stage, bench: Bench) -> None:
 
     ours = stage.turn(lambda _: timed(lambda: stage.cmsid("run")))
     bench.compare("whole run", {PROCEDURE: theirs(proven=False), PROVEN: theirs(proven=True), OURS: ours})
+
+
+def rehearsal(stage: Stage, bench: Bench) -> None:
+    """What the migration took in a rehearsal on the same server, and in the run itself."""
+    folder = stage.folder / "rehearsed"
+
+    def taken(path: Path, *names: str | int) -> Figures:
+        found = json.loads(path.read_text("utf-8"))
+        for name in names:
+            found = found[name]
+        return {SECONDS: found["seconds"], WAL: found["wal_bytes"] / 1e6}
+
+    def ours(_: Session) -> Figures:
+        shutil.rmtree(folder, ignore_errors=True)
+        stage.cmsid("rehearse", "--on", "here", "--directory", str(folder))
+        return taken(next(folder.rglob("rehearsal-*.json")), "parts", 0, "figures")
+
+    def then(_: Session) -> Figures:
+        stage.cmsid("run")
+        return taken(stage.project / "reports" / files.LATEST / files.NAMES["json"], "taken")
+
+    bench.compare("rehearsal", {OURS: stage.turn(ours), THEN: stage.turn(then)})

@@ -27,6 +27,7 @@ COMPARISONS = {
     "comparison": comparison.compare,
     "backup": jobs.backup,
     "whole": jobs.whole,
+    "rehearsal": jobs.rehearsal,
 }
 FAILURES = (Problem, RuntimeError, OSError, psycopg.Error)
 WIDE = 180  # columns, where the width is not known

@@ -85,7 +85,7 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
     with ExitStack() as stack:
         with stages.running("server"):
             there = stack.enter_context(place(connection, backup, wanted.on))
-        stages.finished("server", "done", clock() - began, "; ".join(there.lines) or there.server)
+        stages.finished("server", "done", clock() - began, "; ".join(there.lines))
         began = clock()
         with stages.running("restore") as progress:
             base, backup = stack.enter_context(restored(there, backup, progress=progress.step))

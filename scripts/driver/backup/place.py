@@ -94,10 +94,9 @@ class Place:
 
     @property
     def lines(self) -> list[str]:
-        """Where it is and what is other there, in sentences without a full stop; nothing beside the live database."""
-        made = f"Roles were made there that cannot log in: {', '.join(self.stand_ins)}" if self.stand_ins else ""
-        lines = [f"On {self.server}", *(line[0].upper() + line[1:] for line in self.told), *([made] if made else [])]
-        return [] if self.on == HERE else lines
+        """Where it is, what is other there, and which roles were made, in words."""
+        made = [f"roles made there, without login: {', '.join(self.stand_ins)}"] if self.stand_ins else []
+        return [f"on {self.server}", *self.told, *made]
 
 
 @contextlib.contextmanager

@@ -112,7 +112,7 @@ def restored(
             tables=len(content.tables),
             seconds=round(time.monotonic() - began, 1),
             apart=found.apart,
-            elsewhere=there.lines,
+            elsewhere=[] if there.on == HERE else there.lines,
         ).write(backup.folder)
         yield scratch, store.read(backup.folder)
 

@@ -52,7 +52,9 @@ def backup(*, jobs: int | None, verify: bool, on: str, purpose: str, directory: 
     click.echo(f"in {taken.folder}, by {taken.manifest.tools}.")
     if taken.verification:
         click.echo(f"Verified: restored and compared, {taken.verification.tables} tables identical.")
-        for line in taken.verification.elsewhere + taken.verification.apart:
+        if elsewhere := "; ".join(taken.verification.elsewhere):
+            click.echo(f"{elsewhere[0].upper()}{elsewhere[1:]}.")
+        for line in taken.verification.apart:
             click.echo(f"{line}.")
     else:
         click.echo("Not verified: take it with --verify to prove that it restores.")
