@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.progress import Progress
 
+from driver.dbt_step import DbtStep
 from driver.facts import locks
 from driver.ledger import watched
+from driver.progress import StageProgress
 from driver.result import lock_sentence
 from driver.status import status
 from support.local_rows import CORE_TABLES
@@ -228,3 +231,20 @@ def test_a_printed_plan_adds_the_table_that_an_earlier_version_lacks(baselined_r
     registry.execute(script_of(printed))
     assert broken(ledger(registry, "migrate-window"))[0] == []
     assert status(connection_of(registry)).locks
+
+
+def test_the_terminal_says_with_each_step_how_long_the_tables_are_locked() -> None:
+    bars = Progress()
+    step = DbtStep(StageProgress(bars, "migrate"))
+    said = []
+    for words, message in (
+        ("", "3 of 40 START lock 12 tables"),
+        ("table 1 of 12, locked for 2 s, 8 s left", "12 of 40 START schools: add column"),
+        ("", "40 of 40 START commit"),
+    ):
+        step.tick(words)
+        step._on_message(message)
+        said.append(bars.tasks[0].fields["what"])
+    assert said == ["lock 12 tables", "schools: add column; table 1 of 12, locked for 2 s, 8 s left", "commit"]
+    step.tick("checks after, locked for 9 s, 1 s left")
+    assert bars.tasks[0].fields["what"] == "commit; checks after, locked for 9 s, 1 s left"

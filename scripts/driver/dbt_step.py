@@ -43,6 +43,7 @@ class DbtStep:
     _running: list[str] = field(default_factory=list)
     _done: int = 0
     _label: str = ""
+    _locked: str = ""
     _last: str = ""
     _since: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -120,10 +121,11 @@ class DbtStep:
             if step[1]:
                 self._begin_label(f"{step[1]}: online")
         if self.progress:
-            self.progress.update(done, total, what)
+            self.progress.update(done, total, f"{what}; {self._locked}" if self._locked else what)
 
     def tick(self, words: str) -> None:
         """Say how long the tables have been locked, as another session sees it."""
+        self._locked = words
         if self.progress and words:
             self.progress.update(what=f"{self._label}; {words}")
 
