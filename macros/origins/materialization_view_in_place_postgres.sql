@@ -15,7 +15,8 @@
     {%- do persist_docs(view, model) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
-    {%- if audit_table_exists('locks') -%}
+    {#- where a hook of this view has migrated -#}
+    {%- if run_query("select coalesce(current_setting('cms_id.ledger', true), '') <> ''").columns[0][0] -%}
         {%- do run_query('begin;\n' ~ note_release() ~ ';\ncommit') -%}
     {%- endif -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -88,27 +87,11 @@ def render_html(result: Result) -> str:
     )
 
 
-@dataclass
-class _Closed:
-    """A picture of what was closed to whom.
-
-    Attributes:
-        began: when the first lock was taken.
-        seconds: until the last one was released.
-        whom: who was kept out of any of them.
-        rows: of each table its name, its locks as (whom, start, width) in hundredths, the longest of them, and who waited.
-    """
-
-    began: str
-    seconds: float
-    whom: set[str]
-    rows: list[tuple[str, list[tuple[str, float, float]], str, str]]
-
-
-def _locks(locks: Sequence[Lock]) -> _Closed | None:
+def _locks(locks: Sequence[Lock]) -> dict[str, Any]:
+    """What was closed to whom: of each table its locks as (whom, start, width) in hundredths, the longest, and who waited."""
     known = [(lock, timestamp(lock.taken_at), timestamp(lock.released_at)) for lock in locks if lock.released_at]
     if not known:
-        return None
+        return {}
     began = min(taken for _, taken, _ in known)
     span = max(released for _, _, released in known) - began or 0.001
     rows = []
@@ -126,8 +109,8 @@ def _locks(locks: Sequence[Lock]) -> _Closed | None:
         rows.append(
             (own[0][0].name, parts, short(max(closed, default=0)), f"{waits} waited, {most} at most" if waits else "")
         )
-    first = min(lock.taken_at for lock, _, _ in known)
-    return _Closed(first.partition("T")[2][:8], span, {lock.closed_to for lock, _, _ in known}, rows)
+    first = min(lock.taken_at for lock, _, _ in known).partition("T")[2][:8]
+    return {"began": first, "seconds": span, "whom": {lock.closed_to for lock, _, _ in known}, "rows": rows}
 
 
 def _short_name(test: Outcome) -> str:
