@@ -8,6 +8,7 @@ select set_config('cms_id.ledger', clock_timestamp()::text, false) as ledger;
 create or replace function pg_temp.cms_id_note_locks(core_table text, plan_step text, since timestamptz)
 returns void
 language plpgsql
+set plan_cache_mode = force_generic_plan -- planned once, which takes longer than to look
 as $cms_id$
 begin
     with held as materialized (

@@ -23,6 +23,7 @@ begin
     into longest
     from pg_catalog.pg_settings
     where name in ('lock_timeout', 'deadlock_timeout');
+    perform {{ note_locks('', step) }}; -- so that it is planned before anything is locked
     for attempt in 1 .. attempts loop
         perform set_config('synchronous_commit', 'off', true);
         begin
