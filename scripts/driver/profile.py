@@ -32,7 +32,7 @@ PASSWORD_VARIABLE = "DBT_ENV_SECRET_CMSID_PASSWORD"  # noqa: S105  dbt keeps the
 OF_THE_SESSION = ("PGOPTIONS", "PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR")
 """libpq's variables that lead to no other server."""
 IN_PROFILE = (
-    *("host", "port", "user", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey"),
+    *("port", "user", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey"),
     *("connect_timeout", "keepalives_idle", "threads", "autocommit"),
 )
 _without_options: set[tuple[str, int]] = set()
@@ -184,6 +184,7 @@ def elsewhere(connection: Connection) -> Iterator[Connection]:
     target = {
         **{name: getattr(connection, name) for name in IN_PROFILE if getattr(connection, name) != ""},
         "type": "postgres",
+        "host": connection.host,
         "schema": connection.audit_schema,
         "password": f"{{{{ env_var('{PASSWORD_VARIABLE}') }}}}",
         **({"role": '"{}"'.format(connection.role.replace('"', '""'))} if connection.role else {}),
@@ -216,6 +217,8 @@ def of_service(name: str) -> tuple[Connection, dict[str, str]]:
         }
     if given.keys() <= {"service"}:
         raise Problem(f"There is no service {name}", do="give the name of an entry of your pg_service.conf")
+    if not given.get("port", "5432").isdecimal():
+        raise Problem(f"The service {name} names several servers", do="give the name of one that names one")
     for variable in ("PGSERVICE", "PGPASSWORD"):
         variables.pop(variable, None)
     connection = Connection(

@@ -23,7 +23,10 @@ DUMP, TRIAL, BESIDE, IN_PLACE = "dump", "trial", "beside", "in place"
 # An evaluation that takes longer is given up: what it did not come to is left to the test restore.
 LONGEST_EVALUATION = "2s"
 # What is left where a backup can be taken and restored, but not on trial.
-WITHOUT_PROOF = "; or `scripts/cmsid run --without-test-restore`, which does not prove that the backup restores"
+WITHOUT_PROOF = (
+    "; or `scripts/cmsid run --without-test-restore`, which does not prove that the backup restores;"
+    " `scripts/cmsid backup --verify --on embedded` proves that of one, on a temporary server of this machine"
+)
 # These say that it could not be tried here, not that it would fail.
 UNTRIED = (
     psycopg.errors.QueryCanceled,

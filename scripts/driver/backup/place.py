@@ -37,10 +37,11 @@ OTHER_WAYS = (
 )
 COMMENT = "Made by cmsid for a test restore; it may be dropped."
 ALONE = "select pg_try_advisory_lock(hashtextextended('cmsid test restore', 0))"
-# What decides how long work takes and what it writes, as far as every server takes it.
+# What decides how long work takes, what it writes, and how much of it is possible at a time.
 SETTINGS = (
     *("work_mem", "maintenance_work_mem", "max_parallel_workers_per_gather", "max_parallel_maintenance_workers"),
-    *("max_wal_size", "checkpoint_timeout", "full_page_writes", "wal_log_hints"),
+    *("max_wal_size", "checkpoint_timeout", "full_page_writes", "wal_log_hints", "wal_level"),
+    *("max_connections", "max_locks_per_transaction"),
 )
 ATTRIBUTES = ("super", "inherit", "createrole", "createdb", "replication", "bypassrls")
 ROLES = """
@@ -115,7 +116,8 @@ def place(connection: Connection, backup: Backup, on: str) -> Iterator[Place]:
             found = Place(on, f"the live server, PostgreSQL {_version(session)}", connection, connection)
         if on != HERE:
             if on == EMBEDDED:
-                server, told = _server(backup, first, settings)
+                senders = {"max_wal_senders": "0"} if settings["wal_level"] == "minimal" else {}
+                server, told = _server(backup, first, {**settings, **senders})
                 stack.enter_context(server)
                 stack.enter_context(profile.libpq({}))
                 control = server.reach("postgres", first)
