@@ -194,6 +194,7 @@ def print_rehearsal(console: Console, rehearsal: Rehearsal) -> None:
     for part in rehearsal.parts:
         if told := lock_sentence([lock for lock in part.locks if lock.command != "undo"]):
             console.print(f"{part.mode} mode: {told[0].lower()}{told[1:]}", highlight=False)
+    console.print()
     if rehearsal.verdict == "passed":
         console.print(Text("PASSED: migrated, validated and undone. The copy is gone.", "bold green"))
     else:
