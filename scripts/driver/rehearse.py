@@ -193,8 +193,7 @@ def print_rehearsal(console: Console, rehearsal: Rehearsal) -> None:
     console.print()
     for part in rehearsal.parts:
         if told := lock_sentence([lock for lock in part.locks if lock.command != "undo"]):
-            console.print(f"{part.mode} mode: {told[0].lower()}{told[1:]}", highlight=False)
-    console.print()
+            console.print(f"{part.mode} mode: {told[0].lower()}{told[1:]}\n", highlight=False)
     if rehearsal.verdict == "passed":
         console.print(Text("PASSED: migrated, validated and undone. The copy is gone.", "bold green"))
     else:

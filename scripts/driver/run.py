@@ -210,7 +210,7 @@ class Run:
         if self.options.rehearsal_of:
             if state.kind in ("done", "half-way"):
                 raise Problem(
-                    f"in the backup {self.options.rehearsal_of} the migration is not still to come: {state.sentence}",
+                    f"in the backup {self.options.rehearsal_of} the migration is not still to come: {state.sentence.rstrip('.')}",
                     do="name a backup from before it, or take a new one after an undo",
                 )
             return {"backup": "the copy was restored from one"}
