@@ -11,7 +11,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import jsonschema
 import psutil
@@ -107,8 +107,16 @@ def said(connection: Connection, wanted: Wanted) -> tuple[rehearsal.Rehearsal, s
     return found, console.file.getvalue()
 
 
-def test_both_modes_are_rehearsed_and_undone_as_the_same_role_and_the_registry_is_only_read(
-    without_createdb: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("wanted", "modes"),
+    [("window", ["window"]), pytest.param("both", ["window", "online"], marks=pytest.mark.thorough)],
+)
+def test_a_mode_is_rehearsed_and_undone_as_the_same_role_and_the_registry_is_only_read(
+    without_createdb: Registry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: Literal["window", "both"],
+    modes: list[str],
 ) -> None:
     registry, connection = without_createdb, connection_of(without_createdb)
     seen = []
@@ -124,17 +132,14 @@ def test_both_modes_are_rehearsed_and_undone_as_the_same_role_and_the_registry_i
     own = registry.rows(ROLE)
     before = everything(registry, connection)
 
-    found, text = said(connection, Wanted(mode="both", directory=tmp_path))
+    found, text = said(connection, Wanted(mode=wanted, directory=tmp_path))
 
     for was, now in zip(before, everything(registry, connection), strict=True):
         assert [one for one in now if one not in was] == [one for one in was if one not in now] == []
-    assert seen == own * 2
+    assert seen == own * len(modes)
     assert own[0][1:] == ("5MB", True, [False, False, False, True])
     assert found.verdict == "passed", text
-    assert [(part.mode, [stage.key for stage in part.stages][-1]) for part in found.parts] == [
-        ("window", "undo"),
-        ("online", "undo"),
-    ]
+    assert [(part.mode, part.stages[-1].key) for part in found.parts] == [(mode, "undo") for mode in modes]
     for part in found.parts:
         assert {stage.status for stage in part.stages} == {"done", "skipped"}
         assert part.figures and part.figures.wal_bytes > 0 and part.figures.seconds > 0
