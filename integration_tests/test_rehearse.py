@@ -109,13 +109,13 @@ def said(connection: Connection, wanted: Wanted) -> tuple[rehearsal.Rehearsal, s
 
 @pytest.mark.parametrize(
     ("wanted", "modes"),
-    [("window", ["window"]), pytest.param("both", ["window", "online"], marks=pytest.mark.thorough)],
+    [(None, ["window"]), pytest.param("both", ["window", "online"], marks=pytest.mark.thorough)],
 )
 def test_a_mode_is_rehearsed_and_undone_as_the_same_role_and_the_registry_is_only_read(
     without_createdb: Registry,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    wanted: Literal["window", "both"],
+    wanted: Literal["both"] | None,
     modes: list[str],
 ) -> None:
     registry, connection = without_createdb, connection_of(without_createdb)

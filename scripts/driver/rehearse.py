@@ -158,9 +158,8 @@ def _part(there: Place, base: Connection, backup: Backup, mode: Mode | None, sta
             kept = database_state.read(session, copy.dbname)
             own = {name: kept[name] for name in ("owner", "comment", "connection_limit", "is_template")}
             database_state.apply(session, copy.dbname, {**content.state, **own})
-            if (
-                there.on == EMBEDDED
-            ):  # a live table's pages are mostly older than the last checkpoint, so WAL has them whole again
+            if there.on == EMBEDDED:
+                # a live table's pages are mostly older than the last checkpoint, so WAL has them whole again
                 session.execute("checkpoint")
         with pinned(worker) as session:
             listing.record(session, worker.audit_schema, backup)
