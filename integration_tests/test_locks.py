@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg.sql import SQL, Identifier
 from rich.progress import Progress
 
+from driver.backup.session import one_value, pinned
 from driver.dbt_step import DbtStep
 from driver.facts import locks
 from driver.ledger import watched
+from driver.macro_sql import render_macro
 from driver.progress import StageProgress
 from driver.result import lock_sentence
 from driver.status import status
 from support.local_rows import CORE_TABLES
 from support.plan import script_of
-from support.registry import AUDIT_SCHEMA, NO_BACKUP, SUPERUSER
+from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER
 from support.sample_project import connection_of
 from support.waiting import until
 
@@ -220,6 +223,44 @@ def test_a_session_that_cannot_look_on_stops_nothing(baselined_registry: Registr
         registry.execute(ended, user=SUPERUSER)
         registry.dbt_ok(*WINDOW, variables=NO_BACKUP)
     assert len(found) == len(CORE_TABLES)
+
+
+@pytest.mark.parametrize(
+    ("change", "looks"),
+    [
+        ("comment on database {database} is 'as it is, but for the right'", True),
+        ("alter role {owner} set role = {role}", False),
+        ("alter role {owner} set role = {role}; grant pg_read_all_stats to {role}", True),
+        ("alter role {owner} connection limit 9", False),
+        ("alter database {database} connection limit 9", False),
+    ],
+)
+def test_who_looks_on_is_in_nobodys_way(registry: Registry, change: str, *, looks: bool) -> None:
+    """A session that the plan's role does not see into is one that blocks the plan."""
+    names = {"owner": Identifier(OWNER), "role": Identifier("Mid role"), "database": Identifier(registry.dbname)}
+    with registry.connect(SUPERUSER) as superuser:
+        superuser.execute(SQL("create role {role}; grant {role} to {owner}").format(**names))
+        try:
+            superuser.execute(SQL("revoke pg_read_all_stats from {owner}").format(**names))
+            superuser.execute(SQL(change).format(**names))
+            with pinned(connection_of(registry)) as session, pinned(connection_of(registry)):
+                unseen = one_value(
+                    session,
+                    f"select count(*) from ({render_macro('unseen_sessions')}) as u where u.usename = session_user",
+                )
+                assert one_value(session, render_macro("may_look_on")) is looks
+                assert looks is False or unseen == 0
+                assert unseen == ("set role" in change and not looks)
+            with watched(connection_of(registry)):
+                assert any(thread.name == "watch-locks" for thread in threading.enumerate()) is looks
+        finally:
+            superuser.execute(
+                SQL("alter role {owner} reset role; alter role {owner} connection limit -1").format(**names)
+            )
+            superuser.execute(SQL("alter database {database} connection limit -1").format(**names))
+            superuser.execute(
+                SQL("drop owned by {role}; drop role {role}; grant pg_read_all_stats to {owner}").format(**names)
+            )
 
 
 @pytest.mark.thorough

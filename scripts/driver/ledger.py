@@ -31,6 +31,8 @@ SECONDS_BETWEEN = 0.2
 def watched(connection: Connection, tick: Callable[[str], None] = lambda _: None) -> Iterator[list[Lock]]:
     """Look on while the block runs, then note what was seen, and fill the list with the locks of the block's plan.
 
+    Where a second session could stand in the way of the plan, nobody looks on.
+
     Args:
         connection: where the plan runs.
         tick: called a few times a second with where a plan is that has locked the tables.
@@ -54,12 +56,15 @@ def watched(connection: Connection, tick: Callable[[str], None] = lambda _: None
     thread = threading.Thread(target=look_on, name="watch-locks", daemon=True)
     with pinned(connection) as session:
         looks_since = str(one_value(session, "select clock_timestamp()"))
-    thread.start()
+        may_look_on = one_value(session, render_macro("may_look_on"))
+    if may_look_on:
+        thread.start()
     try:
         yield found
     finally:
         ended.set()
-        thread.join()
+        if may_look_on:
+            thread.join()
         with suppress(psycopg.Error, Problem), pinned(connection) as session:
             if looked.is_set():
                 _note(session, connection.audit_schema, looks_since, [(*what, *when) for what, when in seen.items()])
