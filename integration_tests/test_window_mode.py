@@ -20,7 +20,7 @@ from support.autovacuum import autovacuum_of
 from support.local_rows import CORE_TABLES, insert_local_row
 from support.picture import Picture, differences, picture, picture_of, rows_of
 from support.plan import Step, script_of, steps_of
-from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
+from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry, undone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +138,10 @@ def test_snapshot_add_and_test_do_the_job(registry: Registry) -> None:
 @pytest.mark.thorough
 @pytest.mark.every_major
 def test_build_alone_does_the_job(registry: Registry) -> None:
-    run = registry.dbt_ok("build", variables=NO_BACKUP)
+    """By a role, too, whose transactions are read-only unless they say otherwise."""
+    read_only = (f"alter role {OWNER} {words}" for words in ("set default_transaction_read_only = on", "reset all"))
+    with undone(registry, *read_only):
+        run = registry.dbt_ok("build", variables=NO_BACKUP)
     assert {result.status for result in run.results} <= {"pass", "success"}
     assert_migrated(registry)
     assert registry.rows(f"select distinct origin from {AUDIT_SCHEMA}.origin_summary") == [("cms",)]

@@ -17,7 +17,7 @@
     {%- do adapter.commit() -%}
     {#- where a hook of this view has migrated -#}
     {%- if run_query("select coalesce(current_setting('cms_id.ledger', true), '') <> ''").columns[0][0] -%}
-        {%- do run_query('begin;\n' ~ note_release() ~ ';\ncommit') -%}
+        {%- do run_query('begin read write;\n' ~ note_release() ~ ';\ncommit') -%}
     {%- endif -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {%- do return({'relations': [view]}) -%}
