@@ -30,6 +30,7 @@ from driver.rehearse import Wanted, rehearse
 from driver.result import as_json
 from driver.run import Options, Run
 from driver.server_programs import all_servers
+from driver.status import status
 from quality import schemas
 from support.backups import SCRIPTS, databases
 from support.registry import OWNER, Registry, undone
@@ -410,3 +411,21 @@ def test_where_its_version_is_missing_the_next_newer_one_is_taken_and_said(
     assert verified
     assert verified.server_version.startswith(f"{newer}.")
     assert verified.elsewhere[1] == f"it is PostgreSQL {newer}, and the backup is of 15"
+
+
+@pytest.mark.thorough
+def test_what_is_migrated_already_is_not_rehearsed_and_a_rehearsal_counts_as_proof(
+    registry: Registry, tmp_path: Path
+) -> None:
+    connection = connection_of(registry)
+    backup = take_backup(connection, directory=tmp_path)
+    assert "not test-restored" in " ".join(status(connection).lines())
+    with place.place(connection, backup, "here") as there, verify.restored(there, backup):
+        pass
+    assert "test restore identical" in " ".join(status(connection).lines())
+    registry.execute(
+        "insert into cms_id_audit.migrations (migration_id, table_name, schema_name, relation_name, mode, state,"
+        " constraint_name) values (1, 'schools', 'public', 'schools', 'online', 'marked', 'schools_cms_id_unique')"
+    )
+    with pytest.raises(Problem, match=r"There is nothing to rehearse: .* name a backup from before the migration"):
+        rehearse(connection, Wanted(directory=tmp_path), Console(file=io.StringIO()))

@@ -61,7 +61,7 @@ class Rehearsal:
         verdict: passed if every mode did.
         parts: what came of each mode.
         location: the file that it is kept in.
-        next_command: the run itself if it passed; else the same rehearsal, after what it found is mended.
+        next_command: the run itself if it passed and is still to come; else the same rehearsal, after what it found is mended.
     """
 
     backup_id: str

@@ -24,6 +24,7 @@ from driver.backup.verify import restored
 from driver.conclusion import COMMAND
 from driver.doctor import LOCAL_HOSTS
 from driver.errors import Problem
+from driver.migration_state import read_logged_state
 from driver.progress import Stages, clock
 from driver.rehearsal import Part, Rehearsal
 from driver.result import lock_sentence
@@ -70,6 +71,14 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
     """
     stages = Stages(console)
     console.print(Text("cmsid rehearse", "bold") + Text(f" for {connection.describe()}"), highlight=False)
+    with pinned(connection) as session:
+        state = read_logged_state(session, connection.audit_schema)
+    to_come = state.kind not in ("done", "half-way")
+    if not to_come and not wanted.backup:
+        raise Problem(
+            f"There is nothing to rehearse: {state.sentence.rstrip('.')}",
+            do=f"name a backup from before the migration (`{COMMAND} backups` lists them)",
+        )
     backup = _backup(connection, wanted, stages)
     if refused := files.hindrance(backup.folder):
         raise Problem(
@@ -115,7 +124,7 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
         verdict=verdict,
         parts=parts,
         location=str(path),
-        next_command=run if verdict == "passed" else wanted.command,
+        next_command=(run if to_come else None) if verdict == "passed" else wanted.command,
     )
     rehearsal.keep(path)
     return rehearsal
@@ -198,4 +207,5 @@ def print_rehearsal(console: Console, rehearsal: Rehearsal) -> None:
     else:
         console.print(Text("FAILED: the copy is gone. Mend what was found, then rehearse again.", "bold red"))
     console.print(f"Kept: {rehearsal.location}", soft_wrap=True)
-    console.print(Text(f"    {rehearsal.next_command}", "bold"), soft_wrap=True)
+    if rehearsal.next_command:
+        console.print(Text(f"    {rehearsal.next_command}", "bold"), soft_wrap=True)

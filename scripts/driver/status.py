@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -26,7 +27,6 @@ from driver.wording import age, moment, seconds_since, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from driver.profile import Connection
     from driver.result import Result
@@ -398,7 +398,9 @@ def _backup(backup: BackupFacts | None) -> str:
         return "none is listed; `scripts/cmsid backup --verify` takes one."
     if shortcoming := store.shortcoming_of_listed(backup.location):
         return f"{backup.backup_id} is listed, but cannot be used. {shortcoming}."
-    proof = "test restore identical" if backup.verified_at else "not test-restored"
+    # a rehearsal proves a backup too, and writes nothing into the database
+    proven = backup.verified_at or store.read(Path(backup.location)).verified_at
+    proof = "test restore identical" if proven else "not test-restored"
     return f"{backup.backup_id}, {size(backup.size)}, {proof}, {age(seconds_since(backup.taken_at))} old."
 
 
