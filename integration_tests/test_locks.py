@@ -14,7 +14,7 @@ from rich.progress import Progress
 from driver.backup.session import one_value, pinned
 from driver.dbt_step import DbtStep
 from driver.facts import locks
-from driver.ledger import watched
+from driver.ledger import note_seen, watched
 from driver.macro_sql import render_macro
 from driver.progress import StageProgress
 from driver.result import lock_sentence
@@ -184,7 +184,9 @@ def test_who_waited_is_seen_from_beside_and_how_far_it_is(baselined_registry: Re
     assert waited.waiters == 1
     assert 0 < (waited.longest_wait or 0) < (waited.seconds or 0)
     assert {lock.waiters for lock in found if lock is not waited} == {0}
-    assert re.fullmatch(r"Longest lock: ACCESS EXCLUSIVE on \w+, .+; 1 waited, .+ at most\.", lock_sentence(found))
+    assert re.fullmatch(
+        r"Longest lock: ACCESS EXCLUSIVE on \w+, .+; 1 seen waiting, the longest for .+\.", lock_sentence(found)
+    )
     assert ledger(registry, "migrate-window") == found
     assert status(connection).locks == found
 
@@ -223,6 +225,52 @@ def test_a_session_that_cannot_look_on_stops_nothing(baselined_registry: Registr
         registry.execute(ended, user=SUPERUSER)
         registry.dbt_ok(*WINDOW, variables=NO_BACKUP)
     assert len(found) == len(CORE_TABLES)
+
+
+def test_a_wait_is_counted_for_as_long_as_is_known_and_nobody_only_where_it_was_looked(
+    baselined_registry: Registry,
+) -> None:
+    at = "2030-01-01 00:00:0{}+00"
+    exclusive, row = "AccessExclusiveLock", "RowExclusiveLock"
+    held = [
+        # step, mode, from, to, longest held, and the looks at it, the first and the last
+        ("until the release", exclusive, 0, 0.314, None, (0.15, 0.15)),
+        ("nobody looked", exclusive, 1, 1.008, None, None),
+        ("gone before", exclusive, 2, 3, None, (2.1, 2.9)),
+        ("nobody waited", exclusive, 4, 5, None, (4.1, 4.1)),
+        ("again and again", row, 5.2, 7, "0.05", (5.3, 6.9)),
+        ("no look at the end", exclusive, 7.1, 9.5, None, (7.2, 7.3)),
+    ]
+    waits = [
+        ("until the release", 0.013, 0.15, 0.15),
+        ("gone before", 2.0, 2.1, 2.5),
+        (None, 6.89, 6.9, 6.9),
+        ("no look at the end", 7.1, 7.3, 7.3),
+    ]
+    seen: list[tuple[object, ...]] = [
+        ("waits", step, exclusive, number, at.format(since), at.format(first), at.format(last))
+        for number, (step, since, first, last) in enumerate(waits)
+    ]
+    with pinned(connection_of(baselined_registry)) as session:
+        for step, mode, taken, released, longest, looks in held:
+            session.execute(
+                SQL("insert into {}.locks values (%s, 'undo', '', %s, %s, %s, %s, %s, %s)").format(
+                    Identifier(AUDIT_SCHEMA)
+                ),
+                [at.format(0), step, step, mode, at.format(taken), at.format(released), longest],
+            )
+            if looks:
+                seen.append(("holds", step, mode, 99, None, at.format(looks[0]), at.format(looks[1])))
+        note_seen(session, AUDIT_SCHEMA, at.format(0), seen)
+        found = {lock.step: (lock.waiters, lock.longest_wait) for lock in locks(session, AUDIT_SCHEMA)}
+    assert found == {
+        "until the release": (1, 0.301),
+        "nobody looked": (None, None),
+        "gone before": (1, 0.5),
+        "nobody waited": (0, 0),
+        "again and again": (1, 0.01),
+        "no look at the end": (1, 0.2),
+    }
 
 
 @pytest.mark.parametrize(

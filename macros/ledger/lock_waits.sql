@@ -1,5 +1,5 @@
 {% macro lock_waits() %}
-    {#- What another session sees of the runner: who waits for it, since when, what its index build has locked, and how far it is. Self-contained: the
+    {#- What another session sees of the runner: who waits for it, since when, what it has locked, and how far it is. Self-contained: the
         driver renders it. -#}
 with runner as materialized (
 {{ runner_session() }}
@@ -11,7 +11,7 @@ select
     w.mode,
     w.pid,
     w.waitstart as since,
-    clock_timestamp() as seen_at
+    statement_timestamp() as seen_at
 from runner as r
 cross join pg_catalog.pg_locks as w
 left join pg_catalog.pg_class as c on w.relation = c.oid
@@ -23,20 +23,18 @@ where
     and r.pid = any(pg_blocking_pids(w.pid))
 union all
 select
-    'builds' as kind,
+    case when r.state = 'active' and r.query like '%index concurrently%' then 'builds' else 'holds' end as kind,
     format('%I.%I', n.nspname, c.relname) as relation_name,
     l.mode,
     l.pid,
     null::timestamptz as since,
-    clock_timestamp() as seen_at
+    statement_timestamp() as seen_at
 from runner as r
 inner join pg_catalog.pg_locks as l on r.pid = l.pid
 inner join pg_catalog.pg_class as c on l.relation = c.oid
 inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
 where
-    r.state = 'active'
-    and r.query like '%index concurrently%'
-    and l.granted
+    l.granted
     and l.mode not in ('AccessShareLock', 'RowShareLock', 'SIReadLock')
     and c.relkind in ('r', 'p')
     and n.nspname !~ '^pg_'
@@ -47,6 +45,6 @@ select
     null as mode,
     a.pid,
     null::timestamptz as since,
-    clock_timestamp() as seen_at
+    statement_timestamp() as seen_at
 from runner as a
 {%- endmacro %}

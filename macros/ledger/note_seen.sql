@@ -1,7 +1,8 @@
 {% macro note_seen(audit_schema) %}
     {#- Two statements with which the session that looked on notes what it saw (the setting cms_id.seen, as JSON) of the plan that began since
         the setting cms_id.looks_since. A wait counts for the first lock that was released after it began: who waits while we wait
-        for a lock waits for that one. Self-contained: the driver renders it. -#}
+        for a lock waits for that one. Who waits at the last look before the release, waits until then. Of a lock at which nobody
+        looked while it was held, nothing is noted. Self-contained: the driver renders it. -#}
     {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
     {%- set seen -%}
 jsonb_to_recordset(current_setting('cms_id.seen')::jsonb)
@@ -24,35 +25,68 @@ where s.kind = 'builds' and m.migration_id = (select max(newest.migration_id) fr
 group by m.table_name, s.relation_name, s.mode
 on conflict do nothing;
 
+with seen as materialized (
+    select s.*
+    from {{ seen }}
+),
+
+plan as (
+    select
+        k.*,
+        max(h.last_seen) as last_look
+    from {{ schema }}.locks as k
+    left join seen as h
+        on
+            h.kind <> 'waits'
+            and h.relation_name = k.relation_name
+            and h.mode = k.mode
+            and h.first_seen <= coalesce(k.released_at, 'infinity')
+            and h.last_seen >= k.taken_at
+    where k.began_at >= current_setting('cms_id.looks_since')::timestamptz
+    group by k.began_at, k.step, k.relation_name, k.mode
+),
+
+waits as (
+    select distinct on (s.pid, s.since)
+        p.began_at,
+        p.step,
+        p.relation_name,
+        p.mode,
+        greatest(
+            s.last_seen,
+            case
+                when
+                    p.longest_held is null
+                    and s.last_seen >= p.last_look
+                    and p.last_look > p.released_at - interval '1 s' -- else the looks ended before the lock did
+                    then p.released_at
+            end,
+            s.since
+        ) - s.since as waited
+    from seen as s
+    inner join plan as p
+        on
+            coalesce(s.relation_name = p.relation_name, p.mode = 'RowExclusiveLock')
+            and coalesce(p.released_at, 'infinity') >= s.since
+    where s.kind = 'waits'
+    order by s.pid, s.since, p.taken_at
+)
+
 update {{ schema }}.locks as l
 set
-    waiters = coalesce(w.waiters, 0),
-    longest_wait = coalesce(w.longest_wait, '0')
-from {{ schema }}.locks as own
-left join (
+    waiters = found.waiters,
+    longest_wait = found.longest_wait
+from (
     select
-        behind.began_at,
-        behind.step,
-        behind.relation_name,
-        behind.mode,
-        count(*) as waiters,
-        max(behind.waited) as longest_wait
-    from (
-        select distinct on (s.pid, s.since)
-            k.*,
-            s.last_seen - s.since as waited
-        from {{ seen }}
-        inner join {{ schema }}.locks as k
-            on
-                coalesce(s.relation_name = k.relation_name, k.mode = 'RowExclusiveLock')
-                and k.began_at >= current_setting('cms_id.looks_since')::timestamptz
-                and coalesce(k.released_at, 'infinity') >= s.since
-        where s.kind = 'waits'
-        order by s.pid, s.since, k.taken_at
-    ) as behind
-    group by behind.began_at, behind.step, behind.relation_name, behind.mode
-) as w using (began_at, step, relation_name, mode)
-where
-    own.began_at >= current_setting('cms_id.looks_since')::timestamptz
-    and (l.began_at, l.step, l.relation_name, l.mode) = (own.began_at, own.step, own.relation_name, own.mode)
+        p.began_at,
+        p.step,
+        p.relation_name,
+        p.mode,
+        case when p.last_look is not null or count(w.waited) > 0 then count(w.waited) end as waiters,
+        coalesce(max(w.waited), case when p.last_look is not null then interval '0' end) as longest_wait
+    from plan as p
+    left join waits as w using (began_at, step, relation_name, mode)
+    group by p.began_at, p.step, p.relation_name, p.mode, p.last_look
+) as found
+where (l.began_at, l.step, l.relation_name, l.mode) = (found.began_at, found.step, found.relation_name, found.mode)
 {%- endmacro %}

@@ -67,13 +67,16 @@ def watched(connection: Connection, tick: Callable[[str], None] = lambda _: None
             thread.join()
         with suppress(psycopg.Error, Problem), pinned(connection) as session:
             if looked.is_set():
-                _note(session, connection.audit_schema, looks_since, [(*what, *when) for what, when in seen.items()])
+                note_seen(
+                    session, connection.audit_schema, looks_since, [(*what, *when) for what, when in seen.items()]
+                )
             found.extend(locks(session, connection.audit_schema, looks_since))
 
 
-def _note(
+def note_seen(
     session: psycopg.Connection[Any], audit_schema: str, looks_since: str, seen: Sequence[tuple[Any, ...]]
 ) -> None:
+    """Add to the ledger what was seen of the plan that began since a moment."""
     if not exists(session, audit_schema, "locks"):
         return
     names = ("kind", "relation_name", "mode", "pid", "since", "first_seen", "last_seen")

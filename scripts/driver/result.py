@@ -221,8 +221,8 @@ class Lock:
         taken_at: since when, at the latest.
         released_at: until when; empty while it is held, and where the session ended before it could say.
         seconds: how long it was held, or the longest time of a lock that is taken again and again; None while it is held.
-        waiters: how many times others waited for it; None if nobody looked.
-        longest_wait: the longest of these waits, in seconds; None if nobody looked.
+        waiters: how many times others were seen waiting for it; None if nobody looked while it was held.
+        longest_wait: the longest of these waits, in seconds; None if nobody looked while it was held.
     """
 
     command: str
@@ -267,11 +267,16 @@ def lock_sentence(locks: Sequence[Lock]) -> str:
     if longest is None or longest.seconds is None:
         return ""
     told = f"Longest lock: {longest.words}, {short(longest.seconds)}"
-    if longest.waiters is None:
-        return f"{told}."
+    if waits := waits_sentence(locks):
+        return f"{told}; {waits}."
+    return f"{told}." if longest.waiters is None else f"{told}; nobody was seen waiting."
+
+
+def waits_sentence(locks: Sequence[Lock]) -> str:
+    """Who was seen waiting for these locks; empty if nobody was."""
     waits = sum(lock.waiters or 0 for lock in locks)
-    most = short(max(lock.longest_wait or 0 for lock in locks))
-    return f"{told}; {waits} waited, {most} at most." if waits else f"{told}; nobody waited."
+    longest = short(max((lock.longest_wait or 0 for lock in locks), default=0))
+    return f"{waits} seen waiting, the longest for {longest}" if waits else ""
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from driver.result import lock_sentence
+from driver.result import lock_sentence, waits_sentence
 from driver.wording import duration, moment, short, timestamp
 
 if TYPE_CHECKING:
@@ -104,11 +104,8 @@ def _locks(locks: Sequence[Lock]) -> dict[str, Any]:
             if lock.closed_to == whom
         ]
         closed = [lock.seconds or 0 for lock, _, _ in own if lock.closed_to]
-        waits = sum(lock.waiters or 0 for lock, _, _ in own)
-        most = short(max(lock.longest_wait or 0 for lock, _, _ in own))
-        rows.append(
-            (own[0][0].name, parts, short(max(closed, default=0)), f"{waits} waited, {most} at most" if waits else "")
-        )
+        waits = waits_sentence([lock for lock, _, _ in own])
+        rows.append((own[0][0].name, parts, short(max(closed, default=0)), waits))
     first = min(lock.taken_at for lock, _, _ in known).partition("T")[2][:8]
     return {"began": first, "seconds": span, "whom": {lock.closed_to for lock, _, _ in known}, "rows": rows}
 
