@@ -285,6 +285,7 @@ def test_the_printed_script_does_the_same_migration(baselined_registry: Registry
         check=False,
     )
     assert psql.returncode == 0, psql.stderr
+    assert "note_locks" not in psql.stdout
     assert_migrated(registry)
     expected_changes(
         {key: value for key, value in before.items() if not key[1].startswith(f"{AUDIT_SCHEMA}.")},

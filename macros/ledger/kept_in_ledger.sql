@@ -8,7 +8,7 @@
             else 'checks after' if said and said[-1].startswith('table') else said[-1] if said else 'checks before' -%}
         {%- set parts = [step.sql | trim] -%}
         {%- if locking -%}
-            {%- do parts.append('select ' ~ note_locks(about if about in names else '', step.label)) -%}
+            {%- do parts.append('do $cms_id$ begin perform ' ~ note_locks(about if about in names else '', step.label) ~ '; end $cms_id$') -%}
             {%- if where not in said -%}
                 {%- do said.append(where) -%}
                 {%- do parts.insert(0, window_step(where)) -%}

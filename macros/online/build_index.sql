@@ -10,6 +10,8 @@
         {%- if waits_for -%}
             {%- do log('online: ' ~ table.name ~ ': the index build waits for transactions that are open: ' ~ waits_for, info=true) -%}
         {%- endif -%}
+        {%- set began = run_query('select clock_timestamp()::text').columns[0][0] -%}
         {%- do run_query(create_index(table)) -%}
+        {%- do run_query(note_build(table, began)) -%}
     {%- endif -%}
 {% endmacro %}
