@@ -184,7 +184,7 @@ def test_a_backup_is_verified_elsewhere_by_a_role_that_may_not_create_databases(
 
     assert backup.verification
     assert backup.verification.elsewhere[0].startswith(f"on a temporary PostgreSQL {registry.server.major}.")
-    assert backup.verification.elsewhere[1:] == ["roles made there, without login: clerk, reader"]
+    assert backup.verification.elsewhere[1:] == [f"roles made there, without login: clerk, reader, {OWNER}"]
     assert registry.rows("select backup_id, verified_at is not null from cms_id_audit.backups") == [
         (backup.backup_id, True)
     ]
@@ -315,50 +315,131 @@ def test_beside_the_live_database_a_role_with_createdb_rehearses_too(registry: R
     assert " were rehearsed" in next(stage.detail for stage in result.stages if stage.key == "migrate")
 
 
+@pytest.fixture
+def services(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pg_service.conf with entries for the registry's server: `own` for its superuser, and those that do not work."""
+    path = tmp_path / "services"
+    monkeypatch.setenv("PGSERVICEFILE", str(path))
+    server = registry.server
+    path.write_text(
+        entry("own", server)
+        + entry("plain", server, OWNER)
+        + entry("wrong", server, password="no")
+        + entry("down", server, port=1)
+    )
+    return path
+
+
+def entry(name: str, server: EmbeddedServer, user: str = "postgres", *, password: str = "", port: int = 0) -> str:
+    """An entry of pg_service.conf."""
+    return (
+        f"[{name}]\nhost={server.host}\nport={port or server.port}\nuser={user}\ndbname=postgres\n"
+        f"password={password or server.passwords[user]}\n"
+    )
+
+
+@pytest.fixture
+def other(without_createdb: Registry, services: Path) -> Iterator[EmbeddedServer]:
+    """Another server, of the service `other`."""
+    with EmbeddedServer(major=without_createdb.server.major, fsync=False) as server:
+        with services.open("a") as file:
+            file.write(entry("other", server))
+        yield server
+
+
+def shared(server: EmbeddedServer) -> list[Any]:
+    """The roles and databases of a server."""
+    query = "select 'role', rolname from pg_roles union all select 'database', datname from pg_database order by 1, 2"
+    with server.connect() as session:
+        return session.execute(query).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("on", "words"),
+    [
+        ("embeded", "no service embeded: give `embedded`, `here`, or the name of an entry of your pg_service.conf"),
+        ("", "no service without a name: give `embedded`, `here`, or"),
+        ("down", ": start the server, or correct host and port in the entry down of your pg_service.conf"),
+        ("wrong", ": correct ~/.pgpass or the entry wrong of your pg_service.conf"),
+        ("plain", f"{OWNER} may not create databases there"),
+        ("here", "may not create databases"),
+        ("embedded", "no server of PostgreSQL .* or newer"),
+    ],
+)
+def test_a_place_that_cannot_be_had_is_refused_before_a_backup_is_taken(
+    on: str, words: str, without_createdb: Registry, services: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, directory = connection_of(without_createdb), services.parent
+    monkeypatch.setattr(place, "all_servers", lambda: [(13, directory)])
+
+    with pytest.raises(Problem, match=words):
+        said(connection, Wanted(on=on, directory=directory))
+    with pytest.raises(Problem, match=words):
+        take_backup(connection, directory=directory, verify=True, on=on)
+
+    assert list(directory.iterdir()) == [services]
+
+
 @pytest.mark.thorough
 def test_a_service_is_left_as_it_was(
-    without_createdb: Registry, backup: store.Backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    without_createdb: Registry, backup: store.Backup, services: Path, other: EmbeddedServer, tmp_path: Path
 ) -> None:
     registry, connection = without_createdb, connection_of(without_createdb)
-    services = tmp_path / "services"
-    monkeypatch.setenv("PGSERVICEFILE", str(services))
-    all_of_it = (
-        "select 'role', rolname from pg_roles union all select 'database', datname from pg_database order by 1, 2"
+    before = shared(other)
+
+    found, text = said(connection, Wanted(backup.backup_id, mode="window", on="other", directory=tmp_path))
+
+    assert found.verdict == "passed", text
+    assert found.server.endswith("of the service other")
+    assert set(found.stand_ins) == {"clerk", "reader"}
+    assert shared(other) == before
+    # as the role itself, which may make databases there, and no other role
+    other.create_role(OWNER)
+    with services.open("a") as file:
+        file.write(entry("same", other, OWNER))
+    with pytest.raises(Problem, match="missing there: clerk, reader"):
+        verify.verify_backup(connection, backup, on="same")
+    with other.connect() as session:
+        session.execute("create role clerk; create role reader")
+    assert verify.verify_backup(connection, backup, on="same").verification
+    # where the role is there, whose password only a rehearsal needs
+    with pytest.raises(Problem, match=f"There is a role {OWNER} already"):
+        said(connection, Wanted(backup.backup_id, on="own", directory=tmp_path))
+    verified = verify.verify_backup(connection, backup, on="own").verification
+    assert verified and len(verified.elsewhere) == 1
+    assert databases(registry.server, "cmsid_") == []
+
+
+@pytest.mark.thorough
+def test_a_superuser_of_both_servers_rehearses_what_a_role_of_one_of_them_owns(
+    without_createdb: Registry, backup: store.Backup, other: EmbeddedServer, tmp_path: Path
+) -> None:
+    registry, before = without_createdb, shared(other)
+    as_superuser = registry.server.reach(registry.dbname, "postgres")
+
+    found, text = said(as_superuser, Wanted(backup.backup_id, mode="window", on="other", directory=tmp_path))
+
+    assert found.verdict == "passed", text
+    assert found.stand_ins == ["reader", OWNER]
+    assert shared(other) == before
+
+
+@pytest.mark.thorough
+def test_what_a_killed_rehearsal_leaves_on_a_service_goes_with_the_next(
+    without_createdb: Registry, backup: store.Backup, other: EmbeddedServer, tmp_path: Path
+) -> None:
+    before = shared(other)
+    killed("SIGKILL", "restore", tmp_path, "--on", "other")
+    left = shared(other)
+    assert ("role", OWNER) in left and len(left) > len(before)
+    assert databases(other, "cmsid_") != []
+
+    found, text = said(
+        connection_of(without_createdb), Wanted(backup.backup_id, mode="window", on="other", directory=tmp_path)
     )
-    with EmbeddedServer(major=registry.server.major, fsync=False) as other:
-        entry = f"host={other.host}\nport={other.port}\nuser=postgres\ndbname=postgres\npassword={other.passwords['postgres']}\n"
-        services.write_text(
-            f"[other]\n{entry}[own]\n"
-            + "".join(
-                f"{name}={value}\n"
-                for name, value in (
-                    ("host", registry.server.host),
-                    ("port", registry.server.port),
-                    ("user", "postgres"),
-                )
-            )
-            + f"dbname=postgres\npassword={registry.server.passwords['postgres']}\n"
-        )
-        with other.connect() as session:
-            before = session.execute(all_of_it).fetchall()
-            found, text = said(connection, Wanted(backup.backup_id, mode="window", on="other", directory=tmp_path))
-            assert found.verdict == "passed", text
-            assert found.server.endswith("of the service other")
-            assert set(found.stand_ins) == {"clerk", "reader"}
-            assert session.execute(all_of_it).fetchall() == before
-            # as the role itself, which may make databases there, and no other role
-            session.execute(f"create role {OWNER} login createdb password 'own'")
-            with services.open("a") as file:
-                file.write(
-                    f"[same]\nhost={other.host}\nport={other.port}\nuser={OWNER}\ndbname=postgres\npassword=own\n"
-                )
-            with pytest.raises(Problem, match="missing there: clerk, reader"):
-                verify.verify_backup(connection, backup, on="same")
-            session.execute("create role clerk; create role reader")
-            assert verify.verify_backup(connection, backup, on="same").verification
-        with pytest.raises(Problem, match=f"There is a role {OWNER} already"):
-            said(connection, Wanted(backup.backup_id, on="own", directory=tmp_path))
-        assert databases(registry.server, "cmsid_") == []
+
+    assert found.verdict == "passed", text
+    assert shared(other) == before
 
 
 @pytest.mark.thorough
@@ -374,7 +455,17 @@ def test_stopped_at_any_stage_it_leaves_nothing_on_the_registrys_server(
 ) -> None:
     registry = without_createdb
     before = databases(registry.server, "")
-    words = ["rehearse", "--mode", "window", "--directory", str(tmp_path)]
+
+    started = killed(sign, stage, tmp_path)
+
+    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started))
+    assert databases(registry.server, "") == before
+    assert registry.rows("select nspname from pg_namespace where nspname like 'cms%'") == []
+
+
+def killed(sign: str, stage: str, directory: Path, *more: str) -> set[psutil.Process]:
+    """Send a rehearsal a signal once a stage is done. Returns the processes that it had started."""
+    words = ["rehearse", "--mode", "window", "--directory", str(directory), *more]
     command = [sys.executable, "-u", str(SCRIPTS / "cmsid"), *words]
     environment = {**os.environ, "CMSID_NO_VENV": "1"}
     process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -392,9 +483,7 @@ def test_stopped_at_any_stage_it_leaves_nothing_on_the_registrys_server(
 
     assert process.returncode == (130 if sign == "SIGINT" else -signal.SIGKILL), text
     assert "Traceback" not in text
-    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started))
-    assert databases(registry.server, "") == before
-    assert registry.rows("select nspname from pg_namespace where nspname like 'cms%'") == []
+    return started
 
 
 @pytest.mark.thorough

@@ -64,6 +64,8 @@ class Connection:
     """As the profile has it; true makes a migration impossible to roll back, so it is refused before one."""
     target: str = ""
     profiles_dir: Path = ROOT
+    service: str = ""
+    """The entry of pg_service.conf that this is of; empty: it is of the profile."""
 
     def connect(self) -> psycopg.Connection[Any]:
         """A session in autocommit mode, which no statement_timeout ends, not even in its first statement.
@@ -83,7 +85,7 @@ class Connection:
                 _without_options.add((self.host, self.port))
                 return psycopg.connect(**parameters)
         except psycopg.OperationalError as error:
-            raise connection_problem(error, self.describe()) from error
+            raise connection_problem(error, self.describe(), self.service) from error
 
     def environment(self, settings: str = "") -> dict[str, str]:
         """The environment in which PostgreSQL's own programs reach this database without any option.
@@ -216,7 +218,10 @@ def of_service(name: str) -> tuple[Connection, dict[str, str]]:
             if option.envvar and option.keyword.decode() in given
         }
     if given.keys() <= {"service"}:
-        raise Problem(f"There is no service {name}", do="give the name of an entry of your pg_service.conf")
+        raise Problem(
+            f"There is no service {name or 'without a name'}",
+            do="give `embedded`, `here`, or the name of an entry of your pg_service.conf",
+        )
     if not given.get("port", "5432").isdecimal():
         raise Problem(f"The service {name} names several servers", do="give the name of one that names one")
     for variable in ("PGSERVICE", "PGPASSWORD"):
@@ -228,6 +233,7 @@ def of_service(name: str) -> tuple[Connection, dict[str, str]]:
         dbname=given.get("dbname") or user,
         password=given.get("password", ""),
         sslmode=given.get("sslmode", ""),
+        service=name,
     )
     return connection, variables
 
@@ -397,8 +403,8 @@ def _number(values: Mapping[str, Any], name: str, default: int, path: Path) -> i
         raise Problem(f"The dbt profile's {name} is not a whole number", where=str(path), do="correct it") from error
 
 
-def connection_problem(error: psycopg.Error, where: str = "") -> Problem:
-    """The sentence for a server that cannot be reached, refuses, or went away."""
+def connection_problem(error: psycopg.Error, where: str = "", service: str = "") -> Problem:
+    """The sentence for a server that cannot be reached, refuses, or went away; of a service, where it is of one."""
     # A server's own message begins with its sentence. Without one, libpq tells what it tried, and the reason last, but
     # for a question that guesses at it, or where a password came from that was wrong.
     lines = [
@@ -408,12 +414,15 @@ def connection_problem(error: psycopg.Error, where: str = "") -> Problem:
     ]
     reason = error.diag.message_primary or (lines[-1] if lines else "no reason given")
     reason = reason.rstrip(".").rpartition("FATAL:")[2].strip()
-    remedy = next((do for sign, do in REMEDIES.items() if any(sign in line for line in lines)), "")
-    if not remedy:
-        remedy = "check the server and the dbt profile, then run this again"
+    remedy = next((do for sign, do in REMEDIES.items() if any(sign in line for line in lines)), OTHER_REMEDY)
+    if service:  # no variable says anything of it
+        for variable in ("set PGPASSWORD, or ", "PGPASSWORD, ", " (PGSSLMODE)"):
+            remedy = remedy.replace(variable, "")
+        remedy = remedy.replace("the dbt profile", f"the entry {service} of your pg_service.conf")
     return Problem(f"The database cannot be used: {reason}", where=where, do=remedy)
 
 
+OTHER_REMEDY = "check the server and the dbt profile, then run this again"
 REMEDIES = {
     "Connection refused": "start the server, or correct host and port in the dbt profile",
     "No such file or directory": "start the server, or correct host and port in the dbt profile",

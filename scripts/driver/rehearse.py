@@ -16,7 +16,7 @@ from rich.text import Text
 
 from driver import profile
 from driver.backup import database_state, files, hindrances, listing, store
-from driver.backup.place import EMBEDDED, HERE, SETTINGS, place
+from driver.backup.place import EMBEDDED, HERE, SETTINGS, place, require_place
 from driver.backup.scratch import scratch_database
 from driver.backup.session import one_value, pinned
 from driver.backup.take import take_backup
@@ -79,17 +79,16 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
             f"There is nothing to rehearse: {state.sentence.rstrip('.')}",
             do=f"name a backup from before the migration (`{COMMAND} backups` lists them)",
         )
+    with pinned(connection) as session:
+        found = hindrances.find(session, connection, test_restore=False)
+        if wanted.on == HERE:
+            hindrances.require(session, connection, hindrances.TRIAL)
+    untried = any(hindrances.TRIAL in each.hinders for each in found)
     backup = _backup(connection, wanted, stages)
     if refused := files.hindrance(backup.folder):
         raise Problem(
             f"The record of a rehearsal cannot be kept: {refused}", where=str(backup.folder), do="make it yours"
         )
-    with pinned(connection) as session:
-        found = hindrances.find(session, connection, test_restore=False)
-    untried = any(hindrances.TRIAL in each.hinders for each in found)
-    if wanted.on == HERE:
-        with pinned(connection) as session:
-            hindrances.require(session, connection, hindrances.TRIAL)
     began, at = clock(), store.now()
     with ExitStack() as stack:
         with stages.running("server"):
@@ -139,6 +138,7 @@ def _backup(connection: Connection, wanted: Wanted, stages: Stages) -> Backup:
             backup = store.find(connection, wanted.backup, wanted.directory)
             told = f"{backup.backup_id}, {age(seconds_since(backup.manifest.taken_at))} old"
         else:
+            require_place(connection, wanted.on, works=True)
             directory, purpose = wanted.directory, "for a rehearsal"
             backup = take_backup(connection, directory=directory, listed=False, purpose=purpose, progress=progress.step)
             told = f"{backup.backup_id}, taken for this: {backup.manifest.extent}"

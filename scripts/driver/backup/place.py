@@ -16,15 +16,17 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from driver import profile
-from driver.backup import archive, database_state, pg_tools
+from driver.backup import archive, database_state, pg_tools, scratch
 from driver.backup.session import is_superuser, major_of, one_value, pinned
 from driver.embedded_server import EmbeddedServer
 from driver.errors import Problem, why
 from driver.server_programs import PACKAGE, all_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
+    from driver.backup.database_state import State
     from driver.backup.store import Backup
     from driver.profile import Connection
 
@@ -35,6 +37,9 @@ OTHER_WAYS = (
     "use `--on here`, a scratch database of the live server, which needs createdb, or `--on SERVICE`, another server of"
     " your pg_service.conf"
 )
+ROLES_THERE = """
+select rolname::text, shobj_description(oid, 'pg_authid') is not distinct from %s from pg_catalog.pg_roles
+"""
 COMMENT = "Made by cmsid for a test restore; it may be dropped."
 ALONE = "select pg_try_advisory_lock(hashtextextended('cmsid test restore', 0))"
 # What decides how long work takes, what it writes, and how much of it is possible at a time.
@@ -100,32 +105,76 @@ class Place:
         return [f"on {self.server}", *self.told, *made]
 
 
+@dataclass(frozen=True)
+class _Live:
+    """What another server is measured by.
+
+    Attributes:
+        connection: the live database.
+        major: the version of PostgreSQL whose backup is to be restored.
+        first: the live server's first role.
+        roles: those that a copy needs.
+        works: whether somebody is to work there as the live database's role.
+    """
+
+    connection: Connection
+    major: int
+    first: str
+    roles: list[dict[str, Any]]
+    works: bool
+
+
+def require_place(connection: Connection, on: str, *, works: bool = False) -> None:
+    """Refuse another server that cannot be had at all, before a backup is taken for it.
+
+    Raises:
+        Problem: it cannot be had.
+    """
+    if on == HERE:
+        return
+    with pinned(connection) as session:
+        state = database_state.read(session, connection.dbname)
+        live = _live(session, connection, state, major_of(session), works=works)
+    if on == EMBEDDED:
+        _servers(live.major)
+        return
+    control, variables = profile.of_service(on)
+    with profile.libpq(variables), pinned(control) as session:
+        _require(session, control, live)
+
+
 @contextlib.contextmanager
-def place(connection: Connection, backup: Backup, on: str) -> Iterator[Place]:
+def place(connection: Connection, backup: Backup, on: str, *, works: bool = True) -> Iterator[Place]:
     """The place, for the block; what was made for it is gone afterwards.
+
+    Args:
+        connection: the live database.
+        backup: what is to be restored there.
+        on: here, embedded, or the name of a service.
+        works: whether somebody is to work there as the live database's role, beside the one that restores.
 
     Raises:
         Problem: it cannot be had, or lacks something that the backup needs; nothing was restored.
     """
     told: list[str] = []
+    content = backup.manifest
     with contextlib.ExitStack() as stack:
         with pinned(connection) as session:
-            roles = _roles(session, connection, backup)
+            live = _live(session, connection, content.state, content.server_major, works=works)
             settings = {name: str(one_value(session, "select current_setting(%s)", name)) for name in SETTINGS}
-            first = str(one_value(session, FIRST_ROLE))
             found = Place(on, f"the live server, PostgreSQL {_version(session)}", connection, connection)
         if on != HERE:
             if on == EMBEDDED:
                 senders = {"max_wal_senders": "0"} if settings["wal_level"] == "minimal" else {}
-                server, told = _server(backup, first, {**settings, **senders})
+                server, told = _server(backup, live.first, {**settings, **senders})
                 stack.enter_context(server)
                 stack.enter_context(profile.libpq({}))
-                control = server.reach("postgres", first)
+                control = server.reach("postgres", live.first)
             else:
                 control, variables = profile.of_service(on)
                 stack.enter_context(profile.libpq(variables))
             control = replace(control, audit_schema=connection.audit_schema, threads=connection.threads)
-            found = stack.enter_context(_furnished(control, connection, backup, roles, first))
+            found = stack.enter_context(_furnished(control, live, backup))
         words = {HERE: found.server, EMBEDDED: f"a temporary {found.server} of this machine"}
         words_of_service = f"{found.server} of the service {on}"
         yield replace(found, on=on, server=words.get(on, words_of_service), told=told + found.told)
@@ -135,13 +184,28 @@ def _version(session: psycopg.Connection[Any]) -> str:
     return str(session.info.parameter_status("server_version"))
 
 
-def _roles(session: psycopg.Connection[Any], connection: Connection, backup: Backup) -> list[dict[str, Any]]:
-    """The roles that a copy needs: who works, in which roles they are, and whom the database's objects name."""
-    state = backup.manifest.state
+def _live(session: psycopg.Connection[Any], connection: Connection, state: State, major: int, *, works: bool) -> _Live:
+    """What a copy needs: among the roles who works, in which roles they are, and whom the database's objects name."""
     named = [state["owner"], *(item[0] for item in state["privileges"]), *(item[0] for item in state["settings"])]
     with session.cursor(row_factory=dict_row) as cursor:
         parameters = {"user": connection.user, "role": connection.role, "named": [name for name in named if name]}
-        return cursor.execute(ROLES, parameters).fetchall()
+        roles = cursor.execute(ROLES, parameters).fetchall()
+    return _Live(connection, major, str(one_value(session, FIRST_ROLE)), roles, works)
+
+
+def _servers(oldest: int) -> list[tuple[int, Path]]:
+    """The servers of this machine of this major version or a newer one, the oldest first.
+
+    Raises:
+        Problem: there is none.
+    """
+    # of one version that of an installation first, which may have more extensions
+    found = sorted(all_servers(), key=lambda server: (server[0], PACKAGE in str(server[1])))
+    if fitting := [(major, programs) for major, programs in found if major >= oldest]:
+        return fitting
+    raise Problem(
+        f"There is no server of PostgreSQL {oldest} or newer on this machine", do=f"install one, or {OTHER_WAYS}"
+    )
 
 
 def _server(backup: Backup, superuser: str, settings: Mapping[str, str]) -> tuple[EmbeddedServer, list[str]]:
@@ -156,10 +220,7 @@ def _server(backup: Backup, superuser: str, settings: Mapping[str, str]) -> tupl
     content = backup.manifest
     wanted = {name for name, _ in content.state["extensions"]}
     lacking: dict[int, set[str]] = {}
-    # of one version that of an installation first, which may have more extensions
-    for major, programs in sorted(all_servers(), key=lambda server: (server[0], PACKAGE in str(server[1]))):
-        if major < content.server_major:
-            continue
+    for major, programs in _servers(content.server_major):
         server = EmbeddedServer(programs=programs, superuser=superuser, settings=settings).start()
         try:
             with server.connect() as session:
@@ -172,11 +233,6 @@ def _server(backup: Backup, superuser: str, settings: Mapping[str, str]) -> tupl
             server.stop()
             raise
         server.stop()
-    if not lacking:
-        raise Problem(
-            f"There is no server of PostgreSQL {content.server_major} or newer on this machine",
-            do=f"install one, or {OTHER_WAYS}",
-        )
     told = "; ".join(f"PostgreSQL {major} lacks {', '.join(sorted(names))}" for major, names in lacking.items())
     raise Problem(
         f"No server of this machine has every extension of the backup {content.backup_id}: {told}",
@@ -185,72 +241,98 @@ def _server(backup: Backup, superuser: str, settings: Mapping[str, str]) -> tupl
 
 
 @contextlib.contextmanager
-def _furnished(
-    control: Connection, connection: Connection, backup: Backup, roles: Sequence[dict[str, Any]], first: str
-) -> Iterator[Place]:
+def _furnished(control: Connection, live: _Live, backup: Backup) -> Iterator[Place]:
     """Another server, with the roles that the backup needs; those that were made for it are dropped at the end."""
     with pinned(control) as session:
-        major = major_of(session)
-        server = f"PostgreSQL {_version(session)}"
-        if backup.manifest.server_major > major:
-            raise Problem(
-                f"The backup is of PostgreSQL {backup.manifest.server_major}, and this server is PostgreSQL {major}",
-                where=control.describe(),
-                do="name a server of the same version or a newer one",
-            )
-        if (other := one_value(session, FIRST_ROLE)) != first:
-            raise Problem(
-                f"That server was made by the role {other} and the live one by {first}, so that what is the system's differs",
-                where=control.describe(),
-                do="name a server that was made by the same role, or use `--on embedded`",
-            )
-        there = {name for (name,) in session.execute("select rolname::text from pg_catalog.pg_roles")}
-        superuser = is_superuser(session)
-        if not superuser:
-            _require_all(session, control, {role["name"] for role in roles} - there)
+        superuser = _require(session, control, live)
         _require_tablespaces(session, control, backup)
-        if not superuser or control.user == connection.user:
-            if superuser and not any(r["attributes"]["rolsuper"] for r in roles if r["name"] == connection.user):
-                raise Problem(
-                    f"{control.user} is a superuser there, and is none on the live server",
-                    where=control.describe(),
-                    do="name a service with another superuser, or one with this role as it is on the live server",
-                )
-            yield Place("", server, control, replace(control, role=connection.role))
+        server = f"PostgreSQL {_version(session)}"
+        itself = replace(control, role=live.connection.role)
+        if not superuser:
+            yield Place("", server, control, itself)
             return
         if not one_value(session, ALONE):
             raise Problem("Another test restore is at work there", where=control.describe(), do="wait for its end")
+        scratch.sweep(session, control.dbname)  # first, since what a killed one left belongs to the roles that it made
         _drop_roles(session)
-        if connection.user in there:
-            raise Problem(
-                f"There is a role {connection.user} already, whose password is not known here",
-                where=control.describe(),
-                do="name a service that connects as this role, or another server",
-            )
+        there = {name for name, _ in _roles_there(session)}
+        _require_unknown(control, live, there)
+        login = live.connection.user if live.works and control.user != live.connection.user else ""
         password = secrets.token_urlsafe(24)
         told: list[str] = []
         try:
-            made = [role for role in roles if role["name"] not in there and not role["name"].startswith("pg_")]
+            made = [role for role in live.roles if role["name"] not in there and not role["name"].startswith("pg_")]
             for role in made:
-                _make(session, role, password if role["name"] == connection.user else "")
+                _make(session, role, password if role["name"] == login else "")
             for role in made:
                 told += _equip(session, role)
-            worker = replace(control, user=connection.user, password=password, role=connection.role)
-            stand_ins = [role["name"] for role in made if role["name"] != connection.user]
+            worker = replace(itself, user=login, password=password) if login else itself
+            stand_ins = [role["name"] for role in made if role["name"] != login]
             yield Place("", server, control, worker, told, stand_ins)
         finally:
             _drop_roles(session)
 
 
-def _require_all(session: psycopg.Connection[Any], control: Connection, missing: set[str]) -> None:
-    if missing:
+def _require(session: psycopg.Connection[Any], control: Connection, live: _Live) -> bool:
+    """Refuse another server that no backup of the live database can be restored on by this role.
+
+    Returns:
+        whether the role is a superuser there, who makes what roles are missing.
+
+    Raises:
+        Problem: it cannot be.
+    """
+    major, where = major_of(session), control.describe()
+    if live.major > major:
         raise Problem(
-            f"Roles that the backup names are missing there: {', '.join(sorted(missing))}",
-            where=control.describe(),
-            do="name a service that connects as a superuser, who makes them for the time of the restore",
+            f"The backup is of PostgreSQL {live.major}, and this server is PostgreSQL {major}",
+            where=where,
+            do="name a server of the same version or a newer one",
         )
-    if not one_value(session, "select rolcreatedb from pg_catalog.pg_roles where rolname = current_user"):
-        raise Problem(f"{control.user} may not create databases there", where=control.describe(), do="give it createdb")
+    pg_tools.find(major)
+    if (other := one_value(session, FIRST_ROLE)) != live.first:
+        raise Problem(
+            f"That server was made by the role {other} and the live one by {live.first}, so that what is the system's"
+            " differs",
+            where=where,
+            do="name a server that was made by the same role, or use `--on embedded`",
+        )
+    there = _roles_there(session)
+    if not is_superuser(session):
+        if missing := {role["name"] for role in live.roles} - {name for name, _ in there}:
+            raise Problem(
+                f"Roles that the backup names are missing there: {', '.join(sorted(missing))}",
+                where=where,
+                do="name a service that connects as a superuser, who makes them for the time of the restore",
+            )
+        if not one_value(session, "select rolcreatedb from pg_catalog.pg_roles where rolname = current_user"):
+            raise Problem(f"{control.user} may not create databases there", where=where, do="give it createdb")
+        return False
+    own = [role for role in live.roles if role["name"] == control.user == live.connection.user]
+    if own and not own[0]["attributes"]["rolsuper"]:
+        raise Problem(
+            f"{control.user} is a superuser there, and is none on the live server",
+            where=where,
+            do="name a service with another superuser, or one with this role as it is on the live server",
+        )
+    _require_unknown(control, live, {name for name, ours in there if not ours})
+    return True
+
+
+def _require_unknown(control: Connection, live: _Live, there: set[str]) -> None:
+    """Refuse a server that knows the role that is to work there, unless it is the one we connect as."""
+    user = live.connection.user
+    if live.works and user in there - {control.user}:
+        raise Problem(
+            f"There is a role {user} already, whose password is not known here",
+            where=control.describe(),
+            do="name a service that connects as this role, or another server",
+        )
+
+
+def _roles_there(session: psycopg.Connection[Any]) -> list[tuple[str, bool]]:
+    """The roles of a server, each with whether a test restore has made it."""
+    return session.execute(ROLES_THERE, [COMMENT]).fetchall()
 
 
 def _require_tablespaces(session: psycopg.Connection[Any], control: Connection, backup: Backup) -> None:
@@ -307,9 +389,6 @@ def _equip(session: psycopg.Connection[Any], role: Mapping[str, Any]) -> list[st
 
 def _drop_roles(session: psycopg.Connection[Any]) -> None:
     """Drop the roles that test restores have made, but for those that something depends on."""
-    rows = session.execute(
-        "select rolname::text from pg_catalog.pg_roles where shobj_description(oid, 'pg_authid') = %s", [COMMENT]
-    ).fetchall()
-    for (name,) in rows:
+    for name in [name for name, ours in _roles_there(session) if ours]:
         with contextlib.suppress(psycopg.Error):
             session.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))

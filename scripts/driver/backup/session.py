@@ -40,7 +40,7 @@ def pinned(connection: Connection) -> psycopg.Connection[Any]:
     except BaseException as error:
         session.close()
         if isinstance(error, psycopg.Error):
-            raise connection_problem(error, connection.describe()) from error
+            raise connection_problem(error, connection.describe(), connection.service) from error
         raise
     return session
 

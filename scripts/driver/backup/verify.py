@@ -48,7 +48,10 @@ def verify_backup(
     Raises:
         Problem: it is damaged, does not restore, or restores to something else.
     """
-    with place(connection, backup, on) as found, restored(found, backup, jobs=jobs, progress=progress) as (_, verified):
+    with (
+        place(connection, backup, on, works=False) as found,
+        restored(found, backup, jobs=jobs, progress=progress) as (_, verified),
+    ):
         pass
     with pinned(connection) as session:
         listing.record(session, connection.audit_schema, verified)
