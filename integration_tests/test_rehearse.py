@@ -358,12 +358,14 @@ def shared(server: EmbeddedServer) -> list[Any]:
     ("on", "words"),
     [
         ("embeded", "no service embeded: give `embedded`, `here`, or the name of an entry of your pg_service.conf"),
-        ("", "no service without a name: give `embedded`, `here`, or"),
+        pytest.param("", "no service without a name: give `embedded`, `here`, or", marks=pytest.mark.thorough),
         ("down", ": start the server, or correct host and port in the entry down of your pg_service.conf"),
-        ("wrong", ": correct ~/.pgpass or the entry wrong of your pg_service.conf"),
+        pytest.param(
+            "wrong", ": correct ~/.pgpass or the entry wrong of your pg_service.conf", marks=pytest.mark.thorough
+        ),
         ("plain", f"{OWNER} may not create databases there"),
-        ("here", "may not create databases"),
-        ("embedded", "no server of PostgreSQL .* or newer"),
+        pytest.param("here", "may not create databases", marks=pytest.mark.thorough),
+        pytest.param("embedded", "no server of PostgreSQL .* or newer", marks=pytest.mark.thorough),
     ],
 )
 def test_a_place_that_cannot_be_had_is_refused_before_a_backup_is_taken(
