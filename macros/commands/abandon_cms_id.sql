@@ -16,6 +16,7 @@
     {%- if dry_run -%}
         {%- do print_plan(online_session_plan('undo') + plan, 'online') -%}
     {%- else -%}
+        {%- do create_audit_tables() -%}
         {%- do run_online_plan(plan) -%}
         {%- do run_query('select pg_advisory_unlock_all()') -%}
         {%- do log('abandon_cms_id: cms_id is removed from ' ~ tables | map(attribute='name') | join(', '), info=true) -%}
