@@ -15,9 +15,9 @@
     {%- do persist_docs(view, model) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
-    {#- where a hook of this view has migrated -#}
-    {%- if run_query("select coalesce(current_setting('cms_id.ledger', true), '') <> ''").columns[0][0] -%}
-        {%- do run_query('begin read write;\n' ~ note_release() ~ ';\ncommit') -%}
+    {#- Where a hook of this view has migrated. A view's statements have the application's search path, and with it its operators. -#}
+    {%- if run_query("select pg_catalog.current_setting('cms_id.ledger', true)").columns[0][0] -%}
+        {%- do run_query('begin read write;\nset local search_path = pg_catalog;\n' ~ note_release() ~ ';\ncommit') -%}
     {%- endif -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {%- do return({'relations': [view]}) -%}
