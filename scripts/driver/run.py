@@ -235,9 +235,8 @@ class Run:
         diagnosis = examine(
             self.connection, self._project, test_restore=self.options.test_restore, backups=self.options.backups
         )
-        if (
-            self.options.rehearsal_of
-        ):  # whether the budget is enough is what shall come out; the server holds to it all the same
+        if self.options.rehearsal_of:
+            # whether the budget is enough is what shall come out; the server holds to it all the same
             diagnosis.findings = [finding for finding in diagnosis.findings if finding.code != "window_budget"]
         if refusal := diagnosis.refusal(self.result.mode):
             raise Problem(refusal)

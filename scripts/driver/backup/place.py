@@ -48,7 +48,10 @@ SETTINGS = (
     *("max_wal_size", "checkpoint_timeout", "full_page_writes", "wal_log_hints", "wal_level"),
     *("max_connections", "max_locks_per_transaction"),
 )
-ATTRIBUTES = ("super", "inherit", "createrole", "createdb", "replication", "bypassrls")
+ATTRIBUTES = {
+    "superuser": "rolsuper",
+    **{word: f"rol{word}" for word in ("inherit", "createrole", "createdb", "replication", "bypassrls")},
+}
 ROLES = """
 with recursive works as (
     select r.oid from pg_catalog.pg_roles as r where r.rolname in (%(user)s, %(role)s)
@@ -162,7 +165,9 @@ def place(connection: Connection, backup: Backup, on: str, *, works: bool = True
         with pinned(connection) as session:
             live = _live(session, connection, content.state, content.server_major, works=works)
             settings = {name: str(one_value(session, "select current_setting(%s)", name)) for name in SETTINGS}
-            found = Place(on, f"the live server, PostgreSQL {_version(session)}", connection, connection)
+            found = Place(
+                on, f"the live server, PostgreSQL {one_value(session, 'show server_version')}", connection, connection
+            )
         if on != HERE:
             if on == EMBEDDED:
                 senders = {"max_wal_senders": "0"} if settings["wal_level"] == "minimal" else {}
@@ -175,13 +180,12 @@ def place(connection: Connection, backup: Backup, on: str, *, works: bool = True
                 stack.enter_context(profile.libpq(variables))
             control = replace(control, audit_schema=connection.audit_schema, threads=connection.threads)
             found = stack.enter_context(_furnished(control, live, backup))
-        words = {HERE: found.server, EMBEDDED: f"a temporary {found.server} of this machine"}
-        words_of_service = f"{found.server} of the service {on}"
-        yield replace(found, on=on, server=words.get(on, words_of_service), told=told + found.told)
-
-
-def _version(session: psycopg.Connection[Any]) -> str:
-    return str(session.info.parameter_status("server_version"))
+        server_told = found.server
+        if on == EMBEDDED:
+            server_told = f"a temporary {found.server} of this machine"
+        elif on != HERE:
+            server_told = f"{found.server} of the service {on}"
+        yield replace(found, on=on, server=server_told, told=told + found.told)
 
 
 def _live(session: psycopg.Connection[Any], connection: Connection, state: State, major: int, *, works: bool) -> _Live:
@@ -246,7 +250,7 @@ def _furnished(control: Connection, live: _Live, backup: Backup) -> Iterator[Pla
     with pinned(control) as session:
         superuser = _require(session, control, live)
         _require_tablespaces(session, control, backup)
-        server = f"PostgreSQL {_version(session)}"
+        server = f"PostgreSQL {one_value(session, 'show server_version')}"
         itself = replace(control, role=live.connection.role)
         if not superuser:
             yield Place("", server, control, itself)
@@ -352,8 +356,7 @@ def _require_tablespaces(session: psycopg.Connection[Any], control: Connection, 
 def _make(session: psycopg.Connection[Any], role: Mapping[str, Any], password: str) -> None:
     """Make a role with its attributes, under a comment that says what it is for."""
     name = sql.Identifier(role["name"])
-    words = [attribute if role["attributes"][f"rol{attribute}"] else f"no{attribute}" for attribute in ATTRIBUTES]
-    words = ["superuser" if word == "super" else "nosuperuser" if word == "nosuper" else word for word in words]
+    words = [word if role["attributes"][column] else f"no{word}" for word, column in ATTRIBUTES.items()]
     login: sql.Composable = sql.SQL("")
     if password:  # what the server may log is not the password
         hidden = session.pgconn.encrypt_password(password.encode(), role["name"].encode(), b"scram-sha-256").decode()

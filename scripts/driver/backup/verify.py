@@ -10,7 +10,7 @@ from driver.backup import archive, compare, listing, manifest, pg_tools, prepare
 from driver.backup.manifest import Verification
 from driver.backup.place import HERE, place
 from driver.backup.scratch import scratch_database
-from driver.backup.session import major_of, pinned
+from driver.backup.session import major_of, one_value, pinned
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def restored(
     control = there.control
     with pinned(control) as session:
         major = major_of(session)
-        server_version = str(session.info.parameter_status("server_version"))
+        server_version = str(one_value(session, "show server_version"))
         require_major(content, major)
         tools = pg_tools.find(major)
         template, leave_out, unproven = prepared.start(control, session, tools, content, backup.dump)
