@@ -9,9 +9,10 @@
             {%- if row[0] not in kept -%}{%- do kept.update({row[0]: []}) -%}{%- endif -%}
             {%- do kept[row[0]].append(row[1]) -%}
         {%- endfor -%}
-        {%- for name in kept.keys() | list if not audit_table_exists('baseline_rows_' ~ name) -%}
-            {%- do kept.pop(name) -%}
-        {%- endfor -%}
+        {%- set copies = [] -%}
+        {%- for name in kept -%}{%- do copies.append('(' ~ quote_text(name) ~ ', ' ~ quote_text(baseline_rows(name)) ~ ')') -%}{%- endfor -%}
+        {%- set gone = 'select name from (values ' ~ copies | join(', ') ~ ') as c (name, copy) where to_regclass(copy) is null' -%}
+        {%- for row in run_query(gone).rows if copies -%}{%- do kept.pop(row[0]) -%}{%- endfor -%}
     {%- endif -%}
     {%- do return(kept) -%}
 {% endmacro %}

@@ -1,7 +1,7 @@
 {% macro cut_over_before_view() %}
-    {#- The pre-hook of every origin view. The first one to run migrates all core tables, in the view's own transaction;
-        the others find it done. The refs make dbt take the whole baseline before, and the summary first of all views:
-        where a migration is refused, that is said once, and the others are skipped. -#}
+    {#- The pre-hook of every origin view. The first one to run migrates all core tables, in the view's own transaction.
+        The refs make dbt take the whole baseline before, and the summary first of all views: where a migration is refused,
+        that is said once, and the others are skipped. So beside the summary the others need not look again. -#}
     {#- dbt renders hooks when it parses, which it does anew when a var has changed: so this ends every command. -#}
     {%- do refuse_wrong_vars() -%}
     {%- if this.identifier != 'origin_summary' -%}{%- do ref('origin_summary') -%}{%- endif -%}
@@ -15,7 +15,8 @@
         {%- do ref('assessment_marks_chain_baseline') -%}
         {%- do ref('module_prerequisites_chain_baseline') -%}
     {%- endif -%}
-    {%- if execute and flags.WHICH in ['run', 'build'] -%}
+    {%- set summary = 'model.cms_id_tracking.origin_summary' -%}
+    {%- if execute and flags.WHICH in ['run', 'build'] and (model.unique_id == summary or summary not in selected_resources) -%}
         {%- do wait_for_other_runners() -%}
         {%- set tables = unmigrated_tables('window') -%}
         {%- if tables -%}

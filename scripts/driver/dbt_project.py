@@ -80,12 +80,13 @@ def nodes_at_a_time(connection: Connection) -> int:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Importing dbt and parsing make a million objects that all stay: looking for garbage among them takes a second."""
+    """Importing dbt and parsing make a million objects that all stay: looking for garbage among them takes a second, now or later."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_enabled:
             gc.enable()
 
