@@ -8,16 +8,20 @@ marked `thorough` runs with `--all` only.
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from driver import packages, sample_registry
 from driver.dbt_project import DbtProject
+from driver.server_home import end
 from driver.server_programs import installed_servers
 from support.backups import SCRIPTS, drop_all
 from support.dbt_runner import Dbt
@@ -37,6 +41,10 @@ if TYPE_CHECKING:
 SCALE = 0.02
 NEWEST_DBT = {"CMSID_PINS": "constraints-dbt-1.12.txt"}
 DATABASE = "registry"  # always this name: dbt parses anew when its connection changes
+STATES: dict[str, list[str]] = {"loaded": [], "baselined": ["snapshot"], "migrated": ["run-operation", "add_cms_id"]}
+SETTINGS = {"max_connections": "100", "max_wal_size": "512MB"}  # its files may be in memory
+# as the docs want it: tests look on as superuser, and window mode begins beside nobody it cannot look into
+ATTRIBUTES = "createdb in role pg_read_all_stats"
 SUPPORTED = range(14, 19)
 
 
@@ -148,27 +156,56 @@ def newest_dbt() -> Path:
 
 
 class Servers:
-    """The session's servers, started when first asked for, and the templates on them."""
+    """The session's servers, started when first asked for, and the templates on them.
 
-    def __init__(self) -> None:
-        """None are running yet."""
+    Each of several workers has its own; the first that needs one makes all templates on it, the others begin with a copy.
+    """
+
+    def __init__(self, runner: Dbt, shared: Path | None) -> None:
+        """None are running yet.
+
+        Args:
+            runner: dbt for the session.
+            shared: where the workers find each other's servers; None where there is one process only.
+        """
+        self._runner = runner
+        self._shared = shared
         self._running: dict[int, EmbeddedServer] = {}
         self._templates: dict[tuple[int, str], dict[str, int]] = {}
 
     def server(self, major: int) -> EmbeddedServer:
         """The server of a major version, with the role that owns registries."""
         if major not in self._running:
-            server = ExtendedServer(major=major, fsync=False, settings={"max_connections": "100"}).start()
-            self._running[major] = server
-            # as the docs want it: tests look on as superuser, and window mode begins beside nobody it cannot look into
-            server.create_role(OWNER, attributes="createdb in role pg_read_all_stats")
+            server = ExtendedServer(major=major, fsync=False, settings=SETTINGS)
+            if self._shared:
+                server.like = self._prepared(major, self._shared / f"server-{major}")
+            self._running[major] = server.start()
+            if not server.like:
+                server.create_role(OWNER, attributes=ATTRIBUTES)
         return self._running[major]
+
+    def _prepared(self, major: int, copy: Path) -> Path:
+        """The files of a server that has all templates, made by the worker that comes first."""
+        counts = copy / "counts.json"
+        with copy.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not counts.exists():
+                with ExtendedServer(major=major, fsync=False, settings=SETTINGS) as server:
+                    self._running[major] = server
+                    server.create_role(OWNER, attributes=ATTRIBUTES)
+                    made = _registry(self, self._runner, major, "migrated")
+                    server.drop_database(DATABASE)
+                    end(psutil.Process(server.pid))
+                    server.copy_to(copy)
+                counts.write_text(json.dumps(made.counts))
+        self._templates.update({(major, f"template_{name}"): json.loads(counts.read_text()) for name in STATES})
+        return copy
 
     def template(self, major: int, name: str, base: str | None, fill: Callable[[], dict[str, int]]) -> dict[str, int]:
         """Make a template once: a copy of `base` under the usual name, filled by `fill`, then put away as `name`."""
+        server = self.server(major)
         key = (major, name)
         if key not in self._templates:
-            server = self.server(major)
             server.drop_database(DATABASE)
             server.create_database(DATABASE, OWNER, base)
             counts = fill()
@@ -184,9 +221,10 @@ class Servers:
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
+def servers(dbt_runner: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """The session's servers."""
-    all_servers = Servers()
+    workers = tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else None
+    all_servers = Servers(dbt_runner, workers)
     yield all_servers
     all_servers.stop()
 
@@ -206,16 +244,11 @@ def _registry(servers: Servers, runner: Dbt, major: int, state: str) -> Registry
             return sample_registry.load(connection, SCALE)
 
     counts = servers.template(major, "template_loaded", None, load)
-    steps: dict[str, list[list[str]]] = {"baselined": [["snapshot"]], "migrated": [["run-operation", "add_cms_id"]]}
     previous = "template_loaded"
-    for step, commands in steps.items():
-        if state == "loaded":
-            break
+    for step, command in STATES.items():
 
-        def advance(commands: list[list[str]] = commands) -> dict[str, int]:
-            registry = Registry(server, DATABASE, runner, counts)
-            for command in commands:
-                registry.dbt_ok(*command, variables={"require_backup": False})
+        def advance(command: list[str] = command) -> dict[str, int]:
+            Registry(server, DATABASE, runner, counts).dbt_ok(*command, variables={"require_backup": False})
             return counts
 
         servers.template(major, f"template_{step}", previous, advance)

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from driver.bootstrap import ROOT
+from driver.server_home import PREFIX
 from quality import linters, main, tests
 from support.waiting import until
 
@@ -53,6 +54,7 @@ def test_shellcheck_sees_every_shell_script() -> None:
     assert shellcheck.commands == [["shellcheck", *sorted(str(path.relative_to(ROOT)) for path in scripts)]]
 
 
+MARK = "STARTED_FOR_THE_TEST_IN"
 FAILS_AT_FIRST = """
 from pathlib import Path
 
@@ -99,11 +101,17 @@ def test_what_fails_is_tried_once_more(
 def test_ctrl_c_at_any_moment_ends_all_servers_and_leaves_nothing(seed: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="cmsid-interrupted-"))
     folder.chmod(0o711)  # the account of the servers enters it
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COVERAGE", "CMSID_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST_", "COVERAGE", "CMSID_", "TMPDIR"))
+    }
+    place = {"TMPDIR": str(folder)} if seed % 2 == 0 else {}
+    in_memory = set(tests.MEMORY.glob(f"{PREFIX}*"))
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "scripts" / "test"), *["--all"][: seed % 2]],
-            env={**kept, "TMPDIR": str(folder), "CMSID_NO_VENV": "1"},
+            env={**kept, **place, MARK: str(folder), "CMSID_NO_VENV": "1"},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -116,15 +124,16 @@ def test_ctrl_c_at_any_moment_ends_all_servers_and_leaves_nothing(seed: int) -> 
     until(lambda: not _at_work_in(folder), told=lambda: f"still at work: {_at_work_in(folder)}\n{told}")
     left = [path.name for path in folder.iterdir() if not path.name.startswith("pytest-of-")]
     assert left == ["output"], told
+    assert set(tests.MEMORY.glob(f"{PREFIX}*")) <= in_memory, told
     shutil.rmtree(folder)
 
 
 def _at_work_in(folder: Path) -> list[str]:
-    """The processes in a folder, or which have it as theirs for temporary files."""
+    """The processes in a folder, or which were started for it."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.cwd().startswith(str(folder)) or process.environ().get("TMPDIR") == str(folder):
+            if process.cwd().startswith(str(folder)) or process.environ().get(MARK) == str(folder):
                 found.append(f"{process.pid} {process.cmdline()}")
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,11 +35,26 @@ select pg_catalog.pg_extension_config_dump('@extschema@.configured_rows', 'where
 
 
 class ExtendedServer(EmbeddedServer):
-    """A server that finds the tests' own extensions beside its own: in a copy of its programs."""
+    """A server that finds the tests' own extensions beside its own: in a copy of its programs.
+
+    Attributes:
+        like: what `copy_to` made of another such server, to begin with; None: begin anew.
+    """
+
+    like: Path | None = None
+
+    def copy_to(self, folder: Path) -> None:
+        """Copy the files of a server that has ended in order."""
+        folder.mkdir(exist_ok=True)
+        _copy_all(self.home, folder)
 
     def _launch(self) -> None:
         target = self.home / "program"
-        if not target.exists():
+        if self.like:
+            _copy_all(self.like, self.home)
+            (postgres,) = target.rglob("bin/postgres")
+            self.programs = postgres.parent
+        elif not target.exists():
             self.programs = _copy(self.programs, target)
             (folder,) = (control.parent for control in target.rglob("plpgsql.control"))
             for name, lines in OWN.items():
@@ -48,6 +64,11 @@ class ExtendedServer(EmbeddedServer):
                     script = CONTENT.format(name=name) + (ROWS if name == "configured" else "")
                     (folder / f"{name}--{version}.sql").write_text(script)
         super()._launch()
+
+
+def _copy_all(source: Path, target: Path) -> None:
+    """Copy a server's files with their owners, all but those of its process."""
+    subprocess.run(["cp", "-a", *(source / name for name in ("program", "data", "pgpass")), target], check=True)
 
 
 def _copy(programs: Path, target: Path) -> Path:

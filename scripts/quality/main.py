@@ -40,7 +40,8 @@ def main(arguments: list[str]) -> int:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     os.chdir(ROOT)
     try:
-        return _run(options.lint, options.all, for_pytest)
+        with tests.files_in_memory():
+            return _run(options.lint, options.all, for_pytest)
     except Problem as problem:
         print(f"Error: {problem.message}", file=sys.stderr)
         return FAILED
