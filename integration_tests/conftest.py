@@ -46,6 +46,11 @@ SETTINGS = {"max_connections": "100", "max_wal_size": "512MB"}  # its files may 
 # as the docs want it: tests look on as superuser, and window mode begins beside nobody it cannot look into
 ATTRIBUTES = "createdb in role pg_read_all_stats"
 SUPPORTED = range(14, 19)
+# They begin first, so that at the end no worker is alone with one of them.
+LONGEST = [
+    f"test_{name}.py"
+    for name in ("fault_suite", "corruptions", "window_mode", "online", "run", "rehearse", "doctor", "undo", "ongoing")
+]
 
 
 def _when_dbt_is_first_used() -> None:
@@ -94,12 +99,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the thorough tests, unless all are wanted, or those that are run without `--all`."""
+    """Leave out the thorough tests, unless all are wanted, or those that are run without `--all`; the longest come first."""
     if config.getoption("--rest"):
         left_out = [item for item in items if _is_quick(item)]
     else:
         left_out = [item for item in items if item.get_closest_marker("thorough") and not config.getoption("--all")]
     items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     config.hook.pytest_deselected(items=left_out)
 
 

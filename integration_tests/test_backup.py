@@ -599,7 +599,7 @@ def test_no_password_in_arguments_files_or_messages(registry: Registry, tmp_path
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.02):
+        while not over.wait(0.2):
             for process in psutil.process_iter(["cmdline"]):
                 seen.update(process.info["cmdline"] or ())
 

@@ -23,7 +23,7 @@ COVERAGE = [sys.executable, "-m", "coverage"]
 PYTEST = ["-m", "pytest"]
 # One more at once than there are processors, since tests often wait; each has a server and a dbt of its own.
 BESIDE_EACH_OTHER = ["-n", str((os.cpu_count() or 1) + 1), "--dist"]
-QUICK = [*PYTEST, *BESIDE_EACH_OTHER, "loadfile"]
+QUICK = [*PYTEST, *BESIDE_EACH_OTHER, "loadfile", "--no-loadscope-reorder"]
 LAST_FAILED = Path(".pytest_cache/v/cache/lastfailed")
 TESTS_FAILED = 1  # pytest's exit code when tests failed, and nothing worse happened
 FORGIVEN_AT_MOST = 3  # more than these fail for a reason
