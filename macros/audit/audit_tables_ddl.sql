@@ -91,6 +91,15 @@ create table if not exists {{ schema }}.baseline_tables (
     kept_at timestamptz not null default now()
 );
 
+create table if not exists {{ schema }}.baseline_chains (
+    chain_name text primary key,
+    column_names text [] not null,
+    row_count bigint not null,
+    fingerprint_a numeric not null,
+    fingerprint_b numeric not null,
+    kept_at timestamptz not null default now()
+);
+
 create table if not exists {{ schema }}.backups (
     backup_id text primary key,
     taken_at timestamptz not null,

@@ -14,19 +14,23 @@
         {%- if tables -%}
             {%- set columns = columns_by_table(tables) -%}
             {%- for table in tables -%}
-                {%- set names = columns.get(table.name, []) | map(attribute='quoted') | join(', ') -%}
+                {%- set names = columns.get(table.name, []) | map(attribute='quoted') | list -%}
                 {%- if not names -%}
                     {%- do exceptions.raise_compiler_error(
                         'baseline: there is no ordinary table ' ~ table.relation ~ ': check var registry_schema and the sources'
                     ) -%}
                 {%- endif -%}
-                {%- do run_query('drop table if exists ' ~ table.baseline) -%}
-                {%- do run_query('create table ' ~ table.baseline ~ ' as select ' ~ names ~ ' from only ' ~ table.relation) -%}
+                {%- do keep_rows(table.baseline, names, 'only ' ~ table.relation) -%}
                 {%- do run_query('create index on ' ~ table.baseline ~ ' (' ~ table.id ~ ')') -%}
                 {%- do run_query('analyze ' ~ table.baseline) -%}
             {%- endfor -%}
             {%- do run_query(pinned_names()) -%}
-            {%- do run_query(baseline_tables_upsert(tables)) -%}
+            {%- for table in tables -%}
+                {%- set named = {'table_name': table.name, 'schema_name': table.schema, 'relation_name': table.identifier} -%}
+                {%- do record_kept(audit_relation('baseline_tables'), named, columns[table.name], 'only ' ~ table.baseline) -%}
+            {%- endfor -%}
+            {#- A chain is one of many tables: it is kept as long as none of them has cut over. -#}
+            {%- if tables | length == core_tables() | length -%}{%- do keep_chains() -%}{%- endif -%}
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}

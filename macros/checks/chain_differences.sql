@@ -1,21 +1,24 @@
-{% macro chain_differences(chain, key) %}
-    {#- Spec tests 5.1 to 5.4: a chain, whole and by value, against its baseline as of the cut-over. -#}
-    {%- set baseline = ref(chain ~ '_baseline') -%}
+{% macro chain_differences(chain) %}
+    {#- Spec tests 5.1 to 5.4: a chain, whole, against the one that the kept rows give. -#}
     {%- set current = ref(chain) -%}
-    {%- if not snapshot_exists(baseline) -%}
+    {%- if not execute -%}{%- do return(no_failing_rows()) -%}{%- endif -%}
+    {%- set unread = unread_sources(chain) -%}
+    {%- if run_query(unread).rows -%}{%- do return(unread) -%}{%- endif -%}
+    {%- set model = chain_models()[chain] -%}
+    {%- set recorded = 'select * from ' ~ audit_relation('baseline_chains') ~ ' where chain_name = ' ~ quote_text(chain) -%}
+    {%- if audit_table_exists('baseline_chains') and run_query(recorded).rows -%}
+        {%- set kept = chain_query(model, kept=true) -%}
+    {%- elif audit_table_exists(chain ~ '_baseline') -%}
+        {#- A baseline of version 1.0: a snapshot of all links, without a fingerprint. -#}
+        {%- set kept = baseline_as_of_cut_over(audit_relation(chain ~ '_baseline')) -%}
+        {%- set recorded = fingerprint_query('(' ~ kept ~ ') as links', chain_columns(model), mixed=true) -%}
+    {%- else -%}
         {%- do return(failing_row(chain, none, none, 'a baseline', 'there is none: run dbt snapshot')) -%}
     {%- endif -%}
-    {%- set columns = [] -%}
-    {%- if execute -%}
-        {%- set unread = unread_sources(chain) -%}
-        {%- if run_query(unread).rows -%}{%- do return(unread) -%}{%- endif -%}
-        {%- do run_query(plan_comparison(indexed=false)) -%}
-        {%- for column in adapter.get_columns_in_relation(baseline) if not column.name.startswith('dbt_') -%}
-            {%- do columns.append({'name': column.name, 'quoted': quote_name(column.name), 'comparable': '{}.' ~ quote_name(column.name)}) -%}
-        {%- endfor -%}
-    {%- endif -%}
-    {%- set kept = baseline_as_of_cut_over(baseline) -%}
-    {%- do return(told_differences([
-        {'name': chain, 'key': key, 'columns': [], 'kept': kept, 'rows': value_differences(chain, kept, 'select * from ' ~ current, key, columns)}
-    ])) -%}
+    {%- do run_query(plan_comparison(indexed=false)) -%}
+    {%- set key = model.config.meta.chain_key -%}
+    {%- set rows = link_differences(
+        chain, recorded, '(select * from ' ~ current ~ ') as links', kept, chain_query(model, kept=false), key, chain_columns(model)
+    ) -%}
+    {%- do return(told_differences([{'name': chain, 'key': key, 'columns': [], 'kept': kept, 'rows': rows}])) -%}
 {% endmacro %}

@@ -11,7 +11,7 @@ select
     relation_name,
     array_agg(column_name::text order by column_number) as column_names,
     format(
-        $query${{ fingerprint_query('%2$I.%3$I', [{'hashed': '%1$s'}]) }}$query$,
+        $query${{ fingerprint_query('only %2$I.%3$I', [{'hashed': '%1$s'}]) }}$query$,
         string_agg(hashed, ', ' order by column_number), schema_name, relation_name
     ) as fingerprint_query
 from comparable_columns

@@ -6,7 +6,7 @@
 select
     {{ quote_text(table.name) }}::text,
     f.*
-from ({{ fingerprint_query(table.relation, columns[table.name]) }}) as f
+from ({{ fingerprint_query('only ' ~ table.relation, columns[table.name]) }}) as f
         {{- '\nunion all' if not loop.last }}
     {%- endfor -%}
     {%- endset -%}

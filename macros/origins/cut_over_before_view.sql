@@ -10,10 +10,6 @@
     {%- do ref('other_tables_baseline') -%}
     {%- if var('procedure_registry') -%}
         {%- do ref('aggregates_baseline') -%}
-        {%- do ref('student_school_chain_baseline') -%}
-        {%- do ref('student_modules_chain_baseline') -%}
-        {%- do ref('assessment_marks_chain_baseline') -%}
-        {%- do ref('module_prerequisites_chain_baseline') -%}
     {%- endif -%}
     {%- set summary = 'model.cms_id_tracking.origin_summary' -%}
     {%- if execute and flags.WHICH in ['run', 'build'] and (model.unique_id == summary or summary not in selected_resources) -%}

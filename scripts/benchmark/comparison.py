@@ -113,17 +113,22 @@ def _compare_pairs(stage: Stage, session: Session, bench: Bench, what: str, pair
 
 def _ours(session: Session, pairs: Sequence[_Pair], *, indexed: bool) -> tuple[float, int]:
     """The very query of the project's own tests, planned as they have it: seconds, and the differences found."""
-    queries = [
-        render_macro(
-            "value_differences",
-            table_name=pair.after,
-            expected=f"select * from {pair.before}",
-            actual=f"select * from {pair.after}",
-            key=pair.key,
-            columns=[{"name": name, "quoted": f'"{name}"', "comparable": f'"{name}"'} for name in pair.columns],
-        )
-        for pair in pairs
-    ]
+    queries = []
+    for pair in pairs:
+        names = {name: f'"{name}"' for name in pair.columns}
+        columns = [
+            {"name": name, "quoted": quoted, "comparable": f"{{}}.{quoted}", "hashed": quoted}
+            for name, quoted in names.items()
+        ]
+        before, after = (f"select * from {table}" for table in (pair.before, pair.after))
+        shared = {"key": pair.key, "columns": columns}
+        if indexed:
+            query = render_macro("value_differences", table_name=pair.after, expected=before, actual=after, **shared)
+        else:  # the fingerprint of the links as they were is made here, too, as reladiff hashes both sides
+            recorded = render_macro("fingerprint_query", from_item=f"({before}) as links", columns=columns, mixed=True)
+            links = {"recorded": recorded, "links": f"({after}) as links", "kept": before, "live": after}
+            query = render_macro("link_differences", chain=pair.after, **links, **shared)
+        queries.append(query)
     plan = render_macro("plan_comparison", indexed=indexed)
     clock = Clock()
     with session.transaction():

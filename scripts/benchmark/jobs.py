@@ -13,8 +13,24 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from benchmark import procedure
-from benchmark.measure import IN_SQL, MEMORY, OURS, PROCEDURE, SECONDS, SIZE, WAL, Clock, Goal
+from benchmark.measure import (
+    IN_INDEXES,
+    IN_SQL,
+    MEMORY,
+    OURS,
+    PROCEDURE,
+    READS,
+    SECONDS,
+    SIZE,
+    WAL,
+    Clock,
+    Figure,
+    Goal,
+)
 from benchmark.stage import BASELINED, CORE_TABLES, DATABASE, OWNER, number, wal_megabytes
+from driver.backup import store
+from driver.backup.place import HERE, place
+from driver.backup.verify import restored
 from driver.report import files
 
 if TYPE_CHECKING:
@@ -71,6 +87,7 @@ GOALS = [
     Goal("whole run", SECONDS, 0.5, PROCEDURE, scales=(10.0,)),
     growth("whole run"),
     Goal("whole run", MEMORY, MOST_MEMORY, kind="most"),
+    Goal("whole run", READS, 12, kind="most"),
     # as much too little as too much
     Goal("rehearsal", SECONDS, 1.25, THEN),
     Goal("rehearsal", SECONDS, 1.25, OURS, ours=THEN),
@@ -372,6 +389,37 @@ def whole(stage: Stage, bench: Bench) -> None:
 
     ours = stage.turn(lambda _: timed(lambda: stage.cmsid("run")))
     bench.compare("whole run", {PROCEDURE: theirs(proven=False), PROVEN: theirs(proven=True), OURS: ours})
+    found = _reads_of_each_stage(stage)
+    for place_of, quantity in enumerate((READS, IN_INDEXES)):
+        told = {step: reads[place_of] for step, reads in found.items()}
+        told[OURS] = sum(told.values())
+        bench.figures += [Figure("whole run", bench.scale, quantity, who, (reads,)) for who, reads in told.items()]
+
+
+def _reads_of_each_stage(stage: Stage) -> dict[str, tuple[float, ...]]:
+    """How often each stage of a run reads the largest table, ÷ its rows: in the table, and in its indexes alone."""
+    folder = stage.folder / "counted"
+    found: dict[str, tuple[float, ...]] = {}
+    with stage.clone() as session:
+        rows = number(session, f"select count(*) from {TABLE}")
+        connection = stage.connection()
+        steps: dict[str, Callable[[], object]] = {
+            "backup": lambda: stage.cmsid("backup", "--directory", str(folder)),
+            "baseline": lambda: stage.dbt("snapshot"),
+            "migration": lambda: stage.dbt("run-operation", "add_cms_id"),
+            "views": lambda: stage.dbt("run"),
+            "validation": lambda: stage.dbt("test"),
+        }
+        for name, work in steps.items():
+            before = stage.reads(TABLE)
+            work()
+            found[name] = tuple((b - a) / rows for a, b in zip(before, stage.reads(TABLE), strict=True))
+            if name == "backup":
+                taken = store.find(connection, None, folder)
+                with place(connection, taken, HERE, works=False) as there, restored(there, taken) as (scratch, _):
+                    found["test restore"] = tuple(read / rows for read in stage.reads(TABLE, scratch.dbname))
+    shutil.rmtree(folder)
+    return found
 
 
 def rehearsal(stage: Stage, bench: Bench) -> None:

@@ -21,6 +21,8 @@ SIZE = "size after, MB"
 MEMORY = "memory, MB"
 OURS = "cmsid"
 PROCEDURE = "procedure"
+READS = "reads of student_modules"
+IN_INDEXES = "entries read in its indexes alone"
 
 
 @dataclass(frozen=True)

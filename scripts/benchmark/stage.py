@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,6 +168,24 @@ class Stage:
             name = Path(command[0]).name if command[0] != sys.executable else f"dbt {command[3]}"
             raise RuntimeError(_reason(name, done.returncode, done.stdout + done.stderr))
         return done.stdout
+
+    def connection(self) -> profile.Connection:
+        """How the driver reaches the clone."""
+        password = self.server.passwords[OWNER]
+        return profile.Connection(self.server.host, self.server.port, OWNER, DATABASE, password)
+
+    def reads(self, table: str, database: str = DATABASE) -> tuple[float, float]:
+        """How many rows of a table have been read so far, and how many entries of its indexes that led to no row."""
+        query = """
+            select seq_tup_read + coalesce(idx_tup_fetch, 0), coalesce(in_indexes - idx_tup_fetch, 0)
+            from pg_stat_user_tables as t
+            cross join lateral (select sum(idx_tup_read) from pg_stat_user_indexes where relid = t.relid) as i (in_indexes)
+            where schemaname = 'public' and relname = %s
+        """
+        time.sleep(SAMPLED_EVERY * 10)  # who has ended still tells what it read
+        with self.server.connect(database) as session:
+            rows, entries = session.execute(query.encode(), (table,)).fetchone()  # type: ignore[misc]
+        return float(rows), float(entries)
 
     def seconds_in_sql(self) -> float:
         """How long sessions have been at work on statements in the clone, all together; those that ended count."""

@@ -59,7 +59,7 @@ class Line:
 
 
 def _chain(key: str, name: str, test: str) -> Line:
-    evidence = "{links:,} links, {columns} columns each, identical by value; nothing left out"
+    evidence = "{links:,} links, as many and with the same fingerprint of all {columns} columns as the kept rows give"
     return Line(key, f"{name} chain identical", (test,), evidence, of_procedure=True)
 
 

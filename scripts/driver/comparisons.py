@@ -34,7 +34,11 @@ def compared(facts: Facts, validation: Validation, columns: int) -> list[Compari
         )
     if {"student_school_chain_unchanged", "student_modules_chain_unchanged"} <= ran:
         found.append(
-            Comparison("Chains", f"{links:,} links in {len(facts.chains)} chains, whole, every column by value")
+            Comparison(
+                "Chains",
+                f"{links:,} links in {len(facts.chains)} chains, whole: their number and a fingerprint of every column, against"
+                " those that the kept rows give; every column by value where these differ",
+            )
         )
     counted = sum(len(values) for values in facts.aggregates.values())
     if "marks_unchanged" in ran and counted:

@@ -211,7 +211,10 @@ def _as_of_cut_over(connection: psycopg.Connection[Any], audit_schema: str) -> s
 
 def _count_chain(connection: psycopg.Connection[Any], audit_schema: str, chain: str) -> ChainFacts:
     facts = ChainFacts(chain)
-    snapshot = f"{chain}_baseline"
+    recorded = "select row_count, cardinality(column_names) from {baseline_chains} where chain_name = %s"
+    for facts.rows_before, facts.columns in rows_of(connection, audit_schema, recorded, [chain]):
+        return facts
+    snapshot = f"{chain}_baseline"  # of version 1.0
     query = f"select count(*) from {{{snapshot}}} where {_as_of_cut_over(connection, audit_schema)}"  # noqa: S608 - our own words
     counted = rows_of(connection, audit_schema, query)
     if not counted:

@@ -1,2 +1,2 @@
 {{ after_cut_over() }}
-{{ chain_differences('assessment_marks_chain', 'assessment_mark_id') }}
+{{ chain_differences('assessment_marks_chain') }}

@@ -1,2 +1,2 @@
 {{ after_cut_over() }}
-{{ chain_differences('module_prerequisites_chain', 'prereq_id') }}
+{{ chain_differences('module_prerequisites_chain') }}

@@ -1,2 +1,2 @@
 {{ after_cut_over() }}
-{{ chain_differences('student_modules_chain', 'student_module_id') }}
+{{ chain_differences('student_modules_chain') }}

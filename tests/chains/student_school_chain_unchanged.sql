@@ -1,2 +1,2 @@
 {{ after_cut_over() }}
-{{ chain_differences('student_school_chain', 'student_program_id') }}
+{{ chain_differences('student_school_chain') }}

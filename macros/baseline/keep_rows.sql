@@ -1,0 +1,5 @@
+{% macro keep_rows(into, columns, from_item) %}
+    {#- A typed copy. -#}
+    {%- do run_query('drop table if exists ' ~ into) -%}
+    {%- do run_query('create table ' ~ into ~ ' as select ' ~ columns | join(', ') ~ ' from ' ~ from_item) -%}
+{% endmacro %}
