@@ -23,7 +23,7 @@ select
 from ({{ kept }}) as b
 full join (
     select *
-    from {{ ref('aggregates') }}
+    from {{ model_query('aggregates') }} as aggregates
     where aggregate_name = {{ quote_text(aggregate_name) }}
 ) as c on b.aggregate_key = c.aggregate_key
 where

@@ -21,7 +21,7 @@ from ({{ baseline_as_of_cut_over(ref('catalogue_baseline')) }}) as b
 where b.object not in (select a.object from added as a)
     {%- endset -%}
     {%- do return(told_rows(
-        object_differences(expected, 'select * from ' ~ ref('catalogue')),
+        object_differences(expected, 'select * from ' ~ model_query('catalogue') ~ ' as catalogue'),
         object_families('select table_name as kind, key as name, was, now from failing', '(select count(*) from (' ~ expected ~ ') as o)')
     )) -%}
 {% endmacro %}

@@ -14,7 +14,7 @@ select
     c.row_count as now_rows,
     {{ table_change('b', 'c') }} as change
 from (select *, table_name as relation, null::text as column_names from ({{ baseline_as_of_cut_over(ref('row_counts_baseline'), 'baseline.table_name') }}) as baseline) as b
-full join (select *, table_name as relation, null::text as column_names from {{ ref('row_counts') }}) as c on b.table_name = c.table_name
+full join (select *, table_name as relation, null::text as column_names from {{ model_query('row_counts') }} as row_counts) as c on b.table_name = c.table_name
 where b.row_count is distinct from c.row_count
     {%- endset -%}
     {%- do return(told_rows(failing, counted_tables('cannot be told: a count says how many, see core_rows_unchanged', true))) -%}

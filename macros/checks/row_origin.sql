@@ -3,7 +3,7 @@
         say nothing. The application's own moments are the columns that default to the present moment, and those named for an
         update; only one since the cut-over counts. -#}
     {%- set id = table.id -%}
-    {%- set since = '>= ' ~ cut_over_at(quote_text(table.name)) -%}
+    {%- set since = '>= ' ~ table.cut_over -%}
     {%- if not table.cms_id_type -%}
 null::text
     {%- else -%}
