@@ -87,7 +87,8 @@ def _without_collection() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
-        gc.set_threshold(20_000)  # each node's garbage comes in megabytes: looking after every 700 objects finds no more
+        # Each node's garbage comes in megabytes: looking after every 700 objects finds no more.
+        gc.set_threshold(20_000)
         if was_enabled:
             gc.enable()
 
