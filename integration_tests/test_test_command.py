@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from driver.bootstrap import ROOT
-from driver.server_home import PREFIX
+from driver.server_home import sweep
 from quality import linters, main, tests
 from support.waiting import until
 
@@ -107,7 +107,6 @@ def test_ctrl_c_at_any_moment_ends_all_servers_and_leaves_nothing(seed: int) -> 
         if not name.startswith(("PYTEST_", "COVERAGE", "CMSID_", "TMPDIR"))
     }
     place = {"TMPDIR": str(folder)} if seed % 2 == 0 else {}
-    in_memory = set(tests.MEMORY.glob(f"{PREFIX}*"))
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "scripts" / "test"), *["--all"][: seed % 2]],
@@ -124,7 +123,7 @@ def test_ctrl_c_at_any_moment_ends_all_servers_and_leaves_nothing(seed: int) -> 
     until(lambda: not _at_work_in(folder), told=lambda: f"still at work: {_at_work_in(folder)}\n{told}")
     left = [path.name for path in folder.iterdir() if not path.name.startswith("pytest-of-")]
     assert left == ["output"], told
-    assert set(tests.MEMORY.glob(f"{PREFIX}*")) <= in_memory, told
+    assert sweep(tests.MEMORY) == [], told
     shutil.rmtree(folder)
 
 
