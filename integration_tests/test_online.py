@@ -231,6 +231,7 @@ def test_build_refuses_rather_than_lock(baselined_registry: Registry) -> None:
 
 
 def test_nothing_begins_without_a_baseline(registry: Registry) -> None:
+    registry.dbt_ok("run-operation", "create_audit_tables")  # as a backup does
     run = registry.dbt(*ONLINE, variables=NO_BACKUP)
     assert not run.success
     assert "there is no baseline" in run.output

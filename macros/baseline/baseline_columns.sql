@@ -12,7 +12,7 @@
         {%- set copies = [] -%}
         {%- for name in kept -%}{%- do copies.append('(' ~ quote_text(name) ~ ', ' ~ quote_text(baseline_rows(name)) ~ ')') -%}{%- endfor -%}
         {%- set gone = 'select name from (values ' ~ copies | join(', ') ~ ') as c (name, copy) where to_regclass(copy) is null' -%}
-        {%- for row in run_query(gone).rows if copies -%}{%- do kept.pop(row[0]) -%}{%- endfor -%}
+        {%- for row in (run_query(gone).rows if copies else []) -%}{%- do kept.pop(row[0]) -%}{%- endfor -%}
     {%- endif -%}
     {%- do return(kept) -%}
 {% endmacro %}

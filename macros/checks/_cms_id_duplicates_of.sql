@@ -1,5 +1,5 @@
 {% macro _cms_id_duplicates_of(table) %}
-    {#- The keys are put together for those alone that stand twice: for all, the table would be sorted. -#}
+    {#- The keys are put together for those alone that stand twice: for all, they would be sorted. -#}
 select
     {{ quote_text(table.name) }}::text as table_name,
     string_agg({{ table.id }}::text, ', ' order by {{ table.id }}) as key,

@@ -1,7 +1,7 @@
 {% macro foreign_key_orphan_queries(tables) %}
-    {#- A catalogue query: one ready statement per foreign key that a core table has or is referred to by, whether the server
-        enforces it or not. It compares as the server does: the key's own operators, MATCH SIMPLE and FULL, PERIOD.
-        Where this role does not see every row of both tables, the statement says that instead. -#}
+    {#- A catalogue query: one ready statement for all foreign keys of a table that is a core table or refers to one, whether the
+        server enforces them or not, so that the table is read once. It compares as the server does: the key's own operators, MATCH
+        SIMPLE and FULL, PERIOD. Where this role does not see every row of both tables of a key, a statement says that instead. -#}
 with core as (
     select to_regclass(format('%I.%I', schema_name, relation_name)) as oid
     from ({{ core_table_values(tables) }}) as t (table_name, schema_name, relation_name, id_column, constraint_name)
@@ -47,7 +47,7 @@ pairs as (
         f.has_period and p.position = cardinality(k.conkey) as is_period,
         child.attname as child_name,
         format('c.%I', child.attname) as child_column,
-        format('p.%I', parent.attname) as parent_column,
+        format('p%s.%I', f.oid, parent.attname) as parent_column,
         format('operator(%I.%s)', n.nspname, o.oprname) as equals
     from foreign_keys as f
     inner join pg_catalog.pg_constraint as k on f.oid = k.oid
@@ -66,55 +66,84 @@ parts as (
         string_agg(child_column || ' is not null', ' and ' order by position) as all_given,
         string_agg(child_column || ' is not null', ' or ' order by position) as some_given,
         coalesce(string_agg(parent_column || ' ' || equals || ' ' || child_column, ' and ' order by position) filter (where not is_period), 'true') as matches,
+        min(parent_column) as parent_found,
         max(child_column) filter (where is_period) as child_period,
         max(parent_column) filter (where is_period) as parent_period
     from pairs
     group by oid
-)
+),
 
-select
-    format('%s.%s', child.readable, f.conname) as foreign_key,
-    case
-        when child.is_whole and parent.is_whole then format(
-            $q$select
-    %L::text as table_name,
-    %s as key,
-    %L::text as column_name,
-    %L::text as expected,
-    %L || %s || ')' as actual, (select count(*) from %s) as of_rows
-from %s as c
-where (%s) and %s$q$,
-            child.readable,
-            coalesce(child.primary_key, $k$'ctid ' || c.ctid::text$k$),
-            parts.child_names,
-            format('a row of %s (foreign key %s)', parent.readable, f.conname),
-            format('no row of %s for (', parent.readable),
-            parts.child_values,
-            child.from_item, child.from_item,
-            case f.confmatchtype when 'f' then parts.some_given else parts.all_given end,
-            case
-                when f.has_period then format(
-                    'not coalesce(%s <@ (select range_agg(%s) from %s as p where %s), false)',
-                    parts.child_period, parts.parent_period, parent.from_item, parts.matches
-                )
-                else format('not exists (select 1 from %s as p where %s)', parent.from_item, parts.matches)
-            end
-        )
-        else format(
-            $q$select %L::text as table_name, null::text as key, %L::text as column_name, %L::text as expected, %L::text as actual, null::bigint as of_rows$q$,
-            child.readable,
-            parts.child_names,
-            format('a row of %s (foreign key %s)', parent.readable, f.conname),
-            format(
+keys as (
+    select
+        f.conname,
+        child.readable as child,
+        child.from_item as child_item,
+        child.primary_key,
+        parts.child_names,
+        format('a row of %s (foreign key %s)', parent.readable, f.conname) as expected,
+        format($q$%L || %s || ')'$q$, format('no row of %s for (', parent.readable), parts.child_values) as actual,
+        format('(%s)', case f.confmatchtype when 'f' then parts.some_given else parts.all_given end) || ' and ' || case
+            when f.has_period then format(
+                'not coalesce(%s <@ (select range_agg(%s) from %s as p%s where %s), false)',
+                parts.child_period, parts.parent_period, parent.from_item, f.oid, parts.matches
+            )
+            else parts.parent_found || ' is null'
+        end as is_broken,
+        -- what a key refers to is unique, so no row is joined twice
+        case when not f.has_period then format('left join %s as p%s on %s', parent.from_item, f.oid, parts.matches) end as joined,
+        case
+            when not (child.is_whole and parent.is_whole) then format(
                 'role %s may not read %s, or not every row: grant select, or bypassrls', current_user,
                 concat_ws(' and ', case when not child.is_whole then child.readable end,
                     case when not parent.is_whole then nullif(parent.readable, child.readable) end)
             )
-        )
-    end as orphan_query
-from foreign_keys as f
-inner join parts on f.oid = parts.oid
-inner join relations as child on f.conrelid = child.oid
-inner join relations as parent on f.confrelid = parent.oid
-order by foreign_key
+        end as unread
+    from foreign_keys as f
+    inner join parts on f.oid = parts.oid
+    inner join relations as child on f.conrelid = child.oid
+    inner join relations as parent on f.confrelid = parent.oid
+)
+
+select
+    child as table_name,
+    format(
+        $q$select
+    %L::text as table_name,
+    %s as key,
+    orphan.column_name,
+    orphan.expected,
+    orphan.actual,
+    (select count(*) from %s) as of_rows
+from %s as c
+%s
+cross join lateral (
+    %s
+) as orphan
+where %s$q$,
+        child,
+        coalesce(primary_key, $k$'ctid ' || c.ctid::text$k$),
+        child_item,
+        child_item,
+        string_agg(joined, e'\n' order by conname),
+        string_agg(
+            format('select %L::text as column_name, %L::text as expected, %s as actual where %s', child_names, expected, actual, is_broken),
+            e'\n    union all\n    ' order by conname
+        ),
+        string_agg(format('(%s)', is_broken), ' or ' order by conname)
+    ) as orphan_query
+from keys
+where unread is null
+group by child, child_item, primary_key
+
+union all
+
+select
+    child as table_name,
+    format(
+        $q$select %L::text as table_name, null::text as key, %L::text as column_name, %L::text as expected, %L::text as actual, null::bigint as of_rows$q$,
+        child, child_names, expected, unread
+    ) as orphan_query
+from keys
+where unread is not null
+order by table_name
 {% endmacro %}
