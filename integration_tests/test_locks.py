@@ -310,6 +310,16 @@ def test_who_looks_on_is_in_nobodys_way(registry: Registry, change: str, *, look
             )
 
 
+def test_nobody_looks_on_who_would_take_the_last_connections(registry: Registry) -> None:
+    query, most = render_macro("may_look_on"), "current_setting('max_connections')"
+    assert query.count(most) == 1
+    with pinned(connection_of(registry)) as session:
+        used = one_value(session, "select count(*) from pg_stat_activity where datid is not null")
+        kept = one_value(session, "select current_setting('superuser_reserved_connections')::integer")
+        assert one_value(session, query) is True
+        assert one_value(session, query.replace(most, f"'{used + kept + 3}'")) is False
+
+
 @pytest.mark.thorough
 def test_a_printed_plan_adds_the_table_that_an_earlier_version_lacks(baselined_registry: Registry) -> None:
     registry = baselined_registry

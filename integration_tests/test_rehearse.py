@@ -22,6 +22,7 @@ from driver import profile, rehearsal
 from driver.backup import archive, catalogue, fingerprints, place, store, verify
 from driver.backup.session import pinned
 from driver.backup.take import take_backup
+from driver.dbt_project import DbtProject
 from driver.doctor import examine
 from driver.embedded_server import EmbeddedServer
 from driver.errors import Problem
@@ -59,6 +60,20 @@ select 'role', rolname || coalesce(rolconfig::text, ''), 0 from pg_roles
 union all
 select 'schema', nspname, 0 from pg_namespace where nspname !~ '^pg_(toast_)?temp'
 order by 1, 2
+"""
+MAKER = """
+import time
+from driver import profile
+from driver.backup import database_state
+from driver.backup.scratch import scratch_database
+from driver.backup.session import pinned
+
+connection = profile.load()
+with pinned(connection) as session:
+    state = database_state.read(session, connection.dbname)
+with scratch_database(connection, state, "template0"):
+    print("made", flush=True)
+    time.sleep(60)
 """
 BY_HEAD = """
 create function stamp() returns event_trigger language plpgsql as 'begin end';
@@ -130,6 +145,15 @@ def test_a_mode_is_rehearsed_and_undone_as_the_same_role_and_the_registry_is_onl
         return original(run, progress)
 
     monkeypatch.setattr(Run, "_doctor", look)
+    parses = []
+    invoke = DbtProject.invoke
+    monkeypatch.setattr(
+        DbtProject,
+        "invoke",
+        lambda own, *words: (
+            (parses.append(own.target), invoke(own, *words))[1] if words[0] == "parse" else invoke(own, *words)
+        ),
+    )
     own = registry.rows(ROLE)
     before = everything(registry, connection)
 
@@ -146,8 +170,11 @@ def test_a_mode_is_rehearsed_and_undone_as_the_same_role_and_the_registry_is_onl
         assert part.figures and part.figures.wal_bytes > 0 and part.figures.seconds > 0
         assert all(line.status == "passed" for line in part.checklist)
         assert {lock.command for lock in part.locks} == {f"migrate-{part.mode}", "undo"}
+        (baseline,) = [stage for stage in part.stages if stage.key == "baseline"]
+        assert baseline.status == ("done" if part.mode == "window" else "skipped")  # both begin from the same one
         assert 0 < part.figures.lock_seconds <= part.figures.seconds
     assert set(found.stand_ins) == {"clerk", "reader"}
+    assert parses == [connection.target]  # what a run parses nothing of anew
     assert found.next_command == "scripts/cmsid run --without-test-restore"
     jsonschema.validate(json.loads(as_json(found)), schemas.schema("rehearse"))
 
@@ -243,9 +270,14 @@ def test_a_role_elsewhere_is_as_it_is_here_and_a_server_can_have_any_first_role(
         assert set(there.stand_ins) == {"clerk", "head", "reader", "upper"}
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("lacking", ["extension", "tablespace", "major", "locale", "service"])
-def test_what_a_place_lacks_is_said_before_the_restore(
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        "extension",
+        *(pytest.param(each, marks=pytest.mark.thorough) for each in ("tablespace", "major", "locale", "service")),
+    ],
+)
+def test_what_a_place_lacks_is_said_before_the_backup_and_before_the_restore(
     lacking: str, without_createdb: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry, connection = without_createdb, connection_of(without_createdb)
@@ -257,7 +289,20 @@ def test_what_a_place_lacks_is_said_before_the_restore(
             session.execute("create tablespace far location ''")
         registry.execute("create table distant (id integer) tablespace far", user="postgres")
         registry.execute(f"alter table distant owner to {OWNER}", user="postgres")
+    words = {
+        "extension": f"PostgreSQL {registry.server.major} lacks measures.*--on here.*--on SERVICE",
+        "tablespace": "needs the tablespace far, which this server does not have.*--on here.*--on SERVICE",
+        "major": f"no server of PostgreSQL {registry.server.major} or newer.*--on here.*--on SERVICE",
+        "locale": "cannot make a database of this kind.*xx_NOWHERE",
+        "service": "There is no service nowhere",
+    }
     try:
+        if lacking in {"extension", "tablespace"}:
+            with pytest.raises(Problem, match=words[lacking]):
+                said(connection, Wanted(directory=tmp_path))
+            with pytest.raises(Problem, match=words[lacking]):
+                take_backup(connection, directory=tmp_path, verify=True, on="embedded")
+            assert store.all_backups(tmp_path / registry.dbname) == []
         backup = take_backup(connection, directory=tmp_path, listed=False)
     finally:
         if lacking == "tablespace":
@@ -270,16 +315,7 @@ def test_what_a_place_lacks_is_said_before_the_restore(
         monkeypatch.setattr(place, "all_servers", lambda: [(13, tmp_path)])
     restores: list[str] = []
     monkeypatch.setattr(archive, "restore", lambda *_, **__: restores.append("begun"))
-    before, words = (
-        servers(),
-        {
-            "extension": f"PostgreSQL {registry.server.major} lacks measures.*--on here.*--on SERVICE",
-            "tablespace": "needs the tablespace far, which this server does not have.*--on here.*--on SERVICE",
-            "major": f"no server of PostgreSQL {registry.server.major} or newer.*--on here.*--on SERVICE",
-            "locale": "cannot make a database of this kind.*xx_NOWHERE",
-            "service": "There is no service nowhere",
-        },
-    )
+    before = servers()
 
     with (
         pytest.raises(Problem, match=words[lacking]),
@@ -463,6 +499,32 @@ def test_stopped_at_any_stage_it_leaves_nothing_on_the_registrys_server(
     until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started))
     assert databases(registry.server, "") == before
     assert registry.rows("select nspname from pg_namespace where nspname like 'cms%'") == []
+
+
+def test_a_scratch_database_goes_with_its_killed_maker(registry: Registry) -> None:
+    before = databases(registry.server, "")
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAKER], env={**os.environ, "PYTHONPATH": str(SCRIPTS)}, text=True, stdout=subprocess.PIPE
+    )
+    assert process.stdout and process.stdout.readline()
+    assert len(databases(registry.server, "cmsid_scratch_")) == 1
+
+    process.kill()
+    process.communicate()
+
+    until(lambda: databases(registry.server, "") == before)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("stage", ["restore", "baseline", "migrate"])
+def test_killed_beside_the_live_database_it_leaves_nothing_there(
+    stage: str, registry: Registry, tmp_path: Path
+) -> None:
+    before = databases(registry.server, "")
+
+    killed("SIGKILL", stage, tmp_path, "--on", "here")
+
+    until(lambda: databases(registry.server, "") == before)
 
 
 def killed(sign: str, stage: str, directory: Path, *more: str) -> set[psutil.Process]:

@@ -137,6 +137,12 @@ class DbtProject:
     on_event: Callable[[Any], None] | None = None
     _manifest: Manifest | None = None
 
+    def forget_compiled(self) -> None:
+        """Have dbt compile all for another database, with the same parsed project: it puts what a node selects from in once."""
+        for node in self._manifest.nodes.values() if self._manifest else ():
+            if hasattr(node, "extra_ctes_injected"):
+                node.compiled, node.extra_ctes_injected, node.extra_ctes = False, False, []
+
     def invoke(self, *arguments: str) -> dbtRunnerResult:
         """Run one dbt command, quietly, and return dbt's own result; whether it succeeded is in `.success`."""
         from dbt.cli.main import dbtRunner

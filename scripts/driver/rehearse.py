@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
+from psycopg import sql
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from driver import profile
-from driver.backup import database_state, files, hindrances, listing, store
+from driver.backup import database_state, files, hindrances, listing, store, swap
 from driver.backup.place import EMBEDDED, HERE, SETTINGS, place, require_place
 from driver.backup.scratch import scratch_database
 from driver.backup.session import one_value, pinned
 from driver.backup.take import take_backup
 from driver.backup.verify import restored
 from driver.conclusion import COMMAND
+from driver.dbt_project import DbtProject
 from driver.doctor import LOCAL_HOSTS
 from driver.errors import Problem
 from driver.migration_state import read_logged_state
@@ -32,6 +34,8 @@ from driver.run import Options, Run
 from driver.wording import age, duration, seconds_since, size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     import psycopg
     from rich.console import Console
 
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from driver.run import Mode
 
 Modes = Literal["window", "online", "both"]
+OF_EVERY_SERVER = ("postgres", "template0", "template1")
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Wanted:
 
 
 def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehearsal:
-    """Restore a backup into a copy, and do there what a run does, and an undo; each mode on a fresh copy.
+    """Restore a backup into a copy, and do there what a run does, and an undo; each mode from the same baseline.
 
     Raises:
         Problem: the copy cannot be had; nothing is left of it.
@@ -90,13 +95,21 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
             f"The record of a rehearsal cannot be kept: {refused}", where=str(backup.folder), do="make it yours"
         )
     began, at = clock(), store.now()
+    project = DbtProject(connection.profiles_dir, connection.target or None)
+    # dbt keeps the database's name in what it has parsed: in a copy of the same name, it need not parse anything anew
+    name = connection.dbname if wanted.on == EMBEDDED and connection.dbname not in OF_EVERY_SERVER else ""
+    if name and project.var("validation") == "cutover":
+        with stages.running("parse"):
+            told = f"{len(project.core_tables())} core tables"
+        stages.finished("parse", "done", clock() - began, told)
+        began = clock()
     with ExitStack() as stack:
         with stages.running("server"):
             there = stack.enter_context(place(connection, backup, wanted.on))
         stages.finished("server", "done", clock() - began, "; ".join(there.lines))
         began = clock()
         with stages.running("restore") as progress:
-            base, backup = stack.enter_context(restored(there, backup, progress=progress.step))
+            base, backup = stack.enter_context(restored(there, backup, name=name, progress=progress.step))
             with pinned(base) as session:
                 machine = _machine(session, there)
                 session.execute("vacuum (analyze)")  # as autovacuum has left the live tables
@@ -104,7 +117,7 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
             "restore", "done", clock() - began, f"{backup.manifest.extent}; every table and object identical"
         )
         modes: tuple[Mode | None, ...] = ("window", "online") if wanted.mode == "both" else (wanted.mode,)
-        parts = [_part(there, base, backup, mode, stages) for mode in modes]
+        parts = list(_parts(there, base, backup, modes, stages=stages, project=project))
     verdict: Verdict = "passed" if all(part.verdict == "passed" for part in parts) else "failed"
     mode = f" --mode {wanted.mode}" if wanted.mode in ("window", "online") else ""
     run = f"{COMMAND} run{mode}" + (" --without-test-restore" if untried else "")
@@ -155,31 +168,52 @@ def _machine(session: psycopg.Connection[Any], there: Place) -> dict[str, str]:
     return told
 
 
-def _part(there: Place, base: Connection, backup: Backup, mode: Mode | None, stages: Stages) -> Part:
-    """Do what a run does, and an undo, on a fresh copy of the restored database."""
+def _parts(
+    there: Place, copy: Connection, backup: Backup, modes: Sequence[Mode | None], *, stages: Stages, project: DbtProject
+) -> Iterator[Part]:
+    """Do what a run does, and an undo, in each mode: the first in the restored database, the next in a copy of its baseline."""
     content = backup.manifest
+    kept: list[str] = []
     with (
-        scratch_database(there.control, content.state, base.dbname) as copy,
+        ExitStack() as stack,
         profile.elsewhere(there.worker.to_database(copy.dbname)) as worker,
         tempfile.TemporaryDirectory(prefix="cmsid-rehearsal-") as folder,
     ):
-        with pinned(there.control) as session:
-            kept = database_state.read(session, copy.dbname)
-            own = {name: kept[name] for name in ("owner", "comment", "connection_limit", "is_template")}
-            database_state.apply(session, copy.dbname, {**content.state, **own})
-            if there.on == EMBEDDED:
-                # a live table's pages are mostly older than the last checkpoint, so WAL has them whole again
-                session.execute("checkpoint")
+
+        def keep() -> None:
+            if not kept and len(modes) > 1:
+                kept.append(stack.enter_context(scratch_database(there.control, content.state, copy.dbname)).dbname)
+
         with pinned(worker) as session:
             listing.record(session, worker.audit_schema, backup)
-        stages.console.print()
-        options = Options(
-            command="rehearse", mode=mode, rehearsal_of=backup.backup_id, test_restore=False, reports=Path(folder)
-        )
-        result = Run(worker, options, stages).go()
-    return Part(
-        result.mode, result.verdict, result.seconds, result.taken, result.stages, result.locks, result.checklist
-    )
+        for number, mode in enumerate(modes):
+            with pinned(there.control) as session:
+                if number and kept:
+                    swap.drop(session, copy.dbname)
+                    names = map(sql.Identifier, (kept[0], copy.dbname))
+                    session.execute(sql.SQL("alter database {} rename to {}").format(*names))
+                found = database_state.read(session, copy.dbname)
+                own = {key: found[key] for key in ("owner", "comment", "connection_limit", "is_template")}
+                database_state.apply(session, copy.dbname, {**content.state, **own})
+                if there.on == EMBEDDED:
+                    # a live table's pages are mostly older than the last checkpoint, so WAL has them whole again
+                    session.execute("checkpoint")
+            stages.console.print()
+            options = Options(
+                command="rehearse",
+                mode=mode,
+                rehearsal_of=backup.backup_id,
+                test_restore=False,
+                reports=Path(folder),
+                backups=Path(folder),  # with no rehearsal of the live database, whose name the copy may have
+                on_baseline=keep,
+                baseline_of=f"taken once: the copy is one of that before {modes[0]} mode" if number and kept else "",
+            )
+            project.forget_compiled()
+            result = Run(worker, options, stages, project).go()
+            yield Part(
+                result.mode, result.verdict, result.seconds, result.taken, result.stages, result.locks, result.checklist
+            )
 
 
 def print_rehearsal(console: Console, rehearsal: Rehearsal) -> None:

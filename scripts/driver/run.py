@@ -31,7 +31,7 @@ from driver.validation import validate
 from driver.wording import duration, few, moment, size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from driver.dbt_project import CoreTable
@@ -62,6 +62,8 @@ class Options:
         backups: the folder of all backups; None for the project's own.
         only_validate: leave out everything before the validation.
         rehearsal_of: the backup that the database is a copy of: so none is taken, and at the end it is undone.
+        on_baseline: called once the baseline is taken.
+        baseline_of: where the copy has its baseline from, in words; empty: it has none yet.
     """
 
     command: str = "run"
@@ -75,6 +77,8 @@ class Options:
     backups: Path | None = None
     only_validate: bool = False
     rehearsal_of: str = ""
+    on_baseline: Callable[[], None] = lambda: None
+    baseline_of: str = ""
 
     @property
     def given(self) -> dict[str, str]:
@@ -92,8 +96,10 @@ class Options:
 class Run:
     """One run against one database."""
 
-    def __init__(self, connection: Connection, options: Options, stages: Stages) -> None:
-        """Nothing is done before `go`, which shows its stages."""
+    def __init__(
+        self, connection: Connection, options: Options, stages: Stages, project: DbtProject | None = None
+    ) -> None:
+        """Nothing is done before `go`, which shows its stages. A project that is parsed already is not parsed again."""
         self.connection = connection
         self.options = options
         self.stages = stages
@@ -112,7 +118,7 @@ class Run:
         self.folder: Path | None = None
         self.report_problem = ""
         self._began = clock()
-        self._project = DbtProject()
+        self._project = project or DbtProject()
         self._tables: list[CoreTable] = []
         self._state: MigrationState | None = None
         self._left_out: dict[str, str] = {}
@@ -213,7 +219,8 @@ class Run:
                     f"in the backup {self.options.rehearsal_of} the migration is not still to come: {state.sentence.rstrip('.')}",
                     do="name a backup from before it, or take a new one after an undo",
                 )
-            return {"backup": "the copy was restored from one"}
+            shared = {"baseline": self.options.baseline_of} if self.options.baseline_of else {}
+            return {"backup": "the copy was restored from one", **shared}
         if self.options.only_validate:
             return dict.fromkeys(STAGES[1:6], "not asked for")
         if state.kind == "done":
@@ -277,6 +284,7 @@ class Run:
 
     def _baseline(self, progress: StageProgress) -> str:
         result = DbtStep(progress).run(self._project, "snapshot", *OURS, "--threads", str(self.threads))
+        self.options.on_baseline()
         return f"{len(result.result.results)} snapshots, and a copy of every row of {len(self._tables)} tables"
 
     def _migrate(self, progress: StageProgress) -> str:

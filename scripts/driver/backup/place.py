@@ -23,10 +23,9 @@ from driver.errors import Problem, why
 from driver.server_programs import PACKAGE, all_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from driver.backup.database_state import State
     from driver.backup.store import Backup
     from driver.profile import Connection
 
@@ -39,6 +38,13 @@ OTHER_WAYS = (
 )
 ROLES_THERE = """
 select rolname::text, shobj_description(oid, 'pg_authid') is not distinct from %s from pg_catalog.pg_roles
+"""
+# A database's own, where a relation has none.
+TABLESPACES = """
+select distinct t.spcname::text
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_tablespace as t on c.reltablespace = t.oid
+where c.oid >= 16384
 """
 COMMENT = "Made by cmsid for a test restore; it may be dropped."
 ALONE = "select pg_try_advisory_lock(hashtextextended('cmsid test restore', 0))"
@@ -114,21 +120,27 @@ class _Live:
 
     Attributes:
         connection: the live database.
-        major: the version of PostgreSQL whose backup is to be restored.
+        what: the backup that is to be restored, or the database that one is to be taken of, in words.
+        major: its version of PostgreSQL.
         first: the live server's first role.
         roles: those that a copy needs.
+        extensions: likewise.
+        tablespaces: likewise, as programs of a major version can tell.
         works: whether somebody is to work there as the live database's role.
     """
 
     connection: Connection
+    what: str
     major: int
     first: str
     roles: list[dict[str, Any]]
+    extensions: set[str]
+    tablespaces: Callable[[int], set[str]]
     works: bool
 
 
 def require_place(connection: Connection, on: str, *, works: bool = False) -> None:
-    """Refuse another server that cannot be had at all, before a backup is taken for it.
+    """Refuse another server that cannot be had or lacks what a backup will need, before one is taken for it.
 
     Raises:
         Problem: it cannot be had.
@@ -136,14 +148,14 @@ def require_place(connection: Connection, on: str, *, works: bool = False) -> No
     if on == HERE:
         return
     with pinned(connection) as session:
-        state = database_state.read(session, connection.dbname)
-        live = _live(session, connection, state, major_of(session), works=works)
-    if on == EMBEDDED:
-        _servers(live.major)
+        live = _live(session, connection, None, works=works)
+    if on == EMBEDDED and live.extensions <= {"plpgsql"} and live.tablespaces(0) <= {"pg_default"}:
+        _servers(live.major)  # each has these, so none need be started
         return
-    control, variables = profile.of_service(on)
-    with profile.libpq(variables), pinned(control) as session:
-        _require(session, control, live)
+    with contextlib.ExitStack() as stack:
+        control, _ = _reached(stack, live, on, {})
+        with pinned(control) as session:
+            _require(session, control, live)
 
 
 @contextlib.contextmanager
@@ -160,26 +172,18 @@ def place(connection: Connection, backup: Backup, on: str, *, works: bool = True
         Problem: it cannot be had, or lacks something that the backup needs; nothing was restored.
     """
     told: list[str] = []
-    content = backup.manifest
     with contextlib.ExitStack() as stack:
         with pinned(connection) as session:
-            live = _live(session, connection, content.state, content.server_major, works=works)
+            live = _live(session, connection, backup, works=works)
             settings = {name: str(one_value(session, "select current_setting(%s)", name)) for name in SETTINGS}
             found = Place(
                 on, f"the live server, PostgreSQL {one_value(session, 'show server_version')}", connection, connection
             )
         if on != HERE:
-            if on == EMBEDDED:
-                senders = {"max_wal_senders": "0"} if settings["wal_level"] == "minimal" else {}
-                server, told = _server(backup, live.first, {**settings, **senders})
-                stack.enter_context(server)
-                stack.enter_context(profile.libpq({}))
-                control = server.reach("postgres", live.first)
-            else:
-                control, variables = profile.of_service(on)
-                stack.enter_context(profile.libpq(variables))
+            senders = {"max_wal_senders": "0"} if settings["wal_level"] == "minimal" else {}
+            control, told = _reached(stack, live, on, {**settings, **senders})
             control = replace(control, audit_schema=connection.audit_schema, threads=connection.threads)
-            found = stack.enter_context(_furnished(control, live, backup))
+            found = stack.enter_context(_furnished(control, live))
         server_told = found.server
         if on == EMBEDDED:
             server_told = f"a temporary {found.server} of this machine"
@@ -188,13 +192,42 @@ def place(connection: Connection, backup: Backup, on: str, *, works: bool = True
         yield replace(found, on=on, server=server_told, told=told + found.told)
 
 
-def _live(session: psycopg.Connection[Any], connection: Connection, state: State, major: int, *, works: bool) -> _Live:
-    """What a copy needs: among the roles who works, in which roles they are, and whom the database's objects name."""
+def _reached(
+    stack: contextlib.ExitStack, live: _Live, on: str, settings: Mapping[str, str]
+) -> tuple[Connection, list[str]]:
+    """Another server, as long as the stack stands, and what is other there, in words."""
+    told: list[str] = []
+    if on == EMBEDDED:
+        server, told = _server(live, settings)
+        stack.enter_context(server)
+        control, variables = server.reach("postgres", live.first), {}
+    else:
+        control, variables = profile.of_service(on)
+    stack.enter_context(profile.libpq(variables))
+    return control, told
+
+
+def _live(session: psycopg.Connection[Any], connection: Connection, backup: Backup | None, *, works: bool) -> _Live:
+    """What a copy of a backup, or of the database, needs: of the roles who works, whose they are, and whom its objects name."""
+    if backup:
+        what, major, dump = f"the backup {backup.backup_id}", backup.manifest.server_major, backup.dump
+        state = backup.manifest.state
+        extensions = state["extensions"]
+    else:
+        what, major = f"the database {connection.dbname}", major_of(session)
+        state, extensions = database_state.read(session, connection.dbname), database_state.extensions(session)
+        used = {name for (name,) in session.execute(TABLESPACES)}
+
+    def tablespaces(programs_of: int) -> set[str]:
+        named = archive.tablespaces(pg_tools.find(programs_of), dump) if backup else used
+        return named | {state["tablespace"]}
+
     named = [state["owner"], *(item[0] for item in state["privileges"]), *(item[0] for item in state["settings"])]
     with session.cursor(row_factory=dict_row) as cursor:
         parameters = {"user": connection.user, "role": connection.role, "named": [name for name in named if name]}
         roles = cursor.execute(ROLES, parameters).fetchall()
-    return _Live(connection, major, str(one_value(session, FIRST_ROLE)), roles, works)
+    first = str(one_value(session, FIRST_ROLE))
+    return _Live(connection, what, major, first, roles, {name for name, _ in extensions}, tablespaces, works)
 
 
 def _servers(oldest: int) -> list[tuple[int, Path]]:
@@ -212,8 +245,8 @@ def _servers(oldest: int) -> list[tuple[int, Path]]:
     )
 
 
-def _server(backup: Backup, superuser: str, settings: Mapping[str, str]) -> tuple[EmbeddedServer, list[str]]:
-    """A server of this machine that has what the backup needs, of its major version, or else of the next newer one.
+def _server(live: _Live, settings: Mapping[str, str]) -> tuple[EmbeddedServer, list[str]]:
+    """A server of this machine that has the extensions that the backup needs, of its major version, or else of the next newer one.
 
     Returns:
         the server, started; and what is other there, in words.
@@ -221,35 +254,32 @@ def _server(backup: Backup, superuser: str, settings: Mapping[str, str]) -> tupl
     Raises:
         Problem: there is none.
     """
-    content = backup.manifest
-    wanted = {name for name, _ in content.state["extensions"]}
     lacking: dict[int, set[str]] = {}
-    for major, programs in _servers(content.server_major):
-        server = EmbeddedServer(programs=programs, superuser=superuser, settings=settings).start()
+    for major, programs in _servers(live.major):
+        server = EmbeddedServer(programs=programs, superuser=live.first, settings=settings).start()
         try:
             with server.connect() as session:
-                there = {name for (name,) in session.execute("select name::text from pg_available_extensions")}
-            if wanted <= there:
-                newer = f"it is PostgreSQL {major}, and the backup is of {content.server_major}"
-                return server, [newer] if major != content.server_major else []
-            lacking[major] = wanted - there
+                missing = _missing_extensions(session, live)
+            if not missing:
+                newer = f"it is PostgreSQL {major}, and the backup is of {live.major}"
+                return server, [newer] if major != live.major else []
+            lacking[major] = missing
         except BaseException:
             server.stop()
             raise
         server.stop()
     told = "; ".join(f"PostgreSQL {major} lacks {', '.join(sorted(names))}" for major, names in lacking.items())
     raise Problem(
-        f"No server of this machine has every extension of the backup {content.backup_id}: {told}",
+        f"No server of this machine has every extension of {live.what}: {told}",
         do=f"install what it lacks, or {OTHER_WAYS}",
     )
 
 
 @contextlib.contextmanager
-def _furnished(control: Connection, live: _Live, backup: Backup) -> Iterator[Place]:
+def _furnished(control: Connection, live: _Live) -> Iterator[Place]:
     """Another server, with the roles that the backup needs; those that were made for it are dropped at the end."""
     with pinned(control) as session:
         superuser = _require(session, control, live)
-        _require_tablespaces(session, control, backup)
         server = f"PostgreSQL {one_value(session, 'show server_version')}"
         itself = replace(control, role=live.connection.role)
         if not superuser:
@@ -294,6 +324,18 @@ def _require(session: psycopg.Connection[Any], control: Connection, live: _Live)
             do="name a server of the same version or a newer one",
         )
     pg_tools.find(major)
+    spaces = {name for (name,) in session.execute("select spcname::text from pg_catalog.pg_tablespace")}
+    for kind, missing in (
+        ("extension", _missing_extensions(session, live)),
+        ("tablespace", live.tablespaces(major) - spaces),
+    ):
+        if missing:
+            raise Problem(
+                f"{live.what[0].upper()}{live.what[1:]} needs the {kind}{'s' * (len(missing) > 1)} {', '.join(sorted(missing))},"
+                " which this server does not have",
+                where=where,
+                do=OTHER_WAYS,
+            )
     if (other := one_value(session, FIRST_ROLE)) != live.first:
         raise Problem(
             f"That server was made by the role {other} and the live one by {live.first}, so that what is the system's"
@@ -339,18 +381,9 @@ def _roles_there(session: psycopg.Connection[Any]) -> list[tuple[str, bool]]:
     return session.execute(ROLES_THERE, [COMMENT]).fetchall()
 
 
-def _require_tablespaces(session: psycopg.Connection[Any], control: Connection, backup: Backup) -> None:
-    """Refuse a server without the tablespaces that the dump names."""
-    there = {name for (name,) in session.execute("select spcname::text from pg_catalog.pg_tablespace")}
-    state = {backup.manifest.state["tablespace"]}
-    missing = sorted((archive.tablespaces(pg_tools.find(major_of(session)), backup.dump) | state) - there)
-    if missing:
-        raise Problem(
-            f"The backup {backup.backup_id} needs the tablespace{'s' * (len(missing) > 1)} {', '.join(missing)}, which this"
-            " server does not have",
-            where=control.describe(),
-            do=OTHER_WAYS,
-        )
+def _missing_extensions(session: psycopg.Connection[Any], live: _Live) -> set[str]:
+    """The extensions that a server does not have."""
+    return live.extensions - {name for (name,) in session.execute("select name::text from pg_available_extensions")}
 
 
 def _make(session: psycopg.Connection[Any], role: Mapping[str, Any], password: str) -> None:

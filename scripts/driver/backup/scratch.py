@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import pickle
 import secrets
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +30,8 @@ PREFIX = "cmsid_scratch_"
 WHOLE_HASH, SHORT_HASH = 22, 8
 """Hexadecimal digits of the hash of a database's name: as many as there is room for, and as many as there once were."""
 COMMENT = "Scratch database of a test restore of {}, made by cmsid; it may be dropped."
+# The pipe that it reads ends with the process that has made it.
+KEEPER = "import sys; given = sys.stdin.buffer.read(); from driver.backup.scratch import drop_after_us as d; d(given)"
 
 
 @contextlib.contextmanager
@@ -42,6 +49,7 @@ def scratch_database(connection: Connection, state: State, template: str, name: 
         comment = sql.SQL("comment on database {} is {}")
         role = one_value(guard, "select current_user::text")
         wanted = {**state, "owner": state["owner"] if is_superuser(guard) else role}
+        keeper = _keeper(connection, name)
         try:
             try:
                 guard.execute(database_state.creation(wanted, name, major_of(guard), template))
@@ -61,6 +69,33 @@ def scratch_database(connection: Connection, state: State, template: str, name: 
                 click.echo(
                     f"Warning: {problem.what}. It is a copy of the data: `scripts/cmsid prune` drops it.", err=True
                 )
+            keeper.kill()
+            keeper.communicate()
+
+
+def _keeper(connection: Connection, name: str) -> subprocess.Popen[bytes]:
+    """A process that waits for our end, even that by SIGKILL, and then drops the database; it is killed where we have."""
+    keeper = subprocess.Popen(
+        [sys.executable, "-c", KEEPER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        start_new_session=True,  # out of reach of the terminal's Ctrl-C
+    )
+    if keeper.stdin:
+        keeper.stdin.write(pickle.dumps((connection, name)))  # so that nobody else can read the password
+        keeper.stdin.flush()
+    return keeper
+
+
+def drop_after_us(given: bytes) -> None:
+    """What the keeper does in the end."""
+    connection, name = pickle.loads(given)  # noqa: S301  what we have written
+    with pinned(connection) as session:
+        # which its guard holds until the server has seen that it is gone
+        session.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [name])
+        swap.drop(session, name)
 
 
 def left_over(session: psycopg.Connection[Any], dbname: str) -> list[tuple[str, int]]:

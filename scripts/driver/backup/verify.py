@@ -60,9 +60,11 @@ def verify_backup(
 
 @contextmanager
 def restored(
-    there: Place, backup: Backup, *, jobs: int | None = None, progress: Progress | None = None
+    there: Place, backup: Backup, *, name: str = "", jobs: int | None = None, progress: Progress | None = None
 ) -> Iterator[tuple[Connection, Backup]]:
     """A backup restored into a scratch database and compared, for the block; that it is identical is recorded in its folder.
+
+    The database has this name, or one of its own.
 
     Raises:
         Problem: as of `verify_backup`.
@@ -79,7 +81,7 @@ def restored(
         tools = pg_tools.find(major)
         template, leave_out, unproven = prepared.start(control, session, tools, content, backup.dump)
         leave_out = [*leave_out, *prepared.casts_beyond(session, content)]
-    with scratch_database(control, content.state, template) as scratch:
+    with scratch_database(control, content.state, template, name) as scratch:
         try:
             archive.restore(
                 scratch,
