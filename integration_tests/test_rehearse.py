@@ -470,7 +470,7 @@ def test_what_a_killed_rehearsal_leaves_on_a_service_goes_with_the_next(
     killed("SIGKILL", "restore", tmp_path, "--on", "other")
     left = shared(other)
     assert ("role", OWNER) in left and len(left) > len(before)
-    assert databases(other, "cmsid_") != []
+    until(lambda: databases(other, "cmsid_") == [])
 
     found, text = said(
         connection_of(without_createdb), Wanted(backup.backup_id, mode="window", on="other", directory=tmp_path)

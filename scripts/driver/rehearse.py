@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from driver import profile
 from driver.backup import database_state, files, hindrances, listing, store, swap
-from driver.backup.place import EMBEDDED, HERE, SETTINGS, place, require_place
+from driver.backup.place import EMBEDDED, HERE, SETTINGS, place
 from driver.backup.scratch import scratch_database
 from driver.backup.session import one_value, pinned
 from driver.backup.take import take_backup
@@ -98,13 +98,10 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
     project = DbtProject(connection.profiles_dir, connection.target or None)
     # dbt keeps the database's name in what it has parsed: in a copy of the same name, it need not parse anything anew
     name = connection.dbname if wanted.on == EMBEDDED and connection.dbname not in OF_EVERY_SERVER else ""
-    if name and project.var("validation") == "cutover":
-        with stages.running("parse"):
-            told = f"{len(project.core_tables())} core tables"
-        stages.finished("parse", "done", clock() - began, told)
-        began = clock()
     with ExitStack() as stack:
         with stages.running("server"):
+            if name and project.var("validation") == "cutover":
+                project.core_tables()
             there = stack.enter_context(place(connection, backup, wanted.on))
         stages.finished("server", "done", clock() - began, "; ".join(there.lines))
         began = clock()
@@ -151,7 +148,8 @@ def _backup(connection: Connection, wanted: Wanted, stages: Stages) -> Backup:
             backup = store.find(connection, wanted.backup, wanted.directory)
             told = f"{backup.backup_id}, {age(seconds_since(backup.manifest.taken_at))} old"
         else:
-            require_place(connection, wanted.on, works=True)
+            with place(connection, None, wanted.on):
+                pass  # it can be had, and lacks nothing
             directory, purpose = wanted.directory, "for a rehearsal"
             backup = take_backup(connection, directory=directory, listed=False, purpose=purpose, progress=progress.step)
             told = f"{backup.backup_id}, taken for this: {backup.manifest.extent}"
@@ -184,6 +182,9 @@ def _parts(
             if not kept and len(modes) > 1:
                 kept.append(stack.enter_context(scratch_database(there.control, content.state, copy.dbname)).dbname)
 
+        options = Options("rehearse", test_restore=False, rehearsal_of=backup.backup_id, on_baseline=keep)
+        # a folder without rehearsals of the live database, whose name the copy may have
+        options = replace(options, reports=Path(folder), backups=Path(folder))
         with pinned(worker) as session:
             listing.record(session, worker.audit_schema, backup)
         for number, mode in enumerate(modes):
@@ -199,18 +200,9 @@ def _parts(
                     # a live table's pages are mostly older than the last checkpoint, so WAL has them whole again
                     session.execute("checkpoint")
             stages.console.print()
-            options = Options(
-                command="rehearse",
-                mode=mode,
-                rehearsal_of=backup.backup_id,
-                test_restore=False,
-                reports=Path(folder),
-                backups=Path(folder),  # with no rehearsal of the live database, whose name the copy may have
-                on_baseline=keep,
-                baseline_of=f"taken once: the copy is one of that before {modes[0]} mode" if number and kept else "",
-            )
+            shared = {"baseline": f"taken once, before {modes[0]} mode"} if number and kept else {}
             project.forget_compiled()
-            result = Run(worker, options, stages, project).go()
+            result = Run(worker, replace(options, mode=mode, shared=shared), stages, project).go()
             yield Part(
                 result.mode, result.verdict, result.seconds, result.taken, result.stages, result.locks, result.checklist
             )

@@ -63,7 +63,7 @@ class Options:
         only_validate: leave out everything before the validation.
         rehearsal_of: the backup that the database is a copy of: so none is taken, and at the end it is undone.
         on_baseline: called once the baseline is taken.
-        baseline_of: where the copy has its baseline from, in words; empty: it has none yet.
+        shared: the stages that were done for another mode, each with what is said of it.
     """
 
     command: str = "run"
@@ -78,7 +78,7 @@ class Options:
     only_validate: bool = False
     rehearsal_of: str = ""
     on_baseline: Callable[[], None] = lambda: None
-    baseline_of: str = ""
+    shared: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def given(self) -> dict[str, str]:
@@ -219,8 +219,7 @@ class Run:
                     f"in the backup {self.options.rehearsal_of} the migration is not still to come: {state.sentence.rstrip('.')}",
                     do="name a backup from before it, or take a new one after an undo",
                 )
-            shared = {"baseline": self.options.baseline_of} if self.options.baseline_of else {}
-            return {"backup": "the copy was restored from one", **shared}
+            return {"backup": "the copy was restored from one", **self.options.shared}
         if self.options.only_validate:
             return dict.fromkeys(STAGES[1:6], "not asked for")
         if state.kind == "done":

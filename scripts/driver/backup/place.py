@@ -23,7 +23,7 @@ from driver.errors import Problem, why
 from driver.server_programs import PACKAGE, all_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from driver.backup.store import Backup
@@ -39,13 +39,13 @@ OTHER_WAYS = (
 ROLES_THERE = """
 select rolname::text, shobj_description(oid, 'pg_authid') is not distinct from %s from pg_catalog.pg_roles
 """
-# A database's own, where a relation has none.
-TABLESPACES = """
-select distinct t.spcname::text
-from pg_catalog.pg_class as c
-inner join pg_catalog.pg_tablespace as t on c.reltablespace = t.oid
-where c.oid >= 16384
-"""
+EXTENSIONS_THERE = "select name::text from pg_catalog.pg_available_extensions"
+TABLESPACES_THERE = "select spcname::text from pg_catalog.pg_tablespace"
+# Those of relations that are not where the database is.
+TABLESPACES = (
+    "select spcname::text from pg_catalog.pg_tablespace"
+    " where oid in (select reltablespace from pg_catalog.pg_class where oid >= 16384)"
+)
 COMMENT = "Made by cmsid for a test restore; it may be dropped."
 ALONE = "select pg_try_advisory_lock(hashtextextended('cmsid test restore', 0))"
 # What decides how long work takes, what it writes, and how much of it is possible at a time.
@@ -122,49 +122,30 @@ class _Live:
         connection: the live database.
         what: the backup that is to be restored, or the database that one is to be taken of, in words.
         major: its version of PostgreSQL.
+        extensions: those that a copy needs.
+        tablespaces: likewise, but for those that only the dump names.
         first: the live server's first role.
-        roles: those that a copy needs.
-        extensions: likewise.
-        tablespaces: likewise, as programs of a major version can tell.
+        roles: likewise.
         works: whether somebody is to work there as the live database's role.
     """
 
     connection: Connection
     what: str
     major: int
+    extensions: set[str]
+    tablespaces: set[str]
     first: str
     roles: list[dict[str, Any]]
-    extensions: set[str]
-    tablespaces: Callable[[int], set[str]]
     works: bool
 
 
-def require_place(connection: Connection, on: str, *, works: bool = False) -> None:
-    """Refuse another server that cannot be had or lacks what a backup will need, before one is taken for it.
-
-    Raises:
-        Problem: it cannot be had.
-    """
-    if on == HERE:
-        return
-    with pinned(connection) as session:
-        live = _live(session, connection, None, works=works)
-    if on == EMBEDDED and live.extensions <= {"plpgsql"} and live.tablespaces(0) <= {"pg_default"}:
-        _servers(live.major)  # each has these, so none need be started
-        return
-    with contextlib.ExitStack() as stack:
-        control, _ = _reached(stack, live, on, {})
-        with pinned(control) as session:
-            _require(session, control, live)
-
-
 @contextlib.contextmanager
-def place(connection: Connection, backup: Backup, on: str, *, works: bool = True) -> Iterator[Place]:
+def place(connection: Connection, backup: Backup | None, on: str, *, works: bool = True) -> Iterator[Place]:
     """The place, for the block; what was made for it is gone afterwards.
 
     Args:
         connection: the live database.
-        backup: what is to be restored there.
+        backup: what is to be restored there; None: a backup that is still to be taken, so that what lacks is said before.
         on: here, embedded, or the name of a service.
         works: whether somebody is to work there as the live database's role, beside the one that restores.
 
@@ -180,10 +161,17 @@ def place(connection: Connection, backup: Backup, on: str, *, works: bool = True
                 on, f"the live server, PostgreSQL {one_value(session, 'show server_version')}", connection, connection
             )
         if on != HERE:
-            senders = {"max_wal_senders": "0"} if settings["wal_level"] == "minimal" else {}
-            control, told = _reached(stack, live, on, {**settings, **senders})
+            if on == EMBEDDED:
+                senders = {"max_wal_senders": "0"} if settings["wal_level"] == "minimal" else {}
+                server, told = _server(live, {**settings, **senders})
+                stack.enter_context(server)
+                stack.enter_context(profile.libpq({}))
+                control = server.reach("postgres", live.first)
+            else:
+                control, variables = profile.of_service(on)
+                stack.enter_context(profile.libpq(variables))
             control = replace(control, audit_schema=connection.audit_schema, threads=connection.threads)
-            found = stack.enter_context(_furnished(control, live))
+            found = stack.enter_context(_furnished(control, live, backup))
         server_told = found.server
         if on == EMBEDDED:
             server_told = f"a temporary {found.server} of this machine"
@@ -192,42 +180,21 @@ def place(connection: Connection, backup: Backup, on: str, *, works: bool = True
         yield replace(found, on=on, server=server_told, told=told + found.told)
 
 
-def _reached(
-    stack: contextlib.ExitStack, live: _Live, on: str, settings: Mapping[str, str]
-) -> tuple[Connection, list[str]]:
-    """Another server, as long as the stack stands, and what is other there, in words."""
-    told: list[str] = []
-    if on == EMBEDDED:
-        server, told = _server(live, settings)
-        stack.enter_context(server)
-        control, variables = server.reach("postgres", live.first), {}
-    else:
-        control, variables = profile.of_service(on)
-    stack.enter_context(profile.libpq(variables))
-    return control, told
-
-
 def _live(session: psycopg.Connection[Any], connection: Connection, backup: Backup | None, *, works: bool) -> _Live:
-    """What a copy of a backup, or of the database, needs: of the roles who works, whose they are, and whom its objects name."""
+    """What a copy needs: among the roles who works, in which roles they are, and whom the database's objects name."""
     if backup:
-        what, major, dump = f"the backup {backup.backup_id}", backup.manifest.server_major, backup.dump
-        state = backup.manifest.state
-        extensions = state["extensions"]
+        what, major, state = f"the backup {backup.backup_id}", backup.manifest.server_major, backup.manifest.state
+        extensions, tablespaces = state["extensions"], {state["tablespace"]}
     else:
         what, major = f"the database {connection.dbname}", major_of(session)
         state, extensions = database_state.read(session, connection.dbname), database_state.extensions(session)
-        used = {name for (name,) in session.execute(TABLESPACES)}
-
-    def tablespaces(programs_of: int) -> set[str]:
-        named = archive.tablespaces(pg_tools.find(programs_of), dump) if backup else used
-        return named | {state["tablespace"]}
-
+        tablespaces = {state["tablespace"], *_names(session, TABLESPACES)}
     named = [state["owner"], *(item[0] for item in state["privileges"]), *(item[0] for item in state["settings"])]
     with session.cursor(row_factory=dict_row) as cursor:
         parameters = {"user": connection.user, "role": connection.role, "named": [name for name in named if name]}
         roles = cursor.execute(ROLES, parameters).fetchall()
-    first = str(one_value(session, FIRST_ROLE))
-    return _Live(connection, what, major, first, roles, {name for name, _ in extensions}, tablespaces, works)
+    first, names = str(one_value(session, FIRST_ROLE)), {name for name, _ in extensions}
+    return _Live(connection, what, major, names, tablespaces, first, roles, works)
 
 
 def _servers(oldest: int) -> list[tuple[int, Path]]:
@@ -246,7 +213,7 @@ def _servers(oldest: int) -> list[tuple[int, Path]]:
 
 
 def _server(live: _Live, settings: Mapping[str, str]) -> tuple[EmbeddedServer, list[str]]:
-    """A server of this machine that has the extensions that the backup needs, of its major version, or else of the next newer one.
+    """A server of this machine that has the extensions that a copy needs, of its major version, or else of the next newer one.
 
     Returns:
         the server, started; and what is other there, in words.
@@ -259,7 +226,7 @@ def _server(live: _Live, settings: Mapping[str, str]) -> tuple[EmbeddedServer, l
         server = EmbeddedServer(programs=programs, superuser=live.first, settings=settings).start()
         try:
             with server.connect() as session:
-                missing = _missing_extensions(session, live)
+                missing = live.extensions - _names(session, EXTENSIONS_THERE)
             if not missing:
                 newer = f"it is PostgreSQL {major}, and the backup is of {live.major}"
                 return server, [newer] if major != live.major else []
@@ -276,10 +243,13 @@ def _server(live: _Live, settings: Mapping[str, str]) -> tuple[EmbeddedServer, l
 
 
 @contextlib.contextmanager
-def _furnished(control: Connection, live: _Live) -> Iterator[Place]:
+def _furnished(control: Connection, live: _Live, backup: Backup | None) -> Iterator[Place]:
     """Another server, with the roles that the backup needs; those that were made for it are dropped at the end."""
     with pinned(control) as session:
         superuser = _require(session, control, live)
+        in_dump = archive.tablespaces(pg_tools.find(major_of(session)), backup.dump) if backup else set()
+        _require_all(control, live, "extension", live.extensions - _names(session, EXTENSIONS_THERE))
+        _require_all(control, live, "tablespace", (live.tablespaces | in_dump) - _names(session, TABLESPACES_THERE))
         server = f"PostgreSQL {one_value(session, 'show server_version')}"
         itself = replace(control, role=live.connection.role)
         if not superuser:
@@ -324,18 +294,6 @@ def _require(session: psycopg.Connection[Any], control: Connection, live: _Live)
             do="name a server of the same version or a newer one",
         )
     pg_tools.find(major)
-    spaces = {name for (name,) in session.execute("select spcname::text from pg_catalog.pg_tablespace")}
-    for kind, missing in (
-        ("extension", _missing_extensions(session, live)),
-        ("tablespace", live.tablespaces(major) - spaces),
-    ):
-        if missing:
-            raise Problem(
-                f"{live.what[0].upper()}{live.what[1:]} needs the {kind}{'s' * (len(missing) > 1)} {', '.join(sorted(missing))},"
-                " which this server does not have",
-                where=where,
-                do=OTHER_WAYS,
-            )
     if (other := one_value(session, FIRST_ROLE)) != live.first:
         raise Problem(
             f"That server was made by the role {other} and the live one by {live.first}, so that what is the system's"
@@ -381,9 +339,19 @@ def _roles_there(session: psycopg.Connection[Any]) -> list[tuple[str, bool]]:
     return session.execute(ROLES_THERE, [COMMENT]).fetchall()
 
 
-def _missing_extensions(session: psycopg.Connection[Any], live: _Live) -> set[str]:
-    """The extensions that a server does not have."""
-    return live.extensions - {name for (name,) in session.execute("select name::text from pg_available_extensions")}
+def _names(session: psycopg.Connection[Any], query: str) -> set[str]:
+    return {name for (name,) in session.execute(query.encode())}
+
+
+def _require_all(control: Connection, live: _Live, kind: str, missing: set[str]) -> None:
+    """Refuse a server that lacks something."""
+    if missing:
+        raise Problem(
+            f"{live.what[0].upper()}{live.what[1:]} needs the {kind}{'s' * (len(missing) > 1)} {', '.join(sorted(missing))},"
+            " which this server does not have",
+            where=control.describe(),
+            do=OTHER_WAYS,
+        )
 
 
 def _make(session: psycopg.Connection[Any], role: Mapping[str, Any], password: str) -> None:

@@ -75,13 +75,10 @@ def scratch_database(connection: Connection, state: State, template: str, name: 
 
 def _keeper(connection: Connection, name: str) -> subprocess.Popen[bytes]:
     """A process that waits for our end, even that by SIGKILL, and then drops the database; it is killed where we have."""
-    keeper = subprocess.Popen(
-        [sys.executable, "-c", KEEPER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        start_new_session=True,  # out of reach of the terminal's Ctrl-C
+    program, null = [sys.executable, "-c", KEEPER], subprocess.DEVNULL
+    variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    keeper = subprocess.Popen(  # out of reach of the terminal's Ctrl-C
+        program, stdin=subprocess.PIPE, stdout=null, stderr=null, env=variables, start_new_session=True
     )
     if keeper.stdin:
         keeper.stdin.write(pickle.dumps((connection, name)))  # so that nobody else can read the password

@@ -62,9 +62,7 @@ def verify_backup(
 def restored(
     there: Place, backup: Backup, *, name: str = "", jobs: int | None = None, progress: Progress | None = None
 ) -> Iterator[tuple[Connection, Backup]]:
-    """A backup restored into a scratch database and compared, for the block; that it is identical is recorded in its folder.
-
-    The database has this name, or one of its own.
+    """A backup restored into a scratch database, of this name, and compared, for the block; that is recorded in its folder.
 
     Raises:
         Problem: as of `verify_backup`.

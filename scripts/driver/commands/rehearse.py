@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option(
     "--mode",
     type=click.Choice(["window", "online", "both"]),
-    help="As in `cmsid run`; both: each on a fresh copy. Default: the project's own.",
+    help="As in `cmsid run`; both: each from the same baseline. Default: the project's own.",
 )
 @click.option(
     "--on",
