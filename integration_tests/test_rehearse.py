@@ -123,6 +123,20 @@ def said(connection: Connection, wanted: Wanted) -> tuple[rehearsal.Rehearsal, s
     return found, console.file.getvalue()
 
 
+def counted_parses(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The target of each time that dbt parses the project from now on."""
+    parses: list[str | None] = []
+    invoke = DbtProject.invoke
+
+    def count(project: DbtProject, *words: str) -> Any:
+        if words[0] == "parse":
+            parses.append(project.target)
+        return invoke(project, *words)
+
+    monkeypatch.setattr(DbtProject, "invoke", count)
+    return parses
+
+
 @pytest.mark.parametrize(
     ("wanted", "modes"),
     [(None, ["window"]), pytest.param("both", ["window", "online"], marks=pytest.mark.thorough)],
@@ -145,15 +159,7 @@ def test_a_mode_is_rehearsed_and_undone_as_the_same_role_and_the_registry_is_onl
         return original(run, progress)
 
     monkeypatch.setattr(Run, "_doctor", look)
-    parses = []
-    invoke = DbtProject.invoke
-    monkeypatch.setattr(
-        DbtProject,
-        "invoke",
-        lambda own, *words: (
-            (parses.append(own.target), invoke(own, *words))[1] if words[0] == "parse" else invoke(own, *words)
-        ),
-    )
+    parses = counted_parses(monkeypatch)
     own = registry.rows(ROLE)
     before = everything(registry, connection)
 

@@ -139,8 +139,10 @@ class DbtProject:
 
     def forget_compiled(self) -> None:
         """Have dbt compile all for another database, with the same parsed project: it puts what a node selects from in once."""
+        from dbt.contracts.graph.nodes import CompiledNode
+
         for node in self._manifest.nodes.values() if self._manifest else ():
-            if hasattr(node, "extra_ctes_injected"):  # seeds select from nothing
+            if isinstance(node, CompiledNode):
                 node.compiled, node.extra_ctes_injected, node.extra_ctes = False, False, []
 
     def invoke(self, *arguments: str) -> dbtRunnerResult:
