@@ -127,6 +127,25 @@ def test_ctrl_c_at_any_moment_ends_all_servers_and_leaves_nothing(seed: int) -> 
     shutil.rmtree(folder)
 
 
+AS_APT = """
+import os
+from quality.system_packages import _why_not
+_why_not(["sh", "-c", "touch begun; sleep 1; touch ended"], dict(os.environ))
+"""
+
+
+def test_what_apt_installs_is_installed_to_its_end_after_ctrl_c(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    with subprocess.Popen(
+        [sys.executable, "-c", AS_APT], cwd=tmp_path, env=environment, stderr=subprocess.PIPE
+    ) as process:
+        until((tmp_path / "begun").exists)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1]
+    assert b"KeyboardInterrupt" in told
+    assert (tmp_path / "ended").exists()
+
+
 def _at_work_in(folder: Path) -> list[str]:
     """The processes in a folder, or which were started for it."""
     found = []

@@ -19,15 +19,31 @@ def install_missing() -> None:
     print(f"Installing for the tests: {', '.join(missing)} ({SKIP}=1 skips this).", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     _do_not_start_servers()
-    for command in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
-        result = subprocess.run(["apt-get", "--quiet=2", *command], env=environment, capture_output=True, check=False)
-        if result.returncode:
-            print(f"apt-get {command[0]} failed; the tests that need these are skipped.", flush=True)
+    for words in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
+        if reason := _why_not(["apt-get", "--quiet=2", *words], environment):
+            print(f"apt-get {words[0]} failed; the tests that need these are skipped: {reason}", flush=True)
             return
 
 
+def _why_not(command: list[str], environment: dict[str, str]) -> str:
+    """Run a command to its end, also after Ctrl-C, which it does not hear: interrupted, dpkg would refuse all that follows.
+
+    Returns:
+        why it failed; empty if it did not.
+    """
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            told = process.communicate()[1]
+        except KeyboardInterrupt:
+            process.communicate()
+            raise
+    return " ".join(told.split()) or f"code {process.returncode}" if process.returncode else ""
+
+
 def _missing() -> list[str]:
-    """Names of Debian's packages for what is not here: a browser and its driver, npm, and a PostgreSQL of a major not embedded."""
+    """Debian's packages for what is not here: a browser and its driver, npm, a pooler, and a PostgreSQL of a major not embedded."""
     missing = []
     if not any(map(which, ("chromium", "chromium-browser", "google-chrome"))):
         missing.append("chromium")
@@ -35,6 +51,8 @@ def _missing() -> list[str]:
         missing.append("chromium-driver")
     if not which("npm"):
         missing.append("npm")
+    if not which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"):
+        missing.append("pgbouncer")
     majors = [path.parts[4] for path in Path("/").glob("usr/lib/postgresql/*/bin/postgres")]
     if not any(major not in map(str, EMBEDDED_MAJORS) for major in majors):
         missing.append("postgresql")
