@@ -17,7 +17,7 @@ from rich.text import Text
 
 from driver import profile
 from driver.backup import database_state, files, hindrances, listing, store, swap
-from driver.backup.place import EMBEDDED, HERE, SETTINGS, place
+from driver.backup.place import EMBEDDED, HERE, SETTINGS, place, require_place
 from driver.backup.scratch import scratch_database
 from driver.backup.session import one_value, pinned
 from driver.backup.take import take_backup
@@ -148,8 +148,7 @@ def _backup(connection: Connection, wanted: Wanted, stages: Stages) -> Backup:
             backup = store.find(connection, wanted.backup, wanted.directory)
             told = f"{backup.backup_id}, {age(seconds_since(backup.manifest.taken_at))} old"
         else:
-            with place(connection, None, wanted.on):
-                pass  # it can be had, and lacks nothing
+            require_place(connection, wanted.on, works=True)
             directory, purpose = wanted.directory, "for a rehearsal"
             backup = take_backup(connection, directory=directory, listed=False, purpose=purpose, progress=progress.step)
             told = f"{backup.backup_id}, taken for this: {backup.manifest.extent}"

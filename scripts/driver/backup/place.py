@@ -180,6 +180,17 @@ def place(connection: Connection, backup: Backup | None, on: str, *, works: bool
         yield replace(found, on=on, server=server_told, told=told + found.told)
 
 
+def require_place(connection: Connection, on: str, *, works: bool = False) -> None:
+    """Refuse another server that cannot be had, or lacks something, before a backup is taken for it.
+
+    Raises:
+        Problem: as of `place`.
+    """
+    if on != HERE:
+        with place(connection, None, on, works=works):
+            pass
+
+
 def _live(session: psycopg.Connection[Any], connection: Connection, backup: Backup | None, *, works: bool) -> _Live:
     """What a copy needs: among the roles who works, in which roles they are, and whom the database's objects name."""
     if backup:

@@ -24,7 +24,7 @@ from driver.backup import (
     store,
 )
 from driver.backup.manifest import DUMP, File, Manifest
-from driver.backup.place import HERE, place
+from driver.backup.place import HERE, require_place
 from driver.backup.session import begin_with_locks, major_of, one_value, pinned, settings, system_identifier
 from driver.backup.verify import verify_backup
 from driver.dbt_project import keep_out_of_git
@@ -81,8 +81,7 @@ def take_backup(
         tools = pg_tools.find(major_of(session))
         hindrances.require(session, connection, hindrances.DUMP, *([hindrances.TRIAL] if verify and on == HERE else []))
         if verify:
-            with place(connection, None, on, works=False):
-                pass  # it can be had, and lacks nothing
+            require_place(connection, on)
         folder = store.folder_of(connection, directory)
         files.make_private_folder(folder)
         keep_out_of_git(folder.parent)
