@@ -1,10 +1,8 @@
 {% macro chain_query(chain, kept) %}
-    {#- The text of a chain's model, which reads the kept rows, or the tables themselves. -#}
-    {%- set query = namespace(text=chain.raw_code) -%}
-    {%- for node in chain_sources(chain) -%}
-        {%- set relation = baseline_rows(node.name) if kept else quote_name(node.schema) ~ '.' ~ quote_name(node.identifier) -%}
-        {%- set reference = '{' ~ "{ source('" ~ node.source_name ~ "', '" ~ node.name ~ "') }" ~ '}' -%}
-        {%- set query.text = query.text.replace(reference, relation) -%}
+    {#- The query of a chain's model, which reads the kept rows, or the tables themselves. -#}
+    {%- set query = namespace(text=render(chain.raw_code)) -%}
+    {%- for node in (model_sources(chain) if kept else []) -%}
+        {%- set query.text = query.text.replace(node.relation_name, baseline_rows(node.name)) -%}
     {%- endfor -%}
     {%- do return(query.text) -%}
 {% endmacro %}

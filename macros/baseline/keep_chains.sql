@@ -3,7 +3,7 @@
         fingerprint: those that the kept rows give, so that whatever equals it equals what is kept. -#}
     {%- set kept = core_tables() | map(attribute='name') | list -%}
     {%- for name, chain in chain_models().items() -%}
-        {%- for node in chain_sources(chain) if node.name not in kept -%}
+        {%- for node in model_sources(chain) if node.name not in kept -%}
             {%- set columns = [] -%}
             {%- for column in node.config.meta.get('chain_columns', []) -%}{%- do columns.append(quote_name(column)) -%}{%- endfor -%}
             {%- do keep_rows(baseline_rows(node.name), columns or ['*'], quote_name(node.schema) ~ '.' ~ quote_name(node.identifier)) -%}

@@ -3,8 +3,7 @@
         them, baseline and model may be equal and still say nothing. -#}
     {%- set names = [] -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model -%}
-        {%- for parent in node.depends_on.nodes if parent in graph.sources -%}
-            {%- set source_node = graph.sources[parent] -%}
+        {%- for source_node in model_sources(node) -%}
             {%- do names.append('(' ~ quote_text(source_node.schema) ~ ', ' ~ quote_text(source_node.identifier) ~ ')') -%}
         {%- endfor -%}
     {%- endfor -%}
