@@ -658,6 +658,15 @@ def an_assessment_of_another_module(db: Database) -> Shown:
     return {ASSESSMENTS_CHAIN: [row("assessment_marks_chain", mark, "assessment_module_id", module, other)]}
 
 
+@corruption(OTHER_TABLES)
+def two_terms_swap_their_names(db: Database) -> Shown:
+    (first, one), (second, two) = db.connection.execute("select id, name from terms order by id limit 2").fetchall()
+    db.run(
+        f"update terms set name = case id when {first} then '{two}' else '{one}' end where id in ({first}, {second})"
+    )
+    return {OTHER_TABLES: [{"table_name": "public.terms"}]}
+
+
 @corruption(ASSESSMENTS_CHAIN, OTHER_TABLES)
 def an_assessment_mark_deleted(db: Database) -> Shown:
     mark = db.value("select max(id) from assessment_marks")

@@ -10,6 +10,6 @@
             {%- do kept.append(node.name) -%}
         {%- endfor -%}
         {%- set links = '(' ~ chain_query(chain, kept=true) ~ ') as links' -%}
-        {%- do record_kept(audit_relation('baseline_chains'), {'chain_name': name}, chain_columns(chain), links, mixed=true) -%}
+        {%- do record_kept(audit_relation('baseline_chains'), {'chain_name': name}, chain_columns(chain), links) -%}
     {%- endfor -%}
 {% endmacro %}

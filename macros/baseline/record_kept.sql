@@ -1,8 +1,8 @@
-{% macro record_kept(into, named, columns, from_item, mixed=false) %}
+{% macro record_kept(into, named, columns, from_item) %}
     {#- Records how many kept rows there are and their fingerprint, so that whatever later equals it equals what is kept. Read by a
         query of its own, since the server has no workers for the query of an INSERT. -#}
     {%- set found = run_query(
-        'select row_count::text, fingerprint_a::text, fingerprint_b::text from (' ~ fingerprint_query(from_item, columns, mixed) ~ ') as f'
+        'select row_count::text, fingerprint_a::text, fingerprint_b::text from (' ~ fingerprint_query(from_item, columns) ~ ') as f'
     ).rows[0] -%}
     {%- set values = [] -%}
     {%- for value in named.values() | list + found.values() | list -%}{%- do values.append(quote_text(value)) -%}{%- endfor -%}

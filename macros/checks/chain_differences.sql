@@ -13,7 +13,7 @@
     {%- elif audit_table_exists(chain ~ '_baseline') -%}
         {#- A baseline of version 1.0: a snapshot of all links, without a fingerprint. -#}
         {%- set kept = baseline_as_of_cut_over(audit_relation(chain ~ '_baseline')) -%}
-        {%- set recorded = fingerprint_query('(' ~ kept ~ ') as links', chain_columns(model), mixed=true) -%}
+        {%- set recorded = fingerprint_query('(' ~ kept ~ ') as links', chain_columns(model)) -%}
     {%- else -%}
         {%- do return(failing_row(chain, none, none, 'a baseline', 'there is none: run dbt snapshot')) -%}
     {%- endif -%}

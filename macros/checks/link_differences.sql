@@ -6,7 +6,7 @@ with counted as materialized (
     select
         format('%s links, fingerprint %s %s', r.row_count, r.fingerprint_a, r.fingerprint_b) as was,
         format('%s links, fingerprint %s %s', l.row_count, l.fingerprint_a, l.fingerprint_b) as now
-    from ({{ fingerprint_query(links, columns, mixed=true) }}) as l
+    from ({{ fingerprint_query(links, columns) }}) as l
     left join ({{ recorded }}) as r on true
 ),
 

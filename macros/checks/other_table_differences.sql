@@ -57,8 +57,8 @@ select
 from ({{ recorded }}) as b
 full join {{ current }} as c on b.relation = c.relation
 where
-    (b.column_names, b.row_count, b.fingerprint_a, b.fingerprint_b)
-    is distinct from (c.column_names, c.row_count, c.fingerprint_a, c.fingerprint_b)
+    b.column_names is distinct from c.column_names
+    or {{ fingerprint_change('b', 'c') | indent(4) }}
     or c.fingerprint_a is null
     {%- endset -%}
     {%- do return(told_rows(failing, counted_tables('cannot be told: of this table a fingerprint was kept, and no row', false))) -%}

@@ -1,12 +1,16 @@
-{% macro fingerprint_query(from_item, columns, mixed=false) %}
+{% macro fingerprint_query(from_item, columns) %}
     {#- (row_count, fingerprint_a, fingerprint_b) of what stands in a FROM, over an explicit list of columns.
-        A sum of bigints is exact (it is a numeric), and takes half the time of a sum of numerics. The server's hash of a record
-        adds up those of its columns, so that the sum may stay the same where two rows swap a value; `mixed`, it does not. -#}
-    {%- set row = 'hash_record_extended(row(' ~ columns | map(attribute='hashed') | join(', ') ~ '), {seed})' -%}
-    {%- set hash = 'hashint8extended(' ~ row ~ ', {seed})' if mixed else row -%}
+        The server's hash of a record adds up those of its columns, so that their sum may stay the same where two rows swap a
+        value; each row's hash is hashed again for the first sum, which does not. The half tells it from the first sum of version
+        1.0, which did. The seed is not 0, since a NULL's hash is, and a zero's is the seed. A sum of bigints is exact (it is a numeric). OFFSET has the server hash each row once, not once a sum;
+        as text, since it does not use its workers where the number must be cast. -#}
 select
     count(*) as row_count,
-    coalesce(sum({{ hash.replace('{seed}', '0') }}), 0) as fingerprint_a,
-    coalesce(sum({{ hash.replace('{seed}', '1') }}), 0) as fingerprint_b
-from {{ from_item }}
+    coalesce(sum(hashint8extended(h.row_hash, 1)), 0) + 0.5 as fingerprint_a,
+    coalesce(sum(h.row_hash), 0) as fingerprint_b
+from (
+    select hash_record_extended(row({{ columns | map(attribute='hashed') | join(', ') }}), 1) as row_hash
+    from {{ from_item }}
+    offset '0'
+) as h
 {%- endmacro %}

@@ -49,8 +49,7 @@ begin
     cross join records
     left join recorded on live.table_name = recorded.table_name and records.recorded_in = recorded.recorded_in
     where
-        (live.row_count, live.fingerprint_a, live.fingerprint_b)
-        is distinct from (recorded.row_count, recorded.fingerprint_a, recorded.fingerprint_b);
+        {{ fingerprint_change('recorded', 'live') | indent(8) }};
 
     if differences is not null then
         raise exception 'rows were changed {{ when }}: %', differences

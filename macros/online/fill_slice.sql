@@ -14,7 +14,7 @@
         of its rows they changed, and in which columns.
         Before each batch it looks for what people ask: it ends at a pause, or when the pace is another. The rest of its second it
         waits, holding nothing, if by its pace it has done enough. -#}
-    {%- set hash = 'hash_record_extended(row(' ~ columns | map(attribute='hashed') | join(', ') ~ '), 0)' -%}
+    {%- set hash = 'hashint8extended(hash_record_extended(row(' ~ columns | map(attribute='hashed') | join(', ') ~ '), 1), 1)' -%}
     {%- set relation = table.relation -%}
     {%- set assignments = ['cms_id = ' ~ table.id] -%}
     {%- for column in restated -%}{%- do assignments.append(column ~ ' = ' ~ column) -%}{%- endfor -%}

@@ -125,7 +125,7 @@ def _ours(session: Session, pairs: Sequence[_Pair], *, indexed: bool) -> tuple[f
         if indexed:
             query = render_macro("value_differences", table_name=pair.after, expected=before, actual=after, **shared)
         else:  # the fingerprint of the links as they were is made here, too, as reladiff hashes both sides
-            recorded = render_macro("fingerprint_query", from_item=f"({before}) as links", columns=columns, mixed=True)
+            recorded = render_macro("fingerprint_query", from_item=f"({before}) as links", columns=columns)
             links = {"recorded": recorded, "links": f"({after}) as links", "kept": before, "live": after}
             query = render_macro("link_differences", chain=pair.after, **links, **shared)
         queries.append(query)

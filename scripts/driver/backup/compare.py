@@ -61,7 +61,7 @@ def other_differences(
     """What differs besides the tables' rows: large objects, sequences, definitions."""
     lines = []
     found = fingerprints.of_large_objects(session)
-    if found != manifest.large_objects:
+    if {**found, **manifest.large_objects} != found:  # version 1.0 has no second fingerprint
         lines.append(f"large objects: {found['number']} now, {manifest.large_objects['number']} in the backup")
     lines += sequence_differences(fingerprints.of_sequences(session), manifest.sequences)
     objects = catalogue.differences(
@@ -77,15 +77,17 @@ def table_differences(
     session: psycopg.Connection[Any], found: list[Table], wanted: list[Table], unproven: Collection[str] = ()
 ) -> Findings:
     """Which tables are missing, too many, or hold other rows; and of which nobody looked at the rows."""
-    columns = "relation text, column_names text, row_count bigint, fingerprint text"
+    columns = "relation text, column_names text, row_count bigint, fingerprint_a numeric, fingerprint_b numeric"
     recorded, current = (
         catalogue.recordset(session, [_known(table, unproven) for table in tables], columns)
         for tables in (wanted, found)
     )
-    change = render_macro("table_change", recorded="b", current="c")
+    said, changed = (render_macro(name, recorded="b", current="c") for name in ("table_change", "fingerprint_change"))
     query = [
-        "select 'table ' || coalesce(b.relation, c.relation) || ': ' ||", change, "from (", recorded, ") as b",
-        "full join (", current, ") as c on b.relation = c.relation where b is distinct from c order by 1",
+        "select 'table ' || coalesce(b.relation, c.relation) || ': ' ||", said, "from (", recorded, ") as b",
+        "full join (", current, ") as c on b.relation = c.relation",
+        "where b.relation is null or c.relation is null or b.column_names is distinct from c.column_names or", changed,
+        "order by 1",
     ]  # fmt: skip
     lines = [row[0] for row in session.execute(" ".join(query).encode())]
     apart = sorted(set(unproven) & {table.label for table in wanted})
@@ -97,7 +99,8 @@ def _known(table: Table, unproven: Collection[str]) -> dict[str, Any]:
     rows = {
         "column_names": ", ".join(table.columns),
         "row_count": table.rows,
-        "fingerprint": f"{table.fingerprint_a} {table.fingerprint_b}",
+        "fingerprint_a": table.fingerprint_a,
+        "fingerprint_b": table.fingerprint_b,
     }
     return {"relation": table.label, **({} if table.label in unproven else rows)}
 

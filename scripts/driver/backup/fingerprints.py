@@ -133,13 +133,14 @@ def _reading(session: psycopg.Connection[Any], snapshot: str | None) -> Iterator
 
 
 def of_large_objects(session: psycopg.Connection[Any]) -> dict[str, str]:
-    """The number and the fingerprint of the large objects this session may read."""
-    number, fingerprint = one_row(
+    """The number and the two fingerprints of the large objects this session may read."""
+    number, fingerprint, mixed = one_row(
         session,
-        "select count(*), coalesce(sum(hash_record_extended(row(oid, pg_catalog.lo_get(oid)), 0)::numeric), 0)"
-        " from pg_catalog.pg_largeobject_metadata",
+        "select count(*), coalesce(sum(h.hash), 0), coalesce(sum(hashint8extended(h.hash, 1)), 0)"
+        " from (select hash_record_extended(row(oid, pg_catalog.lo_get(oid)), 0) as hash"
+        " from pg_catalog.pg_largeobject_metadata offset 0) as h",
     )
-    return {"number": str(number), "fingerprint": str(fingerprint)}
+    return {"number": str(number), "fingerprint": str(fingerprint), "mixed": str(mixed)}
 
 
 def of_sequences(session: psycopg.Connection[Any]) -> list[dict[str, Any]]:
