@@ -660,9 +660,10 @@ def an_assessment_of_another_module(db: Database) -> Shown:
 
 @corruption(OTHER_TABLES)
 def two_terms_swap_their_names(db: Database) -> Shown:
-    (first, one), (second, two) = db.connection.execute("select id, name from terms order by id limit 2").fetchall()
     db.run(
-        f"update terms set name = case id when {first} then '{two}' else '{one}' end where id in ({first}, {second})"
+        "with two as (select id, name from terms order by id limit 2)"
+        " update terms as t set name = o.name from two join two as o on two.id <> o.id where t.id = two.id",
+        rows=2,
     )
     return {OTHER_TABLES: [{"table_name": "public.terms"}]}
 
