@@ -146,55 +146,42 @@ def _relationships(tests: Sequence[Outcome]) -> str:
 def checklist_lines(
     facts: Facts, tests: Mapping[str, Sequence[Outcome]], switched_off: Collection[str]
 ) -> list[ChecklistLine]:
-    """The checklist, filled in.
+    """The checklist, filled in from the tests of each line, by its key.
 
-    Args:
-        facts: what was counted.
-        tests: line's key -> its tests.
-        switched_off: numbers of the procedure's tests that this kind of validation does without: in `ongoing`, those
-            that hold at the cut-over only, because rows may come, change and go since.
+    This kind of validation does without the tests of the procedure whose numbers are switched off: in `ongoing`, those
+    that hold at the cut-over only, because rows may come, change and go since.
     """
     lines = []
     for line in CHECKLIST:
         found = list(tests.get(line.key, []))
         present = {test.spec for test in found}
-        left_out = set(line.needs) - present
-        if left_out and left_out <= set(switched_off) and all(test.status == "passed" for test in found):
-            evidence = "holds at the cut-over only: rows may come, change and go since"
-            if not facts.of_procedure and line.of_procedure:
-                evidence = "is about tables of the procedure's own registry"
-            lines.append(ChecklistLine(line.key, _text(line, facts), "not applicable", evidence, found))
-            continue
+        left_out = [number for number in line.needs if number not in present]
         found += [
             Outcome(f"test {number}", "", number, "missing", message="it was not run, so nothing is proven")
-            for number in line.needs
-            if number not in present and number not in switched_off
+            for number in left_out
+            if number not in switched_off
         ]
-        lines.append(_judged(line, facts, found))
+        status: LineStatus = "failed" if any(test.status == "failed" for test in found) else "not proven"
+        if any(test.status != "passed" for test in found):
+            evidence = _fault(found)
+        elif not left_out:
+            status, evidence = "passed", _evidence(line, facts, found)
+        elif line.of_procedure and not facts.of_procedure:
+            status, evidence = "not applicable", "is about tables of the procedure's own registry"
+        else:
+            status, evidence = "not applicable", "holds at the cut-over only: rows may come, change and go since"
+        text = line.text.format(tables=len(facts.tables) or "core")
+        lines.append(ChecklistLine(line.key, text, status, evidence, found))
     return lines
-
-
-def _text(line: Line, facts: Facts) -> str:
-    return line.text.format(tables=len(facts.tables) or "core")
-
-
-def _judged(line: Line, facts: Facts, tests: list[Outcome]) -> ChecklistLine:
-    text = _text(line, facts)
-    if all(test.status == "passed" for test in tests):
-        return ChecklistLine(line.key, text, "passed", _evidence(line, facts, tests), tests)
-    status: LineStatus = "failed" if any(test.status == "failed" for test in tests) else "not proven"
-    return ChecklistLine(line.key, text, status, _fault(tests), tests)
 
 
 def _fault(tests: list[Outcome]) -> str:
     """What stands against a line, in a sentence."""
     parts = []
-    failures = sum(test.failures for test in tests if test.status == "failed")
-    if failures:
-        where = sorted({table for test in tests if test.status == "failed" for table in test.tables})
-        parts.append(
-            f"{failures:,} finding{'s' if failures > 1 else ''}" + (f" in {', '.join(where)}" if where else "")
-        )
+    failed = [test for test in tests if test.status == "failed"]
+    if failures := sum(test.failures for test in failed):
+        where = sorted({table for test in failed for table in test.tables})
+        parts.append(f"{failures:,} finding{'s' * (failures > 1)}{' in ' * bool(where)}{', '.join(where)}")
     parts += [f"{test.name}: {test.message or test.status}" for test in tests if test.status in ("error", "skipped")]
     missing = [test.name for test in tests if test.status == "missing"]
     if missing:

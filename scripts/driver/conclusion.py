@@ -29,22 +29,14 @@ def verdict(result: Result, *, interrupted: bool) -> Verdict:
 
 
 def run_again(given: Mapping[str, str], **changed: str) -> str:
-    """The command that runs as this one did, to be copied.
-
-    Args:
-        given: the options of the run that a user gave, each with its value; empty for a flag.
-        changed: options that must have another value now.
-    """
+    """The command that runs with the options that a user gave, as `Options.given` has them, or changed ones, to be copied."""
     return " ".join([COMMAND, "run", *(f"--{name} {value}".rstrip() for name, value in {**given, **changed}.items())])
 
 
 def tell_state_and_next_step(result: Result, state: MigrationState | None, given: Mapping[str, str]) -> None:
-    """Fill in the result's `state`, `next_step` and `next_command`.
+    """Fill in the result's `state`, `next_step` and `next_command`; the state is None if the database could not be asked.
 
-    Args:
-        result: with its verdict and stages.
-        state: as read after the last stage; None if the database could not be asked.
-        given: the run's options, as for `run_again`: without its mode, a command would lock a live application.
+    They need the options given: without its mode, a command would lock a live application.
     """
     if state is None:
         result.state = "What the database holds could not be asked."
@@ -69,28 +61,20 @@ def tell_state_and_next_step(result: Result, state: MigrationState | None, given
 
 
 def superseded(result: Result, state: MigrationState) -> str:
-    """Why a result tells of something else than what the database holds now, in a sentence; empty if it does not.
-
-    Args:
-        result: one that got as far as the tests.
-        state: as read now.
-    """
-    if result.cut_over_at == state.cut_over_at:
-        if result.finished_at >= state.restored_at:
-            return ""
-        return f"That was before a backup was restored at {moment(state.restored_at)}, and says nothing of what is there now."
-    if result.cut_over_at:
-        return f"That is of an earlier migration (cut-over at {moment(result.cut_over_at)}), and says nothing of what is there now."
-    return f"That was before the cut-over at {moment(state.cut_over_at)}, and says nothing of what is there now."
+    """Why a validated result tells of something else than what the database holds now, in a sentence; empty if it does not."""
+    if result.cut_over_at != state.cut_over_at:
+        told = f"was before the cut-over at {moment(state.cut_over_at)}"
+        if result.cut_over_at:
+            told = f"is of an earlier migration (cut-over at {moment(result.cut_over_at)})"
+    elif result.finished_at < state.restored_at:
+        told = f"was before a backup was restored at {moment(state.restored_at)}"
+    else:
+        return ""
+    return f"That {told}, and says nothing of what is there now."
 
 
 def step_from_here(state: MigrationState, validation: Result | None) -> tuple[str, str]:
-    """The next step and its command where no run is under way.
-
-    Args:
-        state: what the database holds.
-        validation: the last result that tells of it; None if there is none.
-    """
+    """The next step and its command where no run is under way, after the last validation that tells of this state."""
     if state.kind in ("not begun", "undone"):
         return f"See what would stand in the way, then {COMMAND} run:", f"{COMMAND} doctor"
     if state.kind != "done":

@@ -65,6 +65,12 @@ class StageProgress:
         self.update(done, total, name.removesuffix(BYTES))
 
 
+def print_after(console: Console, lead: Text, text: Text) -> None:
+    """Print a text after what leads to it; further lines stand under its first."""
+    for number, line in enumerate(text.wrap(console, max(console.width - lead.cell_len, 30)) or [Text()]):
+        console.print((Text(" " * lead.cell_len) if number else lead) + line, highlight=False)
+
+
 class Stages:
     """Shows stages, one after the other, on a console."""
 
@@ -96,10 +102,7 @@ class Stages:
         word, style = WORDS[status]
         lead = Text("  ").append(f"{word:7}", style).append(f"  {name:{NAME_WIDTH}}  ")
         lead.append(f"{duration(seconds) if seconds else '':>10}  ", "dim")
-        room = max(self.console.width - lead.cell_len, 30)
-        lines = Text(detail).wrap(self.console, room) or [Text()]
-        for number, line in enumerate(lines):
-            self.console.print((lead if number == 0 else Text(" " * lead.cell_len)) + line, highlight=False)
+        print_after(self.console, lead, Text(detail))
 
 
 class _Amount(ProgressColumn):

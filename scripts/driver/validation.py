@@ -26,21 +26,16 @@ PLACES = 42
 STATUS: dict[str, OutcomeStatus] = {"pass": "passed", "fail": "failed", "error": "error", "skipped": "skipped"}
 """dbt's words. Any other, a warning among them, is no pass."""
 
-# What a generic test proves is known by its name; a singular test says it in its meta.
-LINE_OF_EXPECTATION = {
-    "expect_column_to_exist": "columns_exist",
-    "expect_column_values_to_be_of_type": "columns_exist",
-    "expect_column_values_to_be_unique": "uniqueness",
-    "expect_table_row_count_to_equal_other_table": "row_counts",
-    "expect_column_pair_values_to_be_equal": "cms_id_equals_id",
+COUNTS_ROWS = "expect_table_row_count_to_equal_other_table"
+# A generic test is known by its name: on which line it stands, and what it proves. A singular test says it in its meta.
+EXPECTATIONS = {
+    "expect_column_to_exist": ("columns_exist", "{table} has a column cms_id"),
+    "expect_column_values_to_be_of_type": ("columns_exist", "{table}.cms_id has the right type"),
+    "expect_column_values_to_be_unique": ("uniqueness", "{table}.cms_id is unique"),
+    COUNTS_ROWS: ("row_counts", "{table} has the rows of its baseline"),
+    "expect_column_pair_values_to_be_equal": ("cms_id_equals_id", "{table}.cms_id equals id"),
 }
-ABOUT_EXPECTATION = {
-    "expect_column_to_exist": "{table} has a column cms_id",
-    "expect_column_values_to_be_of_type": "{table}.cms_id has the right type",
-    "expect_column_values_to_be_unique": "{table}.cms_id is unique",
-    "expect_table_row_count_to_equal_other_table": "{table} has the rows of its baseline",
-    "expect_column_pair_values_to_be_equal": "{table}.cms_id equals id",
-}
+NO_EXPECTATION = ("", "")
 
 # What that expectation calls the two counts, expected and actual: in offline_packages, and in the published package.
 ROW_COUNTS = (("expected", "actual"), ("compare_expression", "expression"))
@@ -72,14 +67,7 @@ class Validation:
 def validate(
     project: DbtProject, connection: psycopg.Connection[Any], step: DbtStep, *, threads: int, with_values: bool
 ) -> Validation:
-    """Run every test of the project.
-
-    Args:
-        project: dbt, with the vars that the tests are to see.
-        connection: for the failing rows; autocommit.
-        step: tells how far it is.
-        threads: tests at a time.
-        with_values: whether failing rows keep values that may tell something about a person.
+    """Run every test of the project; failing rows keep what may tell something about a person only `with_values`.
 
     Raises:
         Problem: if dbt could not run the tests at all.
@@ -89,25 +77,16 @@ def validate(
     if finished is None:
         raise Problem("the tests could not be run", where=why(str(result.exception or "")), do="run `dbt test`")
     relations = _harmless_foreign_keys(connection)
-    outcome = Validation({}, [], _switched_off(project))
+    disabled = [node.config.meta.get("spec") for nodes in project.manifest.disabled.values() for node in nodes]
+    outcome = Validation({}, [], {str(spec) for spec in disabled if spec})
     for node_result in sorted(finished, key=lambda item: str(item.node.name)):
         test = _outcome(node_result, lambda item: _rows(connection, item, relations, with_values=with_values))
-        line = _line(node_result.node)
+        node = node_result.node
+        line = node.config.meta.get("checklist") or EXPECTATIONS.get(_expectation(node), NO_EXPECTATION)[0]
         (outcome.by_line.setdefault(line, []) if line else outcome.beyond).append(test)
     for tests in outcome.by_line.values():
         tests.sort(key=lambda test: ([int(part) for part in test.spec.split(".")] if test.spec else [99], test.name))
     return outcome
-
-
-def _switched_off(project: DbtProject) -> set[str]:
-    """The procedure's tests that are disabled, by number."""
-    nodes = [node for nodes in project.manifest.disabled.values() for node in nodes]
-    return {str(spec) for node in nodes if (spec := node.config.meta.get("spec"))}
-
-
-def _line(node: Any) -> str:
-    meta = node.config.meta
-    return str(meta.get("checklist") or LINE_OF_EXPECTATION.get(_expectation(node), ""))
 
 
 def _expectation(node: Any) -> str:
@@ -127,7 +106,8 @@ def _outcome(result: Any, rows: Callable[[Any], tuple[list[FailingRow], list[Dif
     status = STATUS.get(str(result.status), "failed")
     outcome = Outcome(
         name=f"{expectation}({_table(node)})" if expectation else node.name,
-        about=ABOUT_EXPECTATION.get(expectation, "").format(table=_table(node)) or " ".join(node.description.split()),
+        about=EXPECTATIONS.get(expectation, NO_EXPECTATION)[1].format(table=_table(node))
+        or " ".join(node.description.split()),
         spec=str(node.config.meta.get("spec", "")),
         status=status,
         failures=int(result.failures or 0),
@@ -168,6 +148,7 @@ def _rows(
         return [FailingRow(_table(node), actual=f"the rows could not be read: {why(error)}")], []
     differences = [_difference(values["summary"]) for values in found if values.get("summary")]
     category, rows = next(iter(NOT_ABOUT_ROWS.intersection(node.fqn)), ""), []
+    counts_in = ROW_COUNTS if _expectation(node) == COUNTS_ROWS else ()
     for values in [values for values in found if not values.get("summary")][:SHOWN_ROWS]:
         if "table_name" in values:
             row = FailingRow(
@@ -177,11 +158,12 @@ def _rows(
                 expected=_text(values.get("expected")),
                 actual=_text(values.get("actual")),
             )
-        elif counts := next((pair for pair in ROW_COUNTS if set(pair) <= values.keys() and _counts_rows(node)), None):
+        elif counts := next((pair for pair in counts_in if set(pair) <= values.keys()), None):
             expected, actual = (_text(values[name]) for name in counts)
             row = FailingRow(_table(node), column="count(*)", expected=expected, actual=actual)
-        else:  # a generic test returns rows of the table, or one row of its own making
-            row = FailingRow(_table(node), _text(values.get("id")), actual=", ".join(_generic_values(values)))
+        else:  # a generic test returns rows of the table, or one of its own making: shown is only what it computed
+            own = [f"{name} {_text(values[name])}" for name in values if name in ("cms_id", "expression", "n_records")]
+            row = FailingRow(_table(node), _text(values.get("id")), actual=", ".join(own))
         rows.append(row if with_values else _masked(row, category, foreign_keys))
     if not with_values:
         for difference in differences:
@@ -195,15 +177,6 @@ def _difference(summary: dict[str, Any]) -> Difference:
     for place, number in summary["places"].items():
         places[int(place)] = number
     return Difference(**{**summary, "places": places})
-
-
-def _counts_rows(node: Any) -> bool:
-    return _expectation(node) == "expect_table_row_count_to_equal_other_table"
-
-
-def _generic_values(values: dict[str, Any]) -> list[str]:
-    """What a generic test's row says: only what the test itself computed, never the table's own columns."""
-    return [f"{name} {_text(value)}" for name, value in values.items() if name in ("cms_id", "expression", "n_records")]
 
 
 def _text(value: Any) -> str:

@@ -23,18 +23,7 @@ def folder() -> Path:
 
 
 def write(result: Result, reports: Path) -> Path:
-    """Write a result in every format.
-
-    Args:
-        result: what to write.
-        reports: the folder that gets a folder of its own for this run.
-
-    Returns:
-        the folder written.
-
-    Raises:
-        OSError: it could not be written.
-    """
+    """Write a result in every format, into a new folder of its run, which is returned. OSError if that cannot be done."""
     folder = reports / result.run_id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keep_out_of_git(reports)
@@ -73,13 +62,9 @@ def write_private(path: Path, text: str) -> None:
 def newest(
     address: str, reports: Path | None = None, *, validated: bool = False, validation: str = ""
 ) -> Result | None:
-    """The newest result about a database; None if there is none.
+    """The newest result about a database, by the address that its connection describes; None if there is none.
 
-    Args:
-        address: the database, as its connection describes itself.
-        reports: where to look; by default as `folder`.
-        validated: only a result that got as far as the checklist.
-        validation: only one that got so far, and was of this kind: cutover or ongoing.
+    With `validated` only one that got as far as the tests, with a `validation` one of this kind that did.
     """
     for file in sorted((reports or folder()).glob(f"*/{NAMES['json']}"), reverse=True):
         if file.parent.is_symlink():

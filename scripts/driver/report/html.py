@@ -56,7 +56,7 @@ def render_html(result: Result) -> str:
         "lock_sentence": lock_sentence,
         "kind": lambda test: test.status if test.status in ("passed", "failed") else "open",
         "moment": moment,
-        "short_name": _short_name,
+        "short_name": lambda test: test.name.split("(")[0],
         "short": short,
         "sides": _sides,
         "steps": _steps,
@@ -110,17 +110,13 @@ def _locks(locks: Sequence[Lock]) -> dict[str, Any]:
     return {"began": first, "seconds": span, "whom": {lock.closed_to for lock, _, _ in known}, "rows": rows}
 
 
-def _short_name(test: Outcome) -> str:
-    return test.name.split("(")[0]
-
-
 def _grouped(tests: Sequence[Outcome]) -> list[list[Outcome]]:
     """Every test that did not pass, and those of the procedure, one by one; the rest together by what they expect."""
     single = [test for test in tests if test.spec or test.status != "passed"]
     alike: dict[str, list[Outcome]] = {}
     for test in tests:
         if test not in single:
-            alike.setdefault(_short_name(test), []).append(test)
+            alike.setdefault(test.name.split("(")[0], []).append(test)
     return [[test] for test in sorted(single, key=lambda test: test.status == "passed")] + list(alike.values())
 
 

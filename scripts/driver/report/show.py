@@ -39,15 +39,7 @@ def show(
     validation: str | None = None,
     with_values: bool = False,
 ) -> int:
-    """Print or write a report.
-
-    Args:
-        connection: the database it is about.
-        kind: text, html, json or junit.
-        output: the file to write; None for standard output.
-        validate: whether to run the tests now.
-        validation: which of them, cutover or ongoing; None for those that fit.
-        with_values: whether to show values that may tell something about persons.
+    """Print or write a report: the last one, or with `validate` a new one, of the kind of `validation` that is given or fits.
 
     Returns:
         the exit code: 0 if the verdict is `passed` and tells of what the database holds now, else 1.
@@ -76,10 +68,7 @@ def show(
 def _as_of_now(connection: Connection, result: Result, *, told_apart: bool) -> tuple[Result, bool]:
     """A report of before as it is to be shown now, and whether it still tells of what the database holds.
 
-    Args:
-        connection: the database; the report is shown without it as well.
-        result: the report.
-        told_apart: whether to say on standard error what a reader of the report alone might not see.
+    What a reader of the report alone might not see is said on standard error, if it is to be `told_apart`.
     """
     try:
         with pinned(connection) as session:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from driver.progress import print_after
 from driver.result import lock_sentence
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from driver.result import ChecklistLine, FailingRow, Outcome, Result
+    from driver.result import FailingRow, Outcome, Result
 
 WORDS = {
     "passed": ("PASS", "bold green"),
@@ -31,7 +32,13 @@ def print_report(console: Console, result: Result) -> None:
         console.print()
         console.print(Text("Checklist", "bold"), highlight=False)
         for line in result.checklist:
-            _print_line(console, line)
+            word, style = WORDS[line.status]
+            print_after(console, Text(" ").append(f"{word:4}", style).append("  "), Text(line.text))
+            if line.evidence:
+                _wrapped(console, line.evidence, INDENT, style="dim" if line.status == "passed" else "")
+            for test in line.tests:
+                if test.status in ("failed", "error"):
+                    _print_test(console, test)
     failing = [test for test in result.beyond if test.status != "passed"]
     if result.beyond:
         passed = len(result.beyond) - len(failing)
@@ -41,7 +48,7 @@ def print_report(console: Console, result: Result) -> None:
     if sentence := lock_sentence(result.locks):
         _wrapped(console, sentence, 0)
     for warning in result.warnings:
-        _wrapped(console, warning, INDENT, Text(" WARN  ", "bold yellow"))
+        print_after(console, Text(" WARN  ", "bold yellow"), Text(warning))
     console.print()
     print_verdict(console, result)
 
@@ -49,9 +56,8 @@ def print_report(console: Console, result: Result) -> None:
 def print_verdict(console: Console, result: Result) -> None:
     """Print the verdict, what the database holds now, and what to do."""
     console.print(Text(verdict_sentence(result), VERDICTS[result.verdict]), highlight=False)
-    for text in (result.state, result.next_step):
-        if text:
-            _wrapped(console, text, 2)
+    for text in filter(None, (result.state, result.next_step)):
+        _wrapped(console, text, 2)
     if result.next_command:
         # never wrapped: it is there to be copied
         console.print(Text("    " + result.next_command, "bold"), highlight=False, soft_wrap=True)
@@ -68,17 +74,6 @@ def verdict_sentence(result: Result) -> str:
     if result.verdict == "interrupted":
         return f"INTERRUPTED{where}."
     return f"FAILED{where}: {count}." if result.validated else f"FAILED{where}."
-
-
-def _print_line(console: Console, line: ChecklistLine) -> None:
-    word, style = WORDS[line.status]
-    lead = Text(" ").append(f"{word:4}", style).append("  ")
-    _wrapped(console, line.text, INDENT, lead)
-    if line.evidence:
-        _wrapped(console, line.evidence, INDENT, style="dim" if line.status == "passed" else "")
-    for test in line.tests:
-        if test.status in ("failed", "error"):
-            _print_test(console, test)
 
 
 def _print_test(console: Console, test: Outcome) -> None:
@@ -109,7 +104,5 @@ def row_sentence(row: FailingRow) -> str:
     return f"{where}: {row.actual or row.expected or 'it differs'}"
 
 
-def _wrapped(console: Console, text: str, indent: int, lead: Text | None = None, style: str = "") -> None:
-    room = max(console.width - indent, 30)
-    for number, line in enumerate(Text(text, style).wrap(console, room)):
-        console.print((lead if lead and number == 0 else Text(" " * indent)) + line, highlight=False)
+def _wrapped(console: Console, text: str, indent: int, style: str = "") -> None:
+    print_after(console, Text(" " * indent), Text(text, style))
