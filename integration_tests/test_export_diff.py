@@ -20,6 +20,7 @@ from driver.dbt_project import DbtProject
 from driver.diff import diff
 from driver.errors import Problem
 from driver.export import MANIFEST, ExportedFile, ExportManifest, export, read_manifest
+from driver.result import as_json
 from driver.sample_registry import TABLES
 from quality import schemas
 from support.backups import connection_of
@@ -244,7 +245,7 @@ def write(folder: Path, name: str, text: str, stated: str | None = None) -> None
     if stated is not None:
         digest = hashlib.sha256(stated.encode()).hexdigest()
         files = [ExportedFile(name, 1, len(stated), digest)]
-        (folder / MANIFEST).write_text(ExportManifest("pre", "", "", "", "", {}, files).to_json())
+        (folder / MANIFEST).write_text(as_json(ExportManifest("pre", "", "", "", "", {}, files)))
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,7 @@ def test_an_export_older_than_the_one_before_it_is_refused(tmp_path: Path) -> No
         write(folder, "schools_ids.csv", "id\n1\n", stated="id\n1\n")
         manifest = read_manifest(folder)
         assert manifest
-        (folder / MANIFEST).write_text(replace(manifest, phase=phase, taken_at="2026-01-31" + taken_at).to_json())
+        (folder / MANIFEST).write_text(as_json(replace(manifest, phase=phase, taken_at="2026-01-31" + taken_at)))
     with pytest.raises(Problem, match=r"10:00:00 UTC\) is older than that of before it \(2026-01-31 11:00:00 UTC"):
         list(diff(*folders))
     result = CliRunner().invoke(diff_command, [str(folder) for folder in reversed(folders)])

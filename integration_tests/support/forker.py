@@ -159,8 +159,8 @@ def serve() -> None:
     from support.untraced import untrace_dbt
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name, entry in cli.COMMANDS.items():
-        importlib.import_module(f"driver.commands.{entry.module or name}")
+    for name in cli.COMMANDS:
+        importlib.import_module(f"driver.commands.{cli.MODULES.get(name, name)}")
     importlib.import_module("dbt.adapters.postgres")
     importlib.import_module("driver.run_in_terminal")
     untrace_dbt()

@@ -11,7 +11,8 @@ import platform
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,38 +27,32 @@ if TYPE_CHECKING:
 DONE, FAILED, UNEXPECTED, INTERRUPTED = 0, 1, 2, 130
 
 
-class Entry(NamedTuple):
-    """A command, before its module is imported: importing all of them would make `--help` wait for dbt."""
-
-    group: str
-    prepares: bool
-    """Whether the dbt packages and the profile are set up before it runs."""
-    module: str = ""
-    """Where it is, if not in a module of its own name."""
-
-
-# In the order of work; `--help` lists them so. The module is driver/commands/<name>.py, or the one named, and holds a command `<name>`.
+# In the order of work, each under its heading; `--help` lists them so. The module driver/commands/<name>.py, or the one named
+# in `MODULES`, holds a command `<name>`; it is imported when that is asked for: all of them would make `--help` wait for dbt.
 COMMANDS = {
-    "demo": Entry("See it work", prepares=False),
-    "setup": Entry("Prepare", prepares=False),
-    "configure": Entry("Prepare", prepares=True),
-    "doctor": Entry("Prepare", prepares=True),
-    "backup": Entry("Prepare", prepares=True),
-    "backups": Entry("Prepare", prepares=True),
-    "prune": Entry("Prepare", prepares=True),
-    "rehearse": Entry("Prepare", prepares=True),
-    "run": Entry("Migrate", prepares=True),
-    "pause": Entry("Migrate", prepares=True, module="control"),
-    "resume": Entry("Migrate", prepares=True, module="control"),
-    "pace": Entry("Migrate", prepares=True, module="control"),
-    "export": Entry("Migrate", prepares=True),
-    "diff": Entry("Look", prepares=False),
-    "status": Entry("Look", prepares=False),
-    "report": Entry("Look", prepares=True),
-    "restore": Entry("Go back", prepares=True),
-    "undo": Entry("Go back", prepares=True),
-    "drizzle": Entry("The application's own code", prepares=True),
+    "demo": "See it work",
+    "setup": "Prepare",
+    "configure": "Prepare",
+    "doctor": "Prepare",
+    "backup": "Prepare",
+    "backups": "Prepare",
+    "prune": "Prepare",
+    "rehearse": "Prepare",
+    "run": "Migrate",
+    "pause": "Migrate",
+    "resume": "Migrate",
+    "pace": "Migrate",
+    "export": "Migrate",
+    "diff": "Look",
+    "status": "Look",
+    "report": "Look",
+    "restore": "Go back",
+    "undo": "Go back",
+    "drizzle": "The application's own code",
 }
+MODULES = {"pause": "control", "resume": "control", "pace": "control"}
+UNPREPARED = ("demo", "setup", "diff", "status")
+"""Before the others, the dbt packages and the profile are set up."""
 
 
 class Commands(click.Group):
@@ -85,27 +80,20 @@ class Commands(click.Group):
                 raise click.UsageError(f"No such command '{args[0]}'. Did you mean '{near[0]}'?", ctx) from error
             raise
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """The commands under the headings of the work they belong to."""
-        names = self.list_commands(ctx)
-        width = max(map(len, names), default=0)
-        for group in dict.fromkeys(COMMANDS[name].group for name in names):
-            with formatter.section(group):
-                formatter.write_dl(
-                    [
-                        (name.ljust(width), command.get_short_help_str(90))
-                        for name in names
-                        if COMMANDS[name].group == group and (command := self.get_command(ctx, name))
-                    ]
-                )
+        width = max(map(len, COMMANDS))
+        for heading, names in groupby(COMMANDS, key=COMMANDS.__getitem__):
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), _load(name).get_short_help_str(90)) for name in names])
 
 
 @functools.cache
 def _load(name: str) -> click.Command:
     """Import a command, once."""
-    entry = COMMANDS[name]
-    command: click.Command = getattr(importlib.import_module(f"driver.commands.{entry.module or name}"), name)
-    return preparing(command) if entry.prepares else command
+    module = importlib.import_module(f"driver.commands.{MODULES.get(name, name)}")
+    command: click.Command = getattr(module, name)
+    return command if name in UNPREPARED else preparing(command)
 
 
 def preparing(command: click.Command) -> click.Command:

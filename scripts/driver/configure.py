@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from driver.backup.session import pinned
 from driver.bootstrap import ROOT, project
-from driver.dbt_project import PACKAGE, DbtProject, settings
+from driver.dbt_project import PACKAGE, DbtProject, read_yaml, settings
 from driver.drizzle.files import Change
 from driver.errors import Problem
 
@@ -83,10 +83,7 @@ class Table:
 def configure(connection: Connection, schemas: Sequence[str], names: Sequence[str]) -> list[Change]:
     """What has to change in the project so that these tables are its core tables; nothing is written.
 
-    Args:
-        connection: the database to look at.
-        schemas: the schemas to look in; all of the application's if empty.
-        names: the tables, by name or `schema.name`; every one with an integer id if empty.
+    They are named by name or `schema.name`; without names, they are all with an integer id, of these schemas or of any.
 
     Raises:
         Problem: there is no such table, or a file of the project cannot be read.
@@ -101,12 +98,13 @@ def configure(connection: Connection, schemas: Sequence[str], names: Sequence[st
     known = set(_known(folder, dbt))
     new = [table for table in tables if (table.schema, table.identifier) not in known]
     procedure = project() == ROOT and dbt.var("procedure_registry") and len(new) < len(tables)
-    taken = {name.lower() for name in _source_names(folder)}
+    taken = {str(table["name"]).lower() for source in _described(folder) for table in source.get("tables") or []}
     for table in new:
         table.name = _name(table, taken)
         taken.add(table.name)
     ours = folder / ("origins/configured" if project() == ROOT else "cms_id")
-    changes = [_project_change(dbt, {"procedure_registry": procedure, "cms_id_type": _type(tables, dbt)})]
+    kind = "bigint" if any(table.is_bigint for table in tables) else dbt.var("cms_id_type")
+    changes = [_project_change(dbt, {"procedure_registry": procedure, "cms_id_type": kind})]
     changes.append(_appended(ours / "_sources.yml", "sources:\n", _sources(new, str(dbt.var("cms_id_constraint")))))
     for table in new:
         if any(folder.rglob(f"{table.name}_origin.sql")):
@@ -140,18 +138,8 @@ def _chosen(tables: list[Table], schemas: Sequence[str], names: Sequence[str]) -
 
 def _described(folder: Path) -> Iterator[dict[str, Any]]:
     """The sources that the project's files describe."""
-    import yaml
-
     for path in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
-        try:
-            content = yaml.safe_load(path.read_text("utf-8")) or {}
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise Problem("A file of the project cannot be read", where=str(path), do="correct it") from error
-        yield from content.get("sources") or [] if isinstance(content, dict) else []
-
-
-def _source_names(folder: Path) -> Iterator[str]:
-    return (str(table["name"]) for source in _described(folder) for table in source.get("tables") or [])
+        yield from read_yaml(path, "A file of the project").get("sources") or []
 
 
 def _known(folder: Path, dbt: DbtProject) -> Iterator[tuple[str, str]]:
@@ -165,10 +153,6 @@ def _known(folder: Path, dbt: DbtProject) -> Iterator[tuple[str, str]]:
             meta = (table.get("config") or {}).get("meta") or {}
             if meta.get("core_table"):
                 yield schema, str(table.get("identifier", table["name"]))
-
-
-def _type(tables: list[Table], dbt: DbtProject) -> str:
-    return "bigint" if any(table.is_bigint for table in tables) else str(dbt.var("cms_id_type"))
 
 
 def _slug(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from driver.backup.session import one_value, pinned
@@ -41,12 +42,15 @@ def ask(connection: Connection, action: Action, *, why: str = "", rows_per_secon
         paused = controls(session, schema, "pause")
         if action == "resume" and not paused:
             return ["Nothing is paused."]
+        os_user = ""  # at this machine, since several may share a role of the database
+        with suppress(KeyError, OSError):  # it has no name
+            os_user = getpass.getuser()
         session.execute(
             in_audit_schema(
                 schema,
                 "insert into {controls} (migration_id, action, rows_per_second, why, os_user) values (%s, %s, %s, %s, %s)",
             ),
-            [migration, action, rows_per_second, why, _os_user()],
+            [migration, action, rows_per_second, why, os_user],
         )
         told = paused if action == "resume" else controls(session, schema, action)
         pace = f"At most {rows_per_second:,} rows/s" if rows_per_second else "No limit"
@@ -74,11 +78,3 @@ def _effect(session: psycopg.Connection[Any], audit_schema: str, action: Action)
     return (
         "It goes on within a second." if runner else "No runner is at work. To go on: scripts/cmsid run --mode online"
     )
-
-
-def _os_user() -> str:
-    """The user at this machine, since several may share a role of the database; empty if it has no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""

@@ -59,12 +59,24 @@ class CoreTable:
     constraint: str
 
 
-def settings(folder: Path) -> dict[str, Any]:
-    """What a project's dbt_project.yml says; empty if there is none."""
+def read_yaml(path: Path, what: str) -> dict[str, Any]:
+    """The names and values that a YAML file gives; none if it holds anything else. Raises Problem if it cannot be read."""
     import yaml
 
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        # YAML's own message quotes the file, where a password may stand: say only where it is.
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise Problem(f"{what} cannot be read", where=f"{path}{line}", do="correct it") from error
+    return content if isinstance(content, dict) else {}
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    """What a project's dbt_project.yml says; empty if there is none."""
     path = folder / "dbt_project.yml"
-    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+    return read_yaml(path, "The dbt project") if path.exists() else {}
 
 
 def keep_out_of_git(folder: Path) -> None:

@@ -146,9 +146,10 @@ class DbtStep:
 
 def _reason(result: Any) -> str:
     """Why a command failed, out of everything dbt says about it."""
+    results = getattr(result.result, "results", None) or []
     messages = [
-        f"{item.node.name}: {told}" if len(getattr(result.result, "results", [])) > 1 else told
-        for item in getattr(result.result, "results", None) or []
+        f"{item.node.name}: {told}" if len(results) > 1 else told
+        for item in results
         if str(item.status) in ("error", "fail", "runtime error") and (told := why(str(item.message or "")))
     ]
     if messages:

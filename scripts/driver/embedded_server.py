@@ -239,7 +239,7 @@ class EmbeddedServer:
                 break
             if not attempts_left or "could not bind" not in self.log.read_text("utf-8", "replace"):
                 raise self._not_started(reason)
-        self._write_passwords()
+        write_password_file(self.password_file, self.host, self.passwords)
 
     def _not_started(self, reason: str) -> Problem:
         lines = [line.strip() for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
@@ -341,7 +341,7 @@ class EmbeddedServer:
         with self.connect() as connection:
             connection.execute(statement.format(sql.Identifier(name), sql.Literal(password)))
         self.passwords[name] = password
-        self._write_passwords()
+        write_password_file(self.password_file, self.host, self.passwords)
         return password
 
     def create_database(self, name: str, owner: str = "", template: str | None = None) -> None:
@@ -396,10 +396,6 @@ class EmbeddedServer:
             "PGPASSWORD": self.passwords[user],
             "PGSSLMODE": "disable",
         }
-
-    def _write_passwords(self) -> None:
-        """Keep the passwords beside the data, for whoever joins this server or starts it again."""
-        write_password_file(self.password_file, self.host, self.passwords)
 
 
 def _programs_of(major: int) -> Path:

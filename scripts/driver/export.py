@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from driver.bootstrap import project as project_dir
 from driver.dbt_project import keep_out_of_git
 from driver.errors import Problem, why
 from driver.facts import tables_with_cms_id
+from driver.result import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -70,10 +71,6 @@ class ExportManifest:
     session: dict[str, str]
     """The settings under which values were written as text."""
     files: list[ExportedFile]
-
-    def to_json(self) -> str:
-        """As text."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> ExportManifest | None:
@@ -208,7 +205,7 @@ def _put_in_place(folder: Path, manifest: ExportManifest) -> None:
     for file in manifest.files:
         (folder / (file.name + DRAFT)).replace(folder / file.name)
     sync_folder(folder)
-    write_private(folder / MANIFEST, manifest.to_json())
+    write_private(folder / MANIFEST, as_json(manifest))
 
 
 def _queries(project: DbtProject) -> dict[str, bytes]:

@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from driver.bootstrap import CACHE, ROOT, exclusive
+from driver.dbt_project import read_yaml
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def _installed_source() -> str:
     except FileNotFoundError:
         # Installed with plain dbt: dbt itself knows best whether they are the right ones.
         # dbt 1.12 counts also those that packages ask for, which the lock file has.
-        wanted = {str(entry["name"]) for entry in _yaml(LOCKED).get("packages") or []}
+        wanted = {str(entry["name"]) for entry in _read(LOCKED).get("packages") or []}
         return OWN if INSTALLED.is_dir() and wanted <= projects_in(INSTALLED).keys() else ""
     if source == OFFLINE_SOURCE:
         return source if _content(INSTALLED) == _content(OFFLINE) else ""
@@ -96,24 +98,18 @@ def _content(folder: Path) -> dict[str, bytes]:
 
 def projects_in(folder: Path) -> dict[str, Path]:
     """The dbt projects directly inside a folder, by the name that each gives itself."""
-    return {str(_yaml(path).get("name")): path.parent for path in sorted(folder.glob("*/dbt_project.yml"))}
+    return {str(_read(path).get("name")): path.parent for path in sorted(folder.glob("*/dbt_project.yml"))}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return read_yaml(path, "A file of a dbt package")
 
 
 def _required(project: Path) -> set[str]:
     """The names of the packages that a project asks for in its packages.yml."""
     path = project / "packages.yml"
-    entries = (_yaml(path).get("packages") or []) if path.exists() else []
+    entries = (_read(path).get("packages") or []) if path.exists() else []
     return {str(entry["package"]).rpartition("/")[2] for entry in entries if "package" in entry}
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Problem("A file of a dbt package cannot be read", where=str(path), do="correct it") from error
-    return content if isinstance(content, dict) else {}
 
 
 def _copy(folder: Path, source: str, remedy: str) -> list[str]:
@@ -144,21 +140,19 @@ def _write_record(folder: Path, source: str) -> None:
 
 def _is_hub_reachable() -> bool:
     """Whether the hub answers within a few seconds; in a thread, since looking up a name has no time-out of its own."""
-    answered: list[bool] = []
-    thread = threading.Thread(target=lambda: answered.append(_probe()), daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS + 1)
-    return answered == [True]
-
-
-def _probe() -> bool:
     import requests
 
     hub = os.environ.get("DBT_PACKAGE_HUB_URL", "https://hub.getdbt.com/").rstrip("/")
-    try:
-        return requests.get(f"{hub}/api/v1/metaplane/dbt_expectations.json", timeout=PROBE_SECONDS).ok
-    except requests.RequestException:
-        return False
+    answered: list[bool] = []
+
+    def probe() -> None:
+        with suppress(requests.RequestException):
+            answered.append(requests.get(f"{hub}/api/v1/metaplane/dbt_expectations.json", timeout=PROBE_SECONDS).ok)
+
+    thread = threading.Thread(target=probe, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS + 1)
+    return answered == [True]
 
 
 def _download() -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driver.bootstrap import ROOT, project
-from driver.dbt_project import settings
+from driver.dbt_project import read_yaml, settings
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -134,11 +134,7 @@ class Connection:
 
 
 def load(target: str | None = None, profiles_dir: Path | None = None) -> Connection:
-    """The connection that dbt would use.
-
-    Args:
-        target: a target of the profile; default DBT_TARGET, then the profile's own default.
-        profiles_dir: where profiles.yml is; default as in `find_profiles_dir`.
+    """The connection that dbt would use: by default that of DBT_TARGET, then of the profile's own default.
 
     Raises:
         Problem: if the profile, the target or one of its values is missing or wrong.
@@ -146,7 +142,9 @@ def load(target: str | None = None, profiles_dir: Path | None = None) -> Connect
     folder = profiles_dir or find_profiles_dir()
     path = folder / FILE
     name = _name()
-    profile = _read(path).get(name)
+    if not path.exists():
+        raise Problem("There is no dbt profile", where=str(path), do="run `scripts/cmsid setup`")
+    profile = read_yaml(path, "The dbt profile").get(name)
     if not isinstance(profile, dict) or not isinstance(profile.get("outputs"), dict):
         raise Problem(f"There is no profile {name}", where=str(path), do="copy it from profiles.example.yml")
     outputs = profile["outputs"]
@@ -256,22 +254,7 @@ def _name() -> str:
 def is_profile_there() -> bool:
     """Whether the file that dbt would read has a profile of our name."""
     path = find_profiles_dir() / FILE
-    return path.exists() and _name() in _read(path)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise Problem("There is no dbt profile", where=str(path), do="run `scripts/cmsid setup`") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        # YAML's own message quotes the file, where a password may stand: say only where it is.
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise Problem("The dbt profile cannot be read", where=f"{path}{line}", do="correct it") from error
-    return content if isinstance(content, dict) else {}
+    return path.exists() and _name() in read_yaml(path, "The dbt profile")
 
 
 def _render(value: Any, key: str, path: Path) -> Any:
@@ -414,7 +397,8 @@ def connection_problem(error: psycopg.Error, where: str = "", service: str = "")
     ]
     reason = error.diag.message_primary or (lines[-1] if lines else "no reason given")
     reason = reason.rstrip(".").rpartition("FATAL:")[2].strip()
-    remedy = next((do for sign, do in REMEDIES.items() if any(sign in line for line in lines)), OTHER_REMEDY)
+    told = "\n".join(lines)
+    remedy = next((do for signs, do in REMEDIES.items() if re.search(signs, told)), OTHER_REMEDY)
     if service:  # no variable says anything of it
         for variable in ("set PGPASSWORD, or ", "PGPASSWORD, ", " (PGSSLMODE)"):
             remedy = remedy.replace(variable, "")
@@ -424,11 +408,9 @@ def connection_problem(error: psycopg.Error, where: str = "", service: str = "")
 
 OTHER_REMEDY = "check the server and the dbt profile, then run this again"
 REMEDIES = {
-    "Connection refused": "start the server, or correct host and port in the dbt profile",
-    "No such file or directory": "start the server, or correct host and port in the dbt profile",
+    "Connection refused|No such file or directory": "start the server, or correct host and port in the dbt profile",
     "definition of service": "correct PGSERVICE or your pg_service.conf, or unset PGSERVICE",
-    "could not translate host name": "correct the host in the dbt profile",
-    "failed to resolve host": "correct the host in the dbt profile",
+    "could not translate host name|failed to resolve host": "correct the host in the dbt profile",
     "timeout expired": "check that the host is right and that no firewall stands between",
     "password authentication failed": "correct PGPASSWORD, ~/.pgpass or the dbt profile",
     "no password supplied": "set PGPASSWORD, or add the server to ~/.pgpass",
@@ -438,10 +420,8 @@ REMEDIES = {
     "no pg_hba.conf entry": "allow this user and machine in the server's pg_hba.conf",
     "does not exist": "correct database and user in the dbt profile, or create them",
     "unsupported startup parameter": "unset PGOPTIONS, or connect to the server itself, not to a pooler",
-    "too many clients": "close some connections, then run this again",
-    "remaining connection slots": "close some connections, then run this again",
-    "permission denied": "connect as the role that owns the tables",
-    "must be owner": "connect as the role that owns the tables",
+    "too many clients|remaining connection slots": "close some connections, then run this again",
+    "permission denied|must be owner": "connect as the role that owns the tables",
     "lock timeout": "wait until nobody holds the lock, then run this again",
     "deadlock detected": "run this again",
 }

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from driver.backup import files, store
+from driver.backup import store
 from driver.backup.manifest import REHEARSAL
 from driver.backup.session import system_identifier
-from driver.result import SCHEMA_VERSION, ChecklistLine, Figures, Lock, Stage, Verdict, as_json
+from driver.result import SCHEMA_VERSION, ChecklistLine, Figures, Lock, Stage, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,10 +79,6 @@ class Rehearsal:
     location: str
     next_command: str | None
     schema_version: Literal[1] = SCHEMA_VERSION
-
-    def keep(self, path: Path) -> None:
-        """Write it beside its backup, for its owner only."""
-        files.write_private(path, as_json(self))
 
 
 def newest(connection: Connection, server: str, mode: str, directory: Path | None = None) -> Rehearsal | None:

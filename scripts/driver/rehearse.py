@@ -29,7 +29,7 @@ from driver.errors import Problem
 from driver.migration_state import read_logged_state
 from driver.progress import Stages, clock
 from driver.rehearsal import Part, Rehearsal
-from driver.result import lock_sentence
+from driver.result import as_json, lock_sentence
 from driver.run import Options, Run
 from driver.wording import age, duration, seconds_since, size
 
@@ -135,7 +135,7 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
         location=str(path),
         next_command=(run if to_come else None) if verdict == "passed" else wanted.command,
     )
-    rehearsal.keep(path)
+    files.write_private(path, as_json(rehearsal))
     return rehearsal
 
 

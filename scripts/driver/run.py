@@ -202,7 +202,11 @@ class Run:
         self._tables = self._project.core_tables()
         self.result.validation = validation
         self.result.mode = str(self._project.var("mode"))
-        self.result.versions = _versions()
+        self.result.versions = {
+            "cmsid": __version__,
+            "Python": platform.python_version(),
+            **{name: version(name) for name in ("dbt-core", "dbt-postgres")},
+        }
         with pinned(self.connection) as session:
             self._state = read_state(session, self.connection.audit_schema, self._tables)
         self._left_out = self._why_left_out(self._state)
@@ -357,7 +361,8 @@ class Run:
             )
         facts.of_procedure = bool(self._project.var("procedure_registry"))
         for table in facts.tables:
-            table.seconds = _seconds_of(table.name, self._plan_seconds)
+            steps = [seconds for label, seconds in self._plan_seconds.items() if label.startswith(f"{table.name}: ")]
+            table.seconds = round(sum(steps), 3) if steps else None  # it was not migrated now
         self.result.cut_over_at = facts.cut_over_at
         self.result.mode = facts.mode or self.result.mode
         self.result.tables = facts.tables
@@ -487,18 +492,3 @@ def _written(session: psycopg.Connection[Any]) -> tuple[int, int]:
     except psycopg.Error:
         return 0, 0
     return int(wal), int(extent)
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "cmsid": __version__,
-        "Python": platform.python_version(),
-        "dbt-core": version("dbt-core"),
-        "dbt-postgres": version("dbt-postgres"),
-    }
-
-
-def _seconds_of(table: str, plan_seconds: Mapping[str, float]) -> float | None:
-    """How long the steps of the migration's plan took that are about this table; None if it was not migrated now."""
-    own = [seconds for label, seconds in plan_seconds.items() if label.startswith(f"{table}: ")]
-    return round(sum(own), 3) if own else None

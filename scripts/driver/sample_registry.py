@@ -80,10 +80,10 @@ def load(
         )
     counts = rows_at(scale)
     total = sum(counts.values())
-    report = progress or _say_nothing
+    report = progress or (lambda *_: None)
     with connection.transaction():
         _prepare(connection, schema)
-        _run_file(connection, DEMO / "schema.sql")
+        connection.execute((DEMO / "schema.sql").read_bytes())
         done = 0
         for statement in row_statements(counts):
             filled = re.search(r"^insert into (\w+)", statement, re.MULTILINE)
@@ -92,7 +92,7 @@ def load(
                 done += counts[filled[1]]
             connection.execute(statement.encode())
         report("keys and indexes", done, total)
-        _run_file(connection, DEMO / "constraints.sql")
+        connection.execute((DEMO / "constraints.sql").read_bytes())
         for name in counts:
             if name != "students":
                 connection.execute(
@@ -111,10 +111,6 @@ def row_statements(counts: dict[str, int]) -> list[str]:
     text = (DEMO / "rows.sql").read_text("utf-8")
     variable = re.compile(rf"(?<!:):({'|'.join(counts)})\b")
     return variable.sub(lambda found: str(counts[found[1]]), text).split("\n\n")
-
-
-def _say_nothing(_step: str, _done: int, _total: int) -> None:
-    """Progress nobody wants to see."""
 
 
 def _prepare(connection: psycopg.Connection[Any], schema: str) -> None:
@@ -142,8 +138,3 @@ def _prepare(connection: psycopg.Connection[Any], schema: str) -> None:
         "check_function_bodies": "on",
     }.items():
         connection.execute("select set_config(%s, %s, true)", [setting, value])
-
-
-def _run_file(connection: psycopg.Connection[Any], path: Path) -> None:
-    """Run an SQL file of ours."""
-    connection.execute(path.read_bytes())

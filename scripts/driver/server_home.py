@@ -188,14 +188,10 @@ def read_password_file(path: Path) -> dict[str, str]:
     """Role -> password, as `write_password_file` wrote them."""
     passwords = {}
     for line in path.read_text("utf-8").splitlines():
-        fields = [_unescaped(field) for field in re.findall(r"(?:^|:)((?:\\.|[^:\\])*)", line)]
+        fields = [re.sub(r"\\(.)", r"\1", field) for field in re.findall(r"(?:^|:)((?:\\.|[^:\\])*)", line)]
         passwords[fields[3]] = fields[4]
     return passwords
 
 
 def _escaped(field: str) -> str:
     return field.replace("\\", "\\\\").replace(":", "\\:")
-
-
-def _unescaped(field: str) -> str:
-    return re.sub(r"\\(.)", r"\1", field)
