@@ -207,9 +207,7 @@ class DbtProject:
 
     def var(self, name: str) -> Any:
         """The value of a dbt var: the one given here, else the project's, else the package's."""
-        if name in self.variables:
-            return self.variables[name]
-        return self._defaults[name]
+        return self.variables[name] if name in self.variables else self._defaults[name]
 
     @cached_property
     def _defaults(self) -> Mapping[str, Any]:
@@ -218,14 +216,16 @@ class DbtProject:
 
     def core_tables(self) -> list[CoreTable]:
         """The core tables, by name: the sources with `core_table: true` in their meta."""
-        tables = []
-        for source in self.manifest.sources.values():
-            meta = source.config.meta
-            if meta.get("core_table"):
-                constraint = meta.get("constraint") or self.var("cms_id_constraint").replace(
-                    "{table}", source.identifier
-                )
-                tables.append(
-                    CoreTable(source.name, source.schema, source.identifier, meta.get("id_column", "id"), constraint)
-                )
+        pattern = self.var("cms_id_constraint")
+        tables = [
+            CoreTable(
+                name=source.name,
+                schema=source.schema,
+                identifier=source.identifier,
+                id_column=meta.get("id_column", "id"),
+                constraint=meta.get("constraint") or pattern.replace("{table}", source.identifier),
+            )
+            for source in self.manifest.sources.values()
+            if (meta := source.config.meta).get("core_table")
+        ]
         return sorted(tables, key=lambda table: table.name)

@@ -15,7 +15,7 @@ from driver.errors import Problem, why
 from driver.termination import SIGNALS, raise_if_interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from driver.dbt_project import DbtProject
     from driver.progress import StageProgress
@@ -34,10 +34,14 @@ class DbtStep:
 
     Attributes:
         progress: where to tell how far it is.
+        on_message: called with each line that a macro of ours logs.
+        printed: what macros have printed.
         plan_seconds: label of a step of the migration's plan -> how long it took.
     """
 
     progress: StageProgress | None = None
+    on_message: Callable[[str], None] = lambda _: None
+    printed: list[str] = field(default_factory=list)
     plan_seconds: dict[str, float] = field(default_factory=dict)
     _error: str = ""
     _running: list[str] = field(default_factory=list)
@@ -103,7 +107,10 @@ class DbtStep:
                 self._tell(None)
             elif kind in ("RunningOperationCaughtError", "RunningOperationUncaughtError"):
                 self._error = why(data.exc)  # the result of a run-operation does not have it
+            elif kind == "PrintEvent":
+                self.printed.append(event.info.msg)
             elif kind == "JinjaLogInfo":
+                self.on_message(data.msg)
                 self._on_message(data.msg)
 
     def _on_message(self, message: str) -> None:

@@ -177,21 +177,21 @@ class ExportDifference:
 
 
 def diff(before: Path, after: Path, limit: int = LIMIT) -> Iterator[FileDifference]:
-    """Compare two exports.
-
-    Args:
-        before: folder of the first.
-        after: folder of the second.
-        limit: how many differing rows of each file to keep.
-
-    Yields:
-        each file, as it is compared.
+    """Compare the exports of two folders, file by file, and keep so many differing rows of each.
 
     Raises:
         Problem: a folder is missing or holds no export, or the second was taken before the first.
     """
     manifests = {folder: read_manifest(folder) for folder in (before, after)}
-    _refuse_wrong_order(manifests[before], manifests[after], after)
+    first, second = manifests[before], manifests[after]
+    # An export that is older than the one before it says nothing of what was done in between.
+    if first and second and second.taken_at < first.taken_at:
+        raise Problem(
+            f"The export of after the migration ({moment(second.taken_at)}) is older than that of before it"
+            f" ({moment(first.taken_at)})",
+            where=str(after),
+            do="run `scripts/cmsid export --phase post` again, after the migration",
+        )
     # The files that there are, and those that there should be.
     names = {path.name for folder in manifests for path in folder.glob("*.csv")}
     names |= {file.name for manifest in manifests.values() if manifest for file in manifest.files}
@@ -211,17 +211,6 @@ def moments(before: Path, after: Path) -> str:
     manifests = read_manifest(before), read_manifest(after)
     first, second = (moment(manifest.taken_at) if manifest else "an unknown moment" for manifest in manifests)
     return f"Before: {first}. After: {second}."
-
-
-def _refuse_wrong_order(before: ExportManifest | None, after: ExportManifest | None, folder: Path) -> None:
-    """An export that is older than the one before it says nothing of what was done in between."""
-    if before and after and after.taken_at < before.taken_at:
-        raise Problem(
-            f"The export of after the migration ({moment(after.taken_at)}) is older than that of before it"
-            f" ({moment(before.taken_at)})",
-            where=str(folder),
-            do="run `scripts/cmsid export --phase post` again, after the migration",
-        )
 
 
 def _compare_files(

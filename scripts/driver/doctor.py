@@ -226,22 +226,15 @@ def server_disk_free(session: psycopg.Connection[Any], connection: Connection) -
         return ""
 
 
+@dataclass
 class _Examination:
     """One look at one database."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        project: DbtProject,
-        session: psycopg.Connection[Any],
-        diagnosis: Diagnosis,
-        backups: Path | None,
-    ) -> None:
-        self.connection = connection
-        self.project = project
-        self.session = session
-        self.diagnosis = diagnosis
-        self.backups = backups
+    connection: Connection
+    project: DbtProject
+    session: psycopg.Connection[Any]
+    diagnosis: Diagnosis
+    backups: Path | None
 
     def run(self, *, test_restore: bool) -> None:
         """Look at everything, the catalogue first: what it speaks against is not read."""
@@ -253,10 +246,14 @@ class _Examination:
         log = self._log()
         todo, foreign = self._still_to_migrate(tables, log)
         self._server_findings(tables)
-        self._audit_findings(tables, log)
+        schema = self.connection.audit_schema
+        if log:
+            self._ask(render_macro("preflight_audit_findings", tables=tables, audit_schema=schema))
         self._table_findings(todo, log)
         self._application(todo)
-        self._unlogged_findings(foreign)
+        # a log that this role may not read may know all about them
+        if foreign and not any(finding.code == "unread_log" for finding in self.diagnosis.findings):
+            self._ask(render_macro("preflight_unlogged_findings", tables=foreign, audit_schema=schema))
         self._way_back(todo, test_restore=test_restore)
         readable = self._readable(todo)
         self._row_findings(readable, self._readable(foreign))
@@ -378,11 +375,6 @@ class _Examination:
         else:
             self._take_in(rows)
 
-    def _audit_findings(self, tables: Sequence[CoreTable], log: dict[str, TableLog]) -> None:
-        if log:
-            schema = self.connection.audit_schema
-            self._ask(render_macro("preflight_audit_findings", tables=tables, audit_schema=schema))
-
     def _table_findings(self, todo: Sequence[CoreTable], log: dict[str, TableLog]) -> None:
         if todo:
             self._ask(
@@ -449,23 +441,12 @@ class _Examination:
                     "name its columns",
                 )
 
-    def _unlogged_findings(self, foreign: Sequence[CoreTable]) -> None:
-        # a log that this role may not read may know all about them
-        if foreign and not any(finding.code == "unread_log" for finding in self.diagnosis.findings):
-            schema = self.connection.audit_schema
-            self._ask(render_macro("preflight_unlogged_findings", tables=foreign, audit_schema=schema))
-
     def _readable(self, tables: Sequence[CoreTable]) -> list[CoreTable]:
         """The tables whose ids can be read: they exist, have an integer id, and this role may read them."""
         readable = []
-        hindered = {
-            f.table
-            for f in self.diagnosis.findings
-            if f.code in ("missing_table", "not_a_table", "id_missing", "id_type")
-        }
-        for table in tables:
-            if table.name in hindered:
-                continue
+        codes = ("missing_table", "not_a_table", "id_missing", "id_type")
+        hindered = {finding.table for finding in self.diagnosis.findings if finding.code in codes}
+        for table in [table for table in tables if table.name not in hindered]:
             allowed = one_value(
                 self.session,
                 "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')"

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from driver.doctor import CHECKS
-from driver.wording import duration, size
+from driver.progress import plain_table
+from driver.wording import duration, short, size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from driver.doctor import Diagnosis
 
 STYLES = {"both": "bold red", "window": "red", "online": "red", "none": "yellow"}
-
-SHORT_LOCK = 0.1  # seconds; below, milliseconds are the clearer unit
 
 
 def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
@@ -67,16 +66,12 @@ def _print_estimates(console: Console, diagnosis: Diagnosis) -> None:
         return
     console.print()
     rows = next(iter(diagnosis.estimates.values())).rows
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in (f"Estimate for {rows:,} rows", "Time", "Locked at a time", "WAL", "Disk"):
-        table.add_column(heading, justify="left" if heading.startswith("Estimate") else "right")
+    table = plain_table(f"Estimate for {rows:,} rows", "Time", "Locked at a time", "WAL", "Disk")
     for mode, estimate in diagnosis.estimates.items():
         table.add_row(
             f"{mode} mode{', rehearsed' if estimate.rehearsed_at else ''}",
             duration(estimate.seconds),
-            duration(estimate.lock_seconds)
-            if estimate.lock_seconds >= SHORT_LOCK
-            else f"{estimate.lock_seconds * 1000:.0f} ms",
+            short(estimate.lock_seconds),
             size(estimate.wal_bytes),
             size(estimate.disk_bytes),
         )

@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,7 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Column
+from rich.table import Column, Table
 from rich.text import Text
 
 from driver.wording import duration
@@ -63,6 +64,14 @@ class StageProgress:
     def step(self, name: str, done: int, total: int) -> None:
         """The same, as the steps of a backup and a restore say it."""
         self.update(done, total, name.removesuffix(BYTES))
+
+
+def plain_table(first: str, *others: str) -> Table:
+    """A table with these headings: words in its first column, figures in the others."""
+    table = Table(first, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in others:
+        table.add_column(heading, justify="right")
+    return table
 
 
 def print_after(console: Console, lead: Text, text: Text) -> None:

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
 from psycopg import sql
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from driver import profile
@@ -27,7 +25,7 @@ from driver.dbt_project import DbtProject
 from driver.doctor import LOCAL_HOSTS
 from driver.errors import Problem
 from driver.migration_state import read_logged_state
-from driver.progress import Stages, clock
+from driver.progress import Stages, clock, plain_table
 from driver.rehearsal import Part, Rehearsal
 from driver.result import as_json, lock_sentence
 from driver.run import Options, Run
@@ -209,9 +207,7 @@ def _parts(
 
 def print_rehearsal(console: Console, rehearsal: Rehearsal) -> None:
     """Print what it came to."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in ("Rehearsed", "Migration", "WAL", "Files grew", "In all", "Checklist"):
-        table.add_column(heading, justify="left" if heading == "Rehearsed" else "right")
+    table = plain_table("Rehearsed", "Migration", "WAL", "Files grew", "In all", "Checklist")
     for part in rehearsal.parts:
         took = part.figures
         passed = sum(line.status == "passed" for line in part.checklist)

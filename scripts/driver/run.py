@@ -83,13 +83,14 @@ class Options:
     @property
     def given(self) -> dict[str, str]:
         """What a user gave of the options of `cmsid run`, each with its value; empty for a flag."""
-        given = {"mode": self.mode, "budget": self.budget, "validation": self.validation}
-        if self.on_failure != "stop":
-            given["on-failure"] = self.on_failure
-        if self.with_values:
-            given["with-values"] = ""
-        if not self.test_restore:
-            given["without-test-restore"] = ""
+        given = {
+            "mode": self.mode,
+            "budget": self.budget,
+            "validation": self.validation,
+            "on-failure": None if self.on_failure == "stop" else self.on_failure,
+            "with-values": "" if self.with_values else None,
+            "without-test-restore": None if self.test_restore else "",
+        }
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -423,15 +424,12 @@ class Run:
         Only the backup that this very run has taken: an older one lacks what the application has written since. And not
         where a test could not run, or an online migration is half-way and can go on: neither says that rows are wrong.
         """
-        if self.options.on_failure != "restore" or not self._backup_id:
-            return
-        if not any(test.status == "failed" for test in self.result.failing_tests):
-            return
-        state = self._ask_state()
-        if state is None or state.kind != "done":
-            return
-        self.result.stages.append(Stage("restore"))
-        self._do(self.result.stages[-1])
+        wanted = self.options.on_failure == "restore" and self._backup_id
+        if wanted and any(test.status == "failed" for test in self.result.failing_tests):
+            state = self._ask_state()
+            if state and state.kind == "done":
+                self.result.stages.append(Stage("restore"))
+                self._do(self.result.stages[-1])
 
     def _restore(self, progress: StageProgress) -> str:
         from driver.backup import store

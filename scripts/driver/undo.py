@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from driver.dbt_project import PACKAGE
 from driver.dbt_step import DbtStep
@@ -24,14 +23,12 @@ def plan(project: DbtProject, *, force: bool = False) -> str:
     Raises:
         Problem: if dbt could not make it.
     """
-    step = _Steps()
-    result = step.invoke(project, *_command(dry_run=True, force=force))
-    if not result.success:
-        raise Problem("the undo could not be planned", do=step.why(result))
+    step = DbtStep()
+    _run(step, project, "the undo could not be planned", dry_run=True, force=force)
     return "\n".join(step.printed)
 
 
-def undo(project: DbtProject, *, force: bool = False, on_step: Callable[[str], None] | None = None) -> bool:
+def undo(project: DbtProject, *, force: bool = False, on_step: Callable[[str], None] = lambda _: None) -> bool:
     """Remove cms_id from every core table that has it, in one transaction; a half-done online migration with it.
 
     Args:
@@ -46,37 +43,21 @@ def undo(project: DbtProject, *, force: bool = False, on_step: Callable[[str], N
     Raises:
         Problem: if it was refused, or failed and was rolled back.
     """
-    step = _Steps(on_step=on_step)
-    result = step.invoke(project, *_command(dry_run=False, force=force))
-    if not result.success:
-        raise Problem("cms_id was not removed", do=step.why(result))
-    return step.did_something
+    did_something = True
 
-
-def _command(*, dry_run: bool, force: bool) -> list[str]:
-    return ["run-operation", f"{PACKAGE}.drop_cms_id", "--args", json.dumps({"dry_run": dry_run, "force": force})]
-
-
-@dataclass
-class _Steps(DbtStep):
-    """Hears what the macros say."""
-
-    on_step: Callable[[str], None] | None = None
-    did_something: bool = True
-    printed: list[str] = field(default_factory=list)
-
-    def why(self, result: Any) -> str:
-        """The reason of a failure, as the end of a sentence."""
-        return super().why(result).removeprefix("drop_cms_id: ").rstrip(".")
-
-    def _on_event(self, event: Any) -> None:
-        if event.info.name == "PrintEvent":
-            self.printed.append(event.info.msg)
-        super()._on_event(event)
-
-    def _on_message(self, message: str) -> None:
-        super()._on_message(message)
+    def hear(message: str) -> None:
+        nonlocal did_something
         if message.endswith(NOTHING_TO_DO):
-            self.did_something = False
-        elif self.on_step:
-            self.on_step(message)
+            did_something = False
+        else:
+            on_step(message)
+
+    _run(DbtStep(on_message=hear), project, "cms_id was not removed", dry_run=False, force=force)
+    return did_something
+
+
+def _run(step: DbtStep, project: DbtProject, failure: str, *, dry_run: bool, force: bool) -> None:
+    arguments = json.dumps({"dry_run": dry_run, "force": force})
+    result = step.invoke(project, "run-operation", f"{PACKAGE}.drop_cms_id", "--args", arguments)
+    if not result.success:
+        raise Problem(failure, do=step.why(result).removeprefix("drop_cms_id: ").rstrip("."))
