@@ -20,6 +20,15 @@ MIGRATION_LOG = "migration_log"
 """The driver's own test of the line `migration_completes`: what the migration's log says of every core table."""
 
 
+CHAINS = {
+    "student_school_chain": "Student → School",
+    "student_modules_chain": "Student → Modules",
+    "assessment_marks_chain": "Assessment Marks",
+    "module_prerequisites_chain": "Module Prerequisites",
+}
+"""The chains' models, and what the procedure calls them."""
+
+
 @dataclass
 class Facts:
     """What was counted in the database, for the evidence."""
@@ -56,11 +65,6 @@ class Line:
     """What was found, for a line that passed."""
     of_procedure: bool = False
     """Whether it is about tables that only the registry of the written procedure has."""
-
-
-def _chain(key: str, name: str, test: str) -> Line:
-    evidence = "{links:,} links, as many and with the same fingerprint of all {columns} columns as the kept rows give"
-    return Line(key, f"{name} chain identical", (test,), evidence, of_procedure=True)
 
 
 CHECKLIST = (
@@ -101,10 +105,16 @@ CHECKLIST = (
         "{relationships}",
         of_procedure=True,
     ),
-    _chain("student_school_chain", "Student → School", "5.1"),
-    _chain("student_modules_chain", "Student → Modules", "5.2"),
-    _chain("assessment_marks_chain", "Assessment Marks", "5.3"),
-    _chain("module_prerequisites_chain", "Module Prerequisites", "5.4"),
+    *(
+        Line(
+            chain,
+            f"{name} chain identical",
+            (f"5.{number}",),
+            "{links:,} links, as many and with the same fingerprint of all {columns} columns as the kept rows give",
+            of_procedure=True,
+        )
+        for number, (chain, name) in enumerate(CHAINS.items(), 1)
+    ),
     Line("ids", "All {tables} id columns identical", ("6.1",), "{sound}, {rows_before} ids identical"),
     Line("uniqueness", "No duplicate cms_id values", ("7.1",), "{cms} cms_ids in {sound}, none twice in one table"),
     Line("aggregates", "Aggregate numeric data unchanged", ("8.1", "8.2"), "{aggregates}", of_procedure=True),

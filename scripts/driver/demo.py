@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.text import Text
 from driver import packages, profile, sample_registry
 from driver.bootstrap import ROOT
 from driver.embedded_server import DEFAULT_MAJOR, EmbeddedServer
-from driver.progress import Stages, clock
+from driver.progress import Stages
 from driver.run_in_terminal import run_in_terminal
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ def demonstrate(scale: float, run: Options, *, keep: bool = False, major: int = 
     console.print(Text("A PostgreSQL server of our own, with the sample registry:", "bold"), highlight=False)
     packages.install()
     server = EmbeddedServer(major=major, keep=keep)
-    began = clock()
+    began = perf_counter()
     with stages.running("server"):
         server.start()
-    stages.finished("server", "done", clock() - began, f"PostgreSQL {major} on port {server.port}")
+    stages.finished("server", "done", perf_counter() - began, f"PostgreSQL {major} on port {server.port}")
     try:
         server.create_role(OWNER)
         server.create_database(DATABASE, OWNER)
@@ -70,7 +71,7 @@ def demonstrate(scale: float, run: Options, *, keep: bool = False, major: int = 
 
 def _load(server: EmbeddedServer, scale: float, stages: Stages) -> None:
     """Fill the registry, as its owner, which is no superuser; with the project's own sample, if it has one."""
-    began = clock()
+    began = perf_counter()
     with stages.running("load") as progress, server.connect(DATABASE, OWNER) as connection:
         if OWN_SAMPLE.exists():
             connection.execute(OWN_SAMPLE.read_bytes())
@@ -78,7 +79,7 @@ def _load(server: EmbeddedServer, scale: float, stages: Stages) -> None:
         else:
             told = sample_registry.load(connection, scale, lambda what, done, total: progress.update(done, total, what))
             loaded = f"{sum(told.values()):,} rows in {len(told)} tables"
-    stages.finished("load", "done", clock() - began, loaded)
+    stages.finished("load", "done", perf_counter() - began, loaded)
 
 
 def _tell_how_to_use(console: Console, server: EmbeddedServer, stop: str) -> None:

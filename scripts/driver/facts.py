@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from driver.backup.session import one_value
-from driver.checklist import Facts
+from driver.checklist import CHAINS, Facts
 from driver.macro_sql import render_macro
 from driver.result import BackupFacts, ChainFacts, Lock, TableFacts
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import psycopg
 
     from driver.dbt_project import CoreTable
-
-CHAINS = ("student_school_chain", "student_modules_chain", "assessment_marks_chain", "module_prerequisites_chain")
 
 
 @dataclass
@@ -162,16 +160,14 @@ def read_facts(
     """Everything that is counted for a report: one scan of every core table, and the baseline's own counts."""
     log = migration_log(connection, audit_schema)
     live = [entry for entry in log.values() if entry.state not in ("undone", "abandoned")]
-    facts = Facts(
+    return Facts(
         tables=_count_tables(connection, audit_schema, tables),
+        chains={chain: _count_chain(connection, audit_schema, chain) for chain in CHAINS},
         column_type=column_type,
         mode=live[0].mode if live else "",
         cut_over_at=max((entry.cut_over_at for entry in live), default=""),
+        aggregates=_aggregates(connection, audit_schema),
     )
-    for chain in CHAINS:
-        facts.chains[chain] = _count_chain(connection, audit_schema, chain)
-    facts.aggregates = _aggregates(connection, audit_schema)
-    return facts
 
 
 def _count_tables(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -159,8 +158,3 @@ class Bars(Progress):
             self.update(task.id, completed=done, total=total)
             if task.finished and not was_finished and self.disable:
                 self.console.print(f"{name}: done in {task.elapsed or 0:.1f} s", highlight=False)
-
-
-def clock() -> float:
-    """Seconds for measuring durations."""
-    return time.perf_counter()

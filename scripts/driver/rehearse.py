@@ -7,6 +7,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
@@ -25,7 +26,7 @@ from driver.dbt_project import DbtProject
 from driver.doctor import LOCAL_HOSTS
 from driver.errors import Problem
 from driver.migration_state import read_logged_state
-from driver.progress import Stages, clock, plain_table
+from driver.progress import Stages, plain_table
 from driver.rehearsal import Part, Rehearsal
 from driver.result import as_json, lock_sentence
 from driver.run import Options, Run
@@ -92,7 +93,7 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
         raise Problem(
             f"The record of a rehearsal cannot be kept: {refused}", where=str(backup.folder), do="make it yours"
         )
-    began, at = clock(), store.now()
+    began, at = perf_counter(), store.now()
     project = DbtProject(connection.profiles_dir, connection.target or None)
     # dbt keeps the database's name in what it has parsed: in a copy of the same name, it need not parse anything anew
     name = connection.dbname if wanted.on == EMBEDDED and connection.dbname not in OF_EVERY_SERVER else ""
@@ -101,15 +102,15 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
             if name and project.var("validation") == "cutover":
                 project.core_tables()
             there = stack.enter_context(place(connection, backup, wanted.on))
-        stages.finished("server", "done", clock() - began, "; ".join(there.lines))
-        began = clock()
+        stages.finished("server", "done", perf_counter() - began, "; ".join(there.lines))
+        began = perf_counter()
         with stages.running("restore") as progress:
             base, backup = stack.enter_context(restored(there, backup, name=name, progress=progress.step))
             with pinned(base) as session:
                 machine = _machine(session, there)
                 session.execute("vacuum (analyze)")  # as autovacuum has left the live tables
         stages.finished(
-            "restore", "done", clock() - began, f"{backup.manifest.extent}; every table and object identical"
+            "restore", "done", perf_counter() - began, f"{backup.manifest.extent}; every table and object identical"
         )
         modes: tuple[Mode | None, ...] = ("window", "online") if wanted.mode == "both" else (wanted.mode,)
         parts = list(_parts(there, base, backup, modes, stages=stages, project=project))
@@ -139,7 +140,7 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
 
 def _backup(connection: Connection, wanted: Wanted, stages: Stages) -> Backup:
     """The backup to be rehearsed on: the one named, the newest, or a new one that the database does not list."""
-    began = clock()
+    began = perf_counter()
     folder = store.folder_of(connection, wanted.directory)
     with stages.running("backup") as progress:
         if wanted.backup or store.all_backups(folder):
@@ -150,7 +151,7 @@ def _backup(connection: Connection, wanted: Wanted, stages: Stages) -> Backup:
             directory, purpose = wanted.directory, "for a rehearsal"
             backup = take_backup(connection, directory=directory, listed=False, purpose=purpose, progress=progress.step)
             told = f"{backup.backup_id}, taken for this: {backup.manifest.extent}"
-    stages.finished("backup", "done", clock() - began, told)
+    stages.finished("backup", "done", perf_counter() - began, told)
     return backup
 
 

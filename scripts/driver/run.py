@@ -10,6 +10,7 @@ import platform
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
@@ -23,7 +24,6 @@ from driver.errors import Problem, why
 from driver.facts import migration_log, newest_backup, read_facts, told_by_online_mode
 from driver.ledger import watched
 from driver.migration_state import UNFINISHED, MigrationState, has_local_rows, logged_tables, read_state
-from driver.progress import Stages, clock
 from driver.report import files
 from driver.result import Database, FailingRow, Figures, Outcome, Result, Stage, StageStatus
 from driver.termination import raise_if_interrupted
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from driver.dbt_project import CoreTable
     from driver.facts import TableLog
     from driver.profile import Connection
-    from driver.progress import StageProgress
+    from driver.progress import StageProgress, Stages
 
 Mode = Literal["window", "online"]
 STAGES = ("prepare", "doctor", "backup", "baseline", "migrate", "origins", "validate")
@@ -118,7 +118,7 @@ class Run:
         )
         self.folder: Path | None = None
         self.report_problem = ""
-        self._began = clock()
+        self._began = perf_counter()
         self._project = project or DbtProject()
         self._tables: list[CoreTable] = []
         self._state: MigrationState | None = None
@@ -159,7 +159,7 @@ class Run:
             stage.status, stage.detail = "skipped", reason
             self.stages.finished(stage.key, "skipped", 0, reason)
             return True
-        stage.started_at, began = _now(), clock()
+        stage.started_at, began = _now(), perf_counter()
         status: StageStatus = "failed"
         try:
             with self.stages.running(stage.key) as progress:
@@ -177,7 +177,7 @@ class Run:
         except OSError as error:
             stage.detail = f"{error.strerror or error} ({error.filename or 'no file'})"
         finally:
-            stage.status, stage.seconds = status, round(clock() - began, 3)
+            stage.status, stage.seconds = status, round(perf_counter() - began, 3)
             self.stages.finished(stage.key, status, stage.seconds, stage.detail)
         return status == "done"
 
@@ -401,7 +401,7 @@ class Run:
 
     def _migration_log_test(self, session: psycopg.Connection[Any]) -> Outcome:
         """Whether the log says of every core table that its migration was finished."""
-        began = clock()
+        began = perf_counter()
         log = migration_log(session, self.connection.audit_schema)
         states = {table.name: log[table.name].state if table.name in log else "never begun" for table in self._tables}
         rows = [FailingRow(table, "", "", "done", state) for table, state in states.items() if state != "done"]
@@ -411,7 +411,7 @@ class Run:
             spec=MIGRATION_LOG,
             status="failed" if rows else "passed",
             failures=len(rows),
-            seconds=round(clock() - began, 3),
+            seconds=round(perf_counter() - began, 3),
             tables=[row.table for row in rows],
             rows=rows,
         )
@@ -453,7 +453,7 @@ class Run:
             result.checklist = checklist_lines(Facts(), {}, ())
         conclusion.tell_state_and_next_step(result, self._ask_state(), self.options.given)
         result.finished_at = _now()
-        result.seconds = round(clock() - self._began, 3)
+        result.seconds = round(perf_counter() - self._began, 3)
         try:
             self.folder = files.write(result, self.options.reports)
         except OSError as error:  # the verdict stands, with or without a report

@@ -353,17 +353,19 @@ def _with_limit(signal: Signal) -> str:
     )
 
 
-def _rows(session: psycopg.Connection[Any], kind: type[Row], macro: str, audit_schema: str) -> list[Row]:
-    """The rows of a query of the project, as objects."""
+def _rows(
+    session: psycopg.Connection[Any], kind: type[Row], macro: str, audit_schema: str, *relations: str
+) -> list[Row]:
+    """The rows of a query of the project, as objects; none if one of these relations does not exist."""
+    if not all(exists(session, audit_schema, name) for name in relations):
+        return []
     with session.cursor(row_factory=class_row(kind)) as cursor:
         return cursor.execute(render_macro(macro, audit_schema=audit_schema).encode()).fetchall()
 
 
 def read_runner(session: psycopg.Connection[Any], audit_schema: str) -> Runner | None:
     """Who migrates or takes the baseline, if anybody does."""
-    if not exists(session, audit_schema, "events"):
-        return None
-    runner = next(iter(_rows(session, Runner, "online_runner", audit_schema)), None)
+    runner = next(iter(_rows(session, Runner, "online_runner", audit_schema, "events")), None)
     if runner is None or runner.application_name != "cms_id online migration":
         return runner
     table = current(migration_progress(session, audit_schema))
@@ -380,16 +382,12 @@ def current(tables: Sequence[Table]) -> Table | None:
 
 def migration_progress(session: psycopg.Connection[Any], audit_schema: str) -> list[Table]:
     """The tables of the newest online migration, by name; empty if there was none."""
-    if not all(exists(session, audit_schema, name) for name in ("migrations", "batches")):
-        return []
-    return _rows(session, Table, "migration_progress_query", audit_schema)
+    return _rows(session, Table, "migration_progress_query", audit_schema, "migrations", "batches")
 
 
 def throttle_signals(session: psycopg.Connection[Any], audit_schema: str) -> list[Signal]:
     """The signals by which filling may pause, somebody's pauses first; empty if no online migration began here."""
-    if not all(exists(session, audit_schema, name) for name in ("throttle", "controls")):
-        return []
-    found = _rows(session, Signal, "throttle_signals", audit_schema)
+    found = _rows(session, Signal, "throttle_signals", audit_schema, "throttle", "controls")
     return sorted(found, key=lambda signal: signal.signal != "paused")
 
 

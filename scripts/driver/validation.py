@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from driver.checklist import CHAINS
 from driver.dbt_project import OURS
 from driver.errors import Problem, why
-from driver.facts import CHAINS
 from driver.result import Difference, FailingRow, Outcome, OutcomeStatus
 
 if TYPE_CHECKING:

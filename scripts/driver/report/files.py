@@ -15,6 +15,7 @@ from driver.result import Result
 
 LATEST = "latest"
 NAMES = {"json": "report.json", "html": "report.html", "junit": "junit.xml"}
+RENDERERS = {"json": Result.to_json, "html": render_html, "junit": render_junit}
 
 
 def folder() -> Path:
@@ -27,8 +28,8 @@ def write(result: Result, reports: Path) -> Path:
     folder = reports / result.run_id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keep_out_of_git(reports)
-    for kind, text in (("json", result.to_json()), ("html", render_html(result)), ("junit", render_junit(result))):
-        write_private(folder / NAMES[kind], text)
+    for kind, render in RENDERERS.items():
+        write_private(folder / NAMES[kind], render(result))
     # a convenience only: where links are not allowed, the newest folder is the last by name
     with suppress(OSError):
         draft = reports / f".{LATEST}.{os.getpid()}"

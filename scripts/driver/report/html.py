@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from driver.checklist import CHAINS
 from driver.result import lock_sentence, waits_sentence
 from driver.wording import duration, moment, short, timestamp
 
@@ -30,13 +31,6 @@ MARKS = {
 }
 ORIGINS = {"writes of the application": "apart", "damage": "failed", "cannot be told": "open"}
 KINDS = {"": "fill-none", "writers": "fill-two", "all": "fill"}
-STAGE_NAMES = {"origins": "Origin views"}
-CHAIN_NAMES = {
-    "student_school_chain": "Student → School",
-    "student_modules_chain": "Student → Modules",
-    "assessment_marks_chain": "Assessment Marks",
-    "module_prerequisites_chain": "Module Prerequisites",
-}
 FIGURES = ("rows_before", "rows_after", "cms", "local", "equal", "different")
 
 
@@ -73,8 +67,7 @@ def render_html(result: Result) -> str:
         titles=TITLES,
         marks=MARKS,
         origins=ORIGINS,
-        stage_names={stage.key: STAGE_NAMES.get(stage.key, stage.key.capitalize()) for stage in result.stages},
-        chain_names={chain.name: CHAIN_NAMES.get(chain.name, chain.name) for chain in result.chains},
+        chain_names=CHAINS,
         bars=[(table, 100 * math.log10(1 + (table.rows_after or 0)) / top) for table in by_size],
         slowest=max((table.seconds or 0.0 for table in by_size), default=0.0),
         table_rows=[(table.name, _judged(row)) for table, row in zip(result.tables, figures, strict=True)],

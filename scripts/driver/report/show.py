@@ -17,9 +17,7 @@ from driver.conclusion import step_from_here, superseded
 from driver.errors import Problem, why
 from driver.migration_state import read_logged_state
 from driver.progress import Stages
-from driver.report.files import newest, write_private
-from driver.report.html import render_html
-from driver.report.junit import render_junit
+from driver.report.files import RENDERERS, newest, write_private
 from driver.report.terminal import print_report
 from driver.run import Options, Run
 from driver.run_in_terminal import run_in_terminal
@@ -100,12 +98,8 @@ def _require_place(output: Path) -> None:
 
 
 def _text(result: Result, kind: str) -> str:
-    if kind == "html":
-        return render_html(result)
-    if kind == "junit":
-        return render_junit(result)
-    if kind == "json":
-        return result.to_json()
+    if kind in RENDERERS:
+        return RENDERERS[kind](result)
     console = Console(highlight=False, width=80, no_color=True)
     with console.capture() as capture:
         _print(console, result)
