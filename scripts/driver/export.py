@@ -74,11 +74,7 @@ class ExportManifest:
 
 
 def read_manifest(folder: Path) -> ExportManifest | None:
-    """The manifest of an export; None if there is none, as for files that were made by hand.
-
-    Raises:
-        Problem: there is one, and it cannot be read.
-    """
+    """The manifest of an export; None if there is none, as for files that were made by hand."""
     path = folder / MANIFEST
     if not path.exists():
         return None

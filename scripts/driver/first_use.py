@@ -18,11 +18,7 @@ def prepare() -> None:
 
 
 def write_profile() -> bool:
-    """Copy the example to profiles.yml, readable by its owner only, unless dbt already finds a profile of our name.
-
-    Returns:
-        whether it was written.
-    """
+    """Copy the example to profiles.yml, unless dbt already finds a profile of our name. Returns whether it was written."""
     # A folder that was named on purpose is the reader's own: what is missing there is for them to add.
     if os.environ.get("DBT_PROFILES_DIR") or profile.is_profile_there() or (ROOT / profile.FILE).exists():
         return False

@@ -33,9 +33,7 @@ def watched(connection: Connection, tick: Callable[[str], None] = lambda _: None
 
     Where a second session could stand in the way of the plan, nobody looks on.
 
-    Args:
-        connection: where the plan runs.
-        tick: called a few times a second with where a plan is that has locked the tables.
+    A few times a second, `tick` is told where a plan is that has locked the tables.
     """
     found: list[Lock] = []
     ended = threading.Event()

@@ -45,16 +45,12 @@ def install(packages_from: Path | None = None, *, refresh: bool = False) -> str:
     Raises:
         Problem: if a package is missing in `packages_from`, or in the offline packages.
     """
-
-    def installed() -> str:
-        source = "" if packages_from else _installed_source()
-        return "" if refresh and source == OFFLINE_SOURCE else source
-
-    if source := installed():
+    unwanted = ("", OFFLINE_SOURCE) if refresh else ("",)
+    if not packages_from and (source := _installed_source()) not in unwanted:
         return source
     with exclusive():
         # Another process may have installed them while this one waited for its turn.
-        if source := installed():
+        if not packages_from and (source := _installed_source()) not in unwanted:
             return source
         if packages_from:
             folder = packages_from.expanduser().absolute()

@@ -68,11 +68,7 @@ class Connection:
     """The entry of pg_service.conf that this is of; empty: it is of the profile."""
 
     def connect(self) -> psycopg.Connection[Any]:
-        """A session in autocommit mode, which no statement_timeout ends, not even in its first statement.
-
-        Raises:
-            Problem: if the server cannot be reached or refuses.
-        """
+        """A session in autocommit mode, which no statement_timeout ends, not even in its first statement. Else raises Problem."""
         import psycopg
 
         parameters: dict[str, Any] = {**self._parameters(), "autocommit": True, "client_encoding": "UTF8"}
@@ -200,11 +196,7 @@ def elsewhere(connection: Connection) -> Iterator[Connection]:
 
 
 def of_service(name: str) -> tuple[Connection, dict[str, str]]:
-    """How to reach what an entry of pg_service.conf names: the connection, and libpq's variables for the rest of it.
-
-    Raises:
-        Problem: there is none of this name.
-    """
+    """How to reach what an entry of pg_service.conf names: the connection, and libpq's variables for the rest of it."""
     from psycopg import pq
 
     with libpq({"PGSERVICE": name}):
@@ -264,17 +256,21 @@ def _render(value: Any, key: str, path: Path) -> Any:
     from jinja2 import StrictUndefined, TemplateError
     from jinja2.sandbox import SandboxedEnvironment
 
+    def env_var(name: str, default: str | None = None) -> str:
+        value = os.environ.get(name, default)
+        if value is None:
+            raise Problem(
+                f"The dbt profile needs the environment variable {name} for `{key}`", where=str(path), do="set it"
+            )
+        return value
+
     environment = SandboxedEnvironment(undefined=StrictUndefined)
-    environment.globals["env_var"] = _env_var
+    environment.globals["env_var"] = env_var
     for conversion in ("as_text", "as_number", "as_bool", "as_native"):
         # They give dbt's values their type; ours get it from the field they are for.
         environment.filters[conversion] = str
     try:
         return environment.from_string(value).render()
-    except _MissingVariable as missing:
-        raise Problem(
-            f"The dbt profile needs the environment variable {missing} for `{key}`", where=str(path), do="set it"
-        ) from None
     except TemplateError as error:
         if key == "password":
             # Passwords may look like templates; dbt takes such a one as it stands.
@@ -282,17 +278,6 @@ def _render(value: Any, key: str, path: Path) -> Any:
         raise Problem(
             f"The dbt profile's `{key}` cannot be rendered", where=str(path), do="correct its braces"
         ) from error
-
-
-class _MissingVariable(Exception):  # noqa: N818  it is a message between two functions here
-    pass
-
-
-def _env_var(name: str, default: str | None = None) -> str:
-    value = os.environ.get(name, default)
-    if value is None:
-        raise _MissingVariable(name)
-    return value
 
 
 def _connection(values: Mapping[str, Any], target: str, path: Path) -> Connection:

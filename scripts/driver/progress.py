@@ -128,11 +128,7 @@ class Bars(Progress):
     """A bar for each step of a backup or a restore, or in a log a line; itself what a step calls with its progress."""
 
     def __init__(self, console: Console | None = None) -> None:
-        """Prepare the bars.
-
-        Args:
-            console: where to; default standard error, which leaves standard output to results.
-        """
+        """Show them by default on standard error, which leaves standard output to results."""
         console = console or Console(stderr=True)
         super().__init__(
             SpinnerColumn(finished_text="✓"),

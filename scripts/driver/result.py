@@ -392,11 +392,7 @@ class Result:
 
     @classmethod
     def from_json(cls, text: str) -> Result:
-        """The result that was written as this text.
-
-        Raises:
-            ValueError: if the text is no such result, or one of another version.
-        """
+        """The result that was written as this text. Raises ValueError if it is none, or one of another version."""
         data = json.loads(text)
         if not isinstance(data, dict) or data.get("schema_version") != SCHEMA_VERSION:
             raise ValueError("not a report of this version")

@@ -150,11 +150,7 @@ class Run:
         return self.result
 
     def _do(self, stage: Stage) -> bool:
-        """Do a stage, unless it is not needed: timed, shown, and recorded with whatever ends it.
-
-        Returns:
-            whether the run can go on.
-        """
+        """Do a stage, unless it is not needed: timed, shown, recorded with whatever ends it. Returns whether to go on."""
         if reason := self._left_out.get(stage.key):
             stage.status, stage.detail = "skipped", reason
             self.stages.finished(stage.key, "skipped", 0, reason)

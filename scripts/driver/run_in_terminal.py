@@ -19,14 +19,7 @@ if TYPE_CHECKING:
 
 
 def run_in_terminal(connection: Connection, options: Options, console: Console | None = None) -> int:
-    """Run, and print everything, by default on standard output.
-
-    Returns:
-        the exit code: 0 if the verdict is `passed`, else 1.
-
-    Raises:
-        KeyboardInterrupt: the run was interrupted; what is to be said of it has been printed.
-    """
+    """Run, and print everything, by default on standard output, also where it is interrupted. Returns the exit code."""
     console = console or Console(highlight=False)
     console.print(Text(f"cmsid {options.command}", "bold") + Text(f" on {connection.describe()}"), highlight=False)
     run = Run(connection, options, Stages(console))

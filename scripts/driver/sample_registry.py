@@ -61,11 +61,7 @@ def load(
 ) -> dict[str, int]:
     """Create the sample registry and fill it, in one transaction.
 
-    Args:
-        connection: as the role that is to own the tables.
-        scale: 1 for the live registry's size; 0.01 and less to 10 and more.
-        progress: called as `progress(step, rows done, rows in all)` before every step, and once at the end.
-        schema: where the tables go; created if it is missing.
+    The progress is told step, rows done and rows in all, before every step and once at the end.
 
     Returns:
         table -> number of rows.

@@ -57,11 +57,7 @@ class Account(NamedTuple):
 
 
 def account_for_server() -> Account | None:
-    """The account to switch to, or None for our own.
-
-    Raises:
-        Problem: we are root, and there is none.
-    """
+    """The account to switch to, or None for our own. Raises Problem if we are root, and there is none."""
     if os.geteuid() != 0:
         return None
     for name in CANDIDATES:
@@ -74,11 +70,7 @@ def account_for_server() -> Account | None:
 
 
 def make_home(account: Account | None) -> Path:
-    """Make a new folder, private, that the server's account can pass through.
-
-    Raises:
-        Problem: there is no place for one.
-    """
+    """Make a new folder, private, that the server's account can pass through. Raises Problem if there is no place for it."""
     reason = ""
     for place in _places():
         try:

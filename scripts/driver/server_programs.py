@@ -50,11 +50,7 @@ def version_of(program: str) -> str:
 
 
 def major_of(programs: Path) -> int:
-    """The major version of the server in this folder.
-
-    Raises:
-        Problem: there is none.
-    """
+    """The major version of the server in this folder. Raises Problem if there is none."""
     version = version_of(str(programs / "postgres"))
     if not version:
         raise Problem("there is no PostgreSQL server in this folder", where=str(programs), do="name its bin folder")

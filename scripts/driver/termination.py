@@ -53,10 +53,6 @@ def as_interruption() -> Iterator[None]:
 
 
 def raise_if_interrupted() -> None:
-    """Raise an interruption that was lost in a finalizer.
-
-    Raises:
-        KeyboardInterrupt: a signal has come since `as_interruption` began.
-    """
+    """Raise KeyboardInterrupt if a signal has come since `as_interruption` began, also where that was lost in a finalizer."""
     if _heard.is_set():
         raise KeyboardInterrupt

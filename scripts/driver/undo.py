@@ -18,11 +18,7 @@ NOTHING_TO_DO = "nothing to do"
 
 
 def plan(project: DbtProject, *, force: bool = False) -> str:
-    """The SQL that an undo would run, as a script; empty if no core table has cms_id.
-
-    Raises:
-        Problem: if dbt could not make it.
-    """
+    """The SQL that an undo would run, as a script; empty if no core table has cms_id."""
     step = DbtStep()
     _run(step, project, "the undo could not be planned", dry_run=True, force=force)
     return "\n".join(step.printed)
