@@ -16,7 +16,7 @@ import click
 import psycopg
 import pytest
 
-from driver import __version__, cli, first_use, packages
+from driver import __version__, cli, packages, profile
 from driver.bootstrap import ROOT
 from driver.dbt_project import DbtProject
 from driver.errors import Problem
@@ -74,7 +74,7 @@ def test_setup_says_what_there_is(
     monkeypatch.setenv("DBT_PROFILES_DIR", str(tmp_path))
     monkeypatch.setenv("PGHOST", "far.example")
     monkeypatch.setattr(packages, "install", lambda folder, *, refresh: f"{folder}, {refresh}")
-    monkeypatch.setattr(first_use, "write_profile", lambda: written)
+    monkeypatch.setattr(profile, "write_profile", lambda: written)
     assert cli.main(["setup", "--packages-from", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert f"Packages: from {tmp_path}, True." in told
@@ -85,8 +85,8 @@ def test_setup_says_what_there_is(
 def test_preparing_means_packages_and_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     monkeypatch.setattr(packages, "install", lambda: calls.append("packages"))
-    monkeypatch.setattr(first_use, "write_profile", lambda: calls.append("profile"))
-    first_use.prepare()
+    monkeypatch.setattr(profile, "write_profile", lambda: calls.append("profile"))
+    packages.prepare()
     assert calls == ["packages", "profile"]
 
 
@@ -99,7 +99,7 @@ def test_help_lists_commands_in_the_order_of_work(arguments: list[str], capsys: 
 
 
 def test_help_of_a_command_sets_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(first_use, "prepare", pytest.fail)
+    monkeypatch.setattr(packages, "prepare", pytest.fail)
     for name in COMMANDS:
         assert cli.main([name, "--help"]) == 0
 
@@ -133,7 +133,7 @@ def test_wrong_usage(arguments: list[str], sentence: str, capsys: pytest.Capture
 def test_options_that_cannot_be_used_are_refused(
     arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_use, "prepare", lambda: None)
+    monkeypatch.setattr(packages, "prepare", lambda: None)
     assert cli.main(arguments) == 2
     assert sentence in capsys.readouterr().err
 
@@ -211,7 +211,7 @@ def test_unexpected_failure_where_nothing_can_be_written(
 
 def test_commands_prepare_the_project_before_they_run(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    monkeypatch.setattr(first_use, "prepare", lambda: calls.append("prepared"))
+    monkeypatch.setattr(packages, "prepare", lambda: calls.append("prepared"))
 
     @click.command()
     @click.option("--twice", is_flag=True)

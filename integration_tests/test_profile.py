@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from driver import first_use, profile
+from driver import profile
 from driver.backup.session import pinned
 from driver.errors import Problem
 from driver.profile import Connection
@@ -33,7 +33,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(profile, "project", lambda: tmp_path)
-    monkeypatch.setattr(first_use, "ROOT", tmp_path)
+    monkeypatch.setattr(profile, "ROOT", tmp_path)
 
 
 def write(folder: Path, *, text: str = "", target: str = "one", **values: Any) -> Path:
@@ -149,10 +149,10 @@ def test_profile_is_written_only_where_there_is_none(
         write(folders[place])
     if place == "named":
         monkeypatch.setenv("DBT_PROFILES_DIR", str(folders[place]))
-    assert first_use.write_profile() == (place == "nowhere")
+    assert profile.write_profile() == (place == "nowhere")
     if place == "nowhere":
         assert stat.S_IMODE((tmp_path / "profiles.yml").stat().st_mode) == 0o600
-        assert not first_use.write_profile()
+        assert not profile.write_profile()
 
 
 def test_environment_has_the_password_and_leaves_no_file() -> None:

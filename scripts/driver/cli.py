@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -20,9 +20,6 @@ from driver import __version__
 from driver.bootstrap import PROJECT, ROOT
 from driver.errors import Problem
 from driver.termination import as_interruption
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DONE, FAILED, UNEXPECTED, INTERRUPTED = 0, 1, 2, 130
 
@@ -103,7 +100,7 @@ def preparing(command: click.Command) -> click.Command:
 
     @functools.wraps(body)
     def prepared(*args: Any, **kwargs: Any) -> Any:
-        from driver.first_use import prepare
+        from driver.packages import prepare
 
         prepare()
         return body(*args, **kwargs)
@@ -224,28 +221,20 @@ def _tell_interrupted(abort: BaseException) -> int:
 
 def _tell_unexpected(error: Exception) -> int:
     """One sentence for the user, everything else in a file that only they can read."""
-    summary = " ".join(str(error).split())[:200] or "no message"
-    try:
-        details = f"the details are in {_write_details(error).relative_to(ROOT)}"
-    except OSError as failure:
-        details = f"its details could not be written ({failure.strerror})"
-    click.echo(f"Error: unexpected {type(error).__name__} ({summary}); {details}.", err=True)
-    return UNEXPECTED
-
-
-def _write_details(error: Exception) -> Path:
     from driver.backup.files import write_private
 
-    folder = ROOT / "logs"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / time.strftime(f"unexpected-%Y%m%dT%H%M%S-{os.getpid()}.log")
+    path = ROOT / "logs" / time.strftime(f"unexpected-%Y%m%dT%H%M%S-{os.getpid()}.log")
     # The command line holds no secret: no option takes one. Local variables might, so they are not written.
-    text = "\n".join(
-        [
-            f"cmsid {__version__}, Python {platform.python_version()}, {platform.platform()}",
-            f"command: {sys.argv[1:]}",
-            "".join(traceback.format_exception(error)),
-        ]
+    text = (
+        f"cmsid {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"command: {sys.argv[1:]}\n{''.join(traceback.format_exception(error))}"
     )
-    write_private(path, text)
-    return path
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        write_private(path, text)
+        details = f"the details are in {path.relative_to(ROOT)}"
+    except OSError as failure:
+        details = f"its details could not be written ({failure.strerror})"
+    summary = " ".join(str(error).split())[:200] or "no message"
+    click.echo(f"Error: unexpected {type(error).__name__} ({summary}); {details}.", err=True)
+    return UNEXPECTED

@@ -177,21 +177,17 @@ def _count_tables(
     migrated = tables_with_cms_id(connection, tables)
     counted = []
     for table in tables:
-        facts = TableFacts(table.name, rows_before=before.get(table.name))
-        counted.append(facts)
-        if not exists(connection, table.schema, table.identifier):
-            continue
-        relation, key = sql.Identifier(table.schema, table.identifier), sql.Identifier(table.id_column)
+        numbers = sql.Composed([sql.SQL("count(*)")])
         if table.name in migrated:
-            query = sql.SQL(
-                "select count(*), count(cms_id), count(*) - count(cms_id),"
-                " count(*) filter (where cms_id = {0}), count(*) filter (where cms_id <> {0}) from only {1}"
-            ).format(key, relation)
-            row = connection.execute(query).fetchone()
-            assert row is not None  # noqa: S101 - an aggregate without GROUP BY has one row
-            facts.rows_after, facts.cms, facts.local, facts.equal, facts.different = row
-        else:
-            facts.rows_after = one_value(connection, sql.SQL("select count(*) from only {}").format(relation))
+            numbers = sql.SQL(
+                "count(*), count(cms_id), count(*) - count(cms_id),"
+                " count(*) filter (where cms_id = {0}), count(*) filter (where cms_id <> {0})"
+            ).format(sql.Identifier(table.id_column))
+        now: Sequence[int] = ()
+        if exists(connection, table.schema, table.identifier):
+            query = sql.SQL("select {} from only {}").format(numbers, sql.Identifier(table.schema, table.identifier))
+            now = connection.execute(query).fetchone() or ()
+        counted.append(TableFacts(table.name, before.get(table.name), *now))
     return counted
 
 

@@ -10,7 +10,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from driver.bootstrap import CACHE, ROOT, exclusive
+from driver import profile
+from driver.bootstrap import CACHE, ROOT, exclusive, project
 from driver.dbt_project import read_yaml
 from driver.errors import Problem
 
@@ -30,6 +31,14 @@ OWN = "dbt deps"
 PROBE_SECONDS = 5
 DOWNLOAD_SECONDS = 120
 NOT_NEEDED = shutil.ignore_patterns(".git", "integration_tests", "target", "logs", "dbt_packages", "__pycache__")
+
+
+def prepare() -> None:
+    """Install the packages and write a profile, unless they are there: what every command needs before it can begin."""
+    if project() != ROOT:
+        return  # somebody else's, who has both
+    install()
+    profile.write_profile()
 
 
 def install(packages_from: Path | None = None, *, refresh: bool = False) -> str:
@@ -101,9 +110,9 @@ def _read(path: Path) -> dict[str, Any]:
     return read_yaml(path, "A file of a dbt package")
 
 
-def _required(project: Path) -> set[str]:
+def _required(folder: Path) -> set[str]:
     """The names of the packages that a project asks for in its packages.yml."""
-    path = project / "packages.yml"
+    path = folder / "packages.yml"
     entries = (_read(path).get("packages") or []) if path.exists() else []
     return {str(entry["package"]).rpartition("/")[2] for entry in entries if "package" in entry}
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from driver.backup.files import write_private
 from driver.bootstrap import ROOT, project
 from driver.dbt_project import read_yaml, settings
 from driver.errors import Problem
@@ -243,10 +244,15 @@ def _name() -> str:
     return os.environ.get("DBT_PROFILE") or str(settings(project()).get("profile", "cms_id_tracking"))
 
 
-def is_profile_there() -> bool:
-    """Whether the file that dbt would read has a profile of our name."""
+def write_profile() -> bool:
+    """Copy the example to profiles.yml, unless dbt already finds a profile of our name. Returns whether it was written."""
     path = find_profiles_dir() / FILE
-    return path.exists() and _name() in read_yaml(path, "The dbt profile")
+    is_there = path.exists() and _name() in read_yaml(path, "The dbt profile")
+    # A folder that was named on purpose is the reader's own: what is missing there is for them to add.
+    if os.environ.get("DBT_PROFILES_DIR") or is_there or (ROOT / FILE).exists():
+        return False
+    write_private(ROOT / FILE, (ROOT / "profiles.example.yml").read_text("utf-8"))
+    return True
 
 
 def _render(value: Any, key: str, path: Path) -> Any:

@@ -27,11 +27,10 @@ def setup(packages_from: Path | None) -> None:
       scripts/cmsid setup --packages-from ~/dbt-packages
     """
     from driver import packages, profile
-    from driver.first_use import write_profile
 
     source = packages.install(packages_from, refresh=True)
     click.echo(f"Packages: from {source}.")
-    note = " (new, from profiles.example.yml)" if write_profile() else ""
+    note = " (new, from profiles.example.yml)" if profile.write_profile() else ""
     connection = profile.load()
     click.echo(f"Profile:  {connection.profiles_dir / profile.FILE}{note}.")
     click.echo(f"Database: {connection.describe()}. `scripts/cmsid doctor` says whether all is well there.")

@@ -51,7 +51,7 @@ def status(kind: str, backup_age: float, validation_age: float) -> int:
     """
     from driver import profile
     from driver.errors import Problem, why
-    from driver.first_use import prepare
+    from driver.packages import prepare
     from driver.status import status as look
 
     if kind == "nagios":
