@@ -17,11 +17,10 @@ from psycopg import sql
 
 from driver.backup import archive, catalogue, compare, database_state, journal, listing, pg_tools, prepared, store, swap
 from driver.backup.session import major_of, pinned, system_identifier
-from driver.backup.work import Restored, Work, count_students
 from driver.errors import Problem, why
 
 if TYPE_CHECKING:
-    from driver.backup.journal import Journal
+    from driver.backup.journal import Journal, Restored, Work
     from driver.backup.store import Backup
     from driver.profile import Connection
 
@@ -150,7 +149,7 @@ def _change_over(work: Work) -> None:
         Problem: it is another one by now, or somebody stays; it is open.
     """
     control, made = work.control, work.journal
-    live = swap.databases(control, [made.database]).get(made.database)
+    live = swap.database(control, made.database)
     if live and live.oid != made.live_oid:
         raise Problem(
             f"The database {made.database} is not the one it was when this restore began",
@@ -169,23 +168,17 @@ def _change_over(work: Work) -> None:
 
 def _complete(work: Work, backup: Backup | None) -> Restored:
     """List the backup in the restored database, which does not know of it, and count."""
-    made, audit_schema = work.journal, work.connection.audit_schema
-    replaced = work.replaced
+    audit_schema = work.connection.audit_schema
     with pinned(work.connection) as session:
         if backup:
-            kept = f"; what it replaced is {replaced}" if replaced else ""
+            kept = f"; what it replaced is {work.replaced}" if work.replaced else ""
             try:
                 catalogue.rewrite_baseline(session, audit_schema, work.found.rewritten)
                 listing.record(session, audit_schema, backup)
-                listing.log(session, audit_schema, "restored", f"backup {made.backup_id}{kept}")
+                listing.log(session, audit_schema, "restored", f"backup {backup.backup_id}{kept}")
             except psycopg.errors.InsufficientPrivilege as error:
                 work.left.append(f"-- the backup could not be listed again: {why(error)}")
-        students = count_students(session)
-    work.end(journal.DONE)
-    tables = len(backup.manifest.tables) if backup else 0
-    return Restored(
-        made.backup_id, made.database, students, replaced, tables=tables, left=work.left, apart=work.found.apart
-    )
+        return work.finish(session, backup)
 
 
 def go_back(work: Work) -> None:

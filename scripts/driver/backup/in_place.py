@@ -7,10 +7,12 @@ of what is replaced is taken first, since no database is left that holds it.
 from __future__ import annotations
 
 import contextlib
+import re
+import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -25,19 +27,19 @@ from driver.backup import (
     listing,
     pg_tools,
     prepared,
-    script,
     store,
     swap,
     verify,
 )
 from driver.backup.session import major_of, pin, pinned
 from driver.backup.take import take_backup
-from driver.backup.work import Restored, Work, count_students
 from driver.errors import Problem, why
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
-    from driver.backup.journal import Journal
+    from collections.abc import Callable, Iterator, Sequence
+
+    from driver.backup.journal import Journal, Restored, Work
     from driver.backup.store import Backup
     from driver.profile import Connection
 
@@ -45,6 +47,10 @@ LOCK_TIMEOUT = "30s"
 EVENT = "restored in place"
 ROLLED_BACK = "everything was rolled back and the database is as it was"
 KIND = ("encoding", "lc_collate", "lc_ctype", "locale_provider", "locale", "icu_rules", "tablespace", "owner")
+CHUNK = 1 << 18  # bytes
+HEADER = re.compile(rb"^-- (?:Data for )?Name: (.+); Type: (.+); Schema: (.+); Owner:", re.MULTILINE)
+# Around a script for psql, and around large objects for sessions that are in no transaction.
+FOR_OTHERS = (rb"\restrict ", rb"\unrestrict ", b"BEGIN;\n", b"COMMIT;\n")
 
 
 def restore_in_place(work: Work, backup: Backup, directory: Path | None) -> Restored:
@@ -58,7 +64,8 @@ def restore_in_place(work: Work, backup: Backup, directory: Path | None) -> Rest
     safety = take_backup(
         work.connection, directory=directory, jobs=work.jobs, purpose=store.SAFETY_COPY, progress=work.progress
     )
-    work.journal = journal.begin(work.folder, replace(work.journal, safety_backup=safety.backup_id))
+    work.journal = replace(work.journal, safety_backup=safety.backup_id)
+    work.done(journal.BEGUN)
     try:
         _replace(work, backup, safety)
     except BaseException as error:
@@ -127,7 +134,7 @@ def _replace(work: Work, backup: Backup, safety: Backup) -> None:
             session.execute(render_macro("database_emptying").encode())
             entries, unproven = prepared.left_out(session, tools, backup.dump)
             options = archive.selection(tools, backup.dump, entries, Path(temporary))
-            script.run(session, [tools.pg_restore, "--file=-", *options, str(backup.dump)], copied)
+            _run(session, [tools.pg_restore, "--file=-", *options, str(backup.dump)], copied)
             pin(session)
             tables = [fingerprints.read_one(session, query) for query in fingerprints.queries(session)]
             rows = compare.table_differences(session, tables, manifest.tables, unproven)
@@ -150,18 +157,7 @@ def _replace(work: Work, backup: Backup, safety: Backup) -> None:
 def _complete(work: Work, backup: Backup) -> Restored:
     with pinned(work.connection) as session:
         session.execute("analyze")
-        students = count_students(session)
-    made, tables = work.journal, len(backup.manifest.tables)
-    work.end(journal.DONE)
-    return Restored(
-        made.backup_id,
-        made.database,
-        students,
-        safety_backup=made.safety_backup,
-        tables=tables,
-        left=work.left,
-        apart=work.found.apart,
-    )
+        return work.finish(session, backup)
 
 
 def _evidence(made: Journal) -> str:
@@ -200,3 +196,99 @@ def _end(work: Work, error: BaseException) -> None:
             do="either all of it is done or nothing; once the server answers, `scripts/cmsid restore` finds out and"
             f" goes on (what it replaces is also in the backup {made.safety_backup})",
         ) from error
+
+
+class EntryError(archive.ToolError):
+    """The server refused an entry of the dump, which the comment before it names."""
+
+    def __init__(self, text: bytes, error: psycopg.Error) -> None:
+        """Say which, and what the server said."""
+        name, kind, schema = (part.decode(errors="replace") for part in (HEADER.findall(text) or [(b"", b"", b"")])[-1])
+        entry = f"{kind} {name}: " if schema == "-" else f"{kind} {schema}.{name}: "
+        super().__init__("pg_restore", 1, [])
+        self.reason = (entry if kind else "") + why(error)
+        self.args = (self.reason,)
+
+
+def _run(session: psycopg.Connection[Any], command: Sequence[str], copied: Callable[[bytes], None]) -> None:
+    """Run definitions, rows, and definitions again, in the session's transaction.
+
+    Args:
+        session: where to.
+        command: pg_restore with the dump and the options that choose what of it.
+        copied: called with the COPY of each table whose rows are there.
+
+    Raises:
+        archive.ToolError: the server refused something, or pg_restore failed.
+    """
+    for section, play in (("pre-data", _define), ("data", _load), ("post-data", _define)):
+        with (
+            tempfile.TemporaryFile() as messages,
+            subprocess.Popen([*command, f"--section={section}"], stdout=subprocess.PIPE, stderr=messages) as child,
+        ):
+            try:
+                play(session, iter(child.stdout or ()), copied)
+                code = child.wait()
+            finally:
+                child.kill()
+            messages.seek(0)
+            if code:
+                raise archive.ToolError("pg_restore", code, messages.read().decode(errors="replace").splitlines())
+
+
+def _define(session: psycopg.Connection[Any], lines: Iterator[bytes], _: Callable[[bytes], None]) -> None:
+    """Run a part without rows in one piece: only the server knows where the body of a function ends."""
+    text = b"".join(line for line in lines if not line.startswith(FOR_OTHERS[:2]))
+    # The server reads the whole text before it runs any of it, so it has to know the encoding before.
+    encoding = re.search(rb"^SET client_encoding = '\w+';$", text, re.MULTILINE)
+    try:
+        with session.transaction():
+            if encoding:
+                session.execute(encoding[0])
+            session.execute(text)
+    except psycopg.Error:
+        # Again, entry by entry, to learn which it was.
+        for piece in () if session.closed else re.split(rb"^(?=--\n-- Name: )", text, flags=re.MULTILINE):
+            try:
+                session.execute(piece)
+            except psycopg.Error as error:
+                raise EntryError(piece, error) from error
+        raise
+
+
+def _load(session: psycopg.Connection[Any], lines: Iterator[bytes], copied: Callable[[bytes], None]) -> None:
+    """Load the rows. In this part a statement ends with its line, and only PostgreSQL's own begin with COPY."""
+    header, statement = b"", b""
+    for line in lines:
+        if not statement and (line.startswith((b"--", b"\n", *FOR_OTHERS))):
+            header = line if HEADER.match(line) else header
+            continue
+        statement += line
+        if not line.endswith(b";\n") or statement.count(b'"') % 2:
+            continue
+        try:
+            if statement.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n"):
+                _copy(session, statement, lines)
+                copied(statement.split(b" ", 2)[1])
+            else:
+                session.execute(statement)
+        except psycopg.Error as error:
+            if session.closed:
+                raise
+            raise EntryError(header, error) from error
+        statement = b""
+
+
+def _copy(session: psycopg.Connection[Any], statement: bytes, lines: Iterator[bytes]) -> None:
+    """Load one table's rows, up to the line that ends them."""
+    with session.cursor() as cursor, cursor.copy(statement) as copy:
+        piece = bytearray()
+        for line in lines:
+            if line == b"\\.\n":
+                copy.write(bytes(piece))
+                return
+            piece += line
+            if len(piece) >= CHUNK:
+                copy.write(bytes(piece))
+                piece.clear()
+        raise archive.ToolError("pg_restore", 1, ["the dump ends in the middle of a table"])

@@ -11,13 +11,23 @@ import os
 import re
 import socket
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from driver.backup import files, manifest, store
+from psycopg import sql
+
+from driver.backup import files, manifest, store, swap
+from driver.backup.catalogue import Findings
+from driver.backup.session import one_value
 from driver.errors import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import psycopg
+
+    from driver.backup.archive import Progress
+    from driver.backup.store import Backup
+    from driver.profile import Connection
 
 NAME = "restore.journal"
 LOCK = "restore.lock"
@@ -68,7 +78,7 @@ class Journal:
     side_oid: int
     replaced_name: str
     safety_backup: str = ""
-    process: str = ""
+    process: str = field(default_factory=lambda: f"{os.getpid()} on {socket.gethostname()}")
     server: str = ""
     steps: list[list[str]] = field(default_factory=list)
 
@@ -85,17 +95,109 @@ class Journal:
         """Whether it is a restore of this database: one folder may serve several servers, or names that differ in case."""
         return self.database == database and (not (self.server and server) or self.server == server)
 
-    def made_side(self, oid: int) -> bool:
-        """Whether the database that has the side one's name was made by this restore.
+
+@dataclass
+class Work:
+    """A restore at work.
+
+    Attributes:
+        connection: the live database.
+        control: a session on its server, in a database that is not renamed.
+        folder: the folder of the database's backups, where the journal is kept.
+        journal: what is done so far, and which databases it is about.
+        jobs: parallel workers.
+        progress: called with a step's name, how much of it is done, how much there is.
+        found: how what was restored compares with the backup, once it is compared.
+        left: statements that a superuser has to run, each with the reason.
+    """
+
+    connection: Connection
+    control: psycopg.Connection[Any]
+    folder: Path
+    journal: Journal
+    jobs: int = 1
+    progress: Progress | None = None
+    found: Findings = field(default_factory=lambda: Findings([], []))
+    left: list[str] = field(default_factory=list)
+
+    def done(self, step: str, side_oid: int | None = None) -> None:
+        """Write down a step."""
+        self.journal = record(self.folder, self.journal, step, side_oid)
+
+    def end(self, step: str) -> None:
+        """Write down the end, and put the journal away."""
+        self.done(step)
+        history = self.folder / HISTORY
+        files.make_private_folder(history)
+        (self.folder / NAME).replace(history / f"{self.journal.restore_id}.json")
+        files.sync_folder(history)
+        files.sync_folder(self.folder)
+
+    @property
+    def side(self) -> swap.Database | None:
+        """The database that takes the live one's place, if it exists; one of that name that somebody else made is not it.
 
         A crash may come between making it and writing its number down; but nobody else makes a name with our random end.
         """
-        return oid == self.side_oid or (not self.side_oid and bool(RANDOM_END.search(self.side_name)))
+        made = self.journal
+        side = swap.database(self.control, made.side_name)
+        is_ours = side and (side.oid == made.side_oid or (not made.side_oid and RANDOM_END.search(made.side_name)))
+        return side if is_ours else None
+
+    @property
+    def is_swapped(self) -> bool:
+        """Whether that database already has the live one's name."""
+        made = self.journal
+        return bool(made.side_oid and swap.database(self.control, made.database, made.side_oid))
+
+    @property
+    def replaced(self) -> str:
+        """The name of the database that was replaced; empty if there was none."""
+        made = self.journal
+        return made.replaced_name if swap.database(self.control, made.replaced_name, made.live_oid) else ""
+
+    def finish(self, session: psycopg.Connection[Any], backup: Backup | None) -> Restored:
+        """Count the students, as the written procedure asks, and put the journal away; the session is on what was restored."""
+        made, replaced = self.journal, self.replaced
+        schema = one_value(
+            session,
+            "select n.nspname::text from pg_catalog.pg_class as c"
+            " inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
+            " where c.relname = 'students' and c.relkind in ('r', 'p') and n.nspname !~ '^pg_'"
+            " order by n.nspname <> 'public' limit 1",
+        )
+        count = schema and sql.SQL("select count(*) from {}").format(sql.Identifier(schema, "students"))
+        students = one_value(session, count) if count else None
+        self.end(DONE)
+        tables = len(backup.manifest.tables) if backup else 0
+        return Restored(
+            made.backup_id, made.database, students, replaced, made.safety_backup, tables, self.left, self.found.apart
+        )
 
 
-def begin(folder: Path, journal: Journal) -> Journal:
-    """Write a new journal."""
-    return record(folder, replace(journal, process=f"{os.getpid()} on {socket.gethostname()}"), BEGUN)
+@dataclass(frozen=True)
+class Restored:
+    """What came of a restore.
+
+    Attributes:
+        backup_id: the backup that is live now.
+        database: under which name.
+        students: the rows of the students table; None if there is no such table.
+        replaced: the name of the database that was replaced; empty if there was none or it was restored in place.
+        safety_backup: in place: the backup of what was replaced.
+        tables: how many tables were compared.
+        left: statements that a superuser has to run, each with the reason.
+        apart: what no restore brings back, in words.
+    """
+
+    backup_id: str
+    database: str
+    students: int | None
+    replaced: str
+    safety_backup: str
+    tables: int
+    left: list[str]
+    apart: list[str]
 
 
 def record(folder: Path, journal: Journal, step: str, side_oid: int | None = None) -> Journal:
@@ -106,17 +208,6 @@ def record(folder: Path, journal: Journal, step: str, side_oid: int | None = Non
         side_oid=journal.side_oid if side_oid is None else side_oid,
     )
     manifest.write_checked(folder / NAME, asdict(written))
-    return written
-
-
-def finish(folder: Path, journal: Journal, step: str) -> Journal:
-    """Write down the end and put the journal away."""
-    written = record(folder, journal, step)
-    history = folder / HISTORY
-    files.make_private_folder(history)
-    (folder / NAME).replace(history / f"{written.restore_id}.json")
-    files.sync_folder(history)
-    files.sync_folder(folder)
     return written
 
 

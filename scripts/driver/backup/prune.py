@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driver.backup import journal, listing, manifest, scratch, store, swap
-from driver.backup.copies import Copy, choose, copies
 from driver.backup.session import elsewhere, pinned, system_identifier
+from driver.backup.situation import Copy, choose, copies
 from driver.errors import Problem
 
 if TYPE_CHECKING:

@@ -11,24 +11,24 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from driver.backup import files, journal, pg_tools, store, swap, verify
+import psycopg
+from psycopg import sql
+
+from driver.backup import files, journal, listing, pg_tools, prepared, store, swap, verify
 from driver.backup import in_place as inside
 from driver.backup.beside import carry_on, go_back, new_journal
-from driver.backup.checks import require_possible, require_replaced
-from driver.backup.copies import choose, copies
-from driver.backup.session import elsewhere, pinned, system_identifier
-from driver.backup.work import Work
+from driver.backup.journal import Work
+from driver.backup.session import elsewhere, major_of, one_value, pinned, system_identifier
+from driver.backup.situation import choose, copies
 from driver.errors import Problem
+from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import psycopg
-
     from driver.backup.archive import Progress
-    from driver.backup.journal import Journal
+    from driver.backup.journal import Journal, Restored
     from driver.backup.store import Backup
-    from driver.backup.work import Restored
     from driver.profile import Connection
 
 
@@ -59,7 +59,7 @@ def plan(connection: Connection, backup: Backup, *, in_place: bool = False, from
     """
     warnings = []
     with _control(connection, in_place=in_place) as control:
-        require_possible(control, connection, backup, in_place=in_place, from_elsewhere=from_elsewhere)
+        _require_possible(control, connection, backup, in_place=in_place, from_elsewhere=from_elsewhere)
         live = swap.databases(control, [connection.dbname])
         present = swap.sessions(control, connection.dbname)
         slots = control.execute(
@@ -99,14 +99,15 @@ def restore(
         Problem: it failed; the live database is as it was, or the message says what stands where.
     """
     with _begun(connection, directory, in_place=in_place) as (folder, control):
-        require_possible(control, connection, backup, in_place=in_place, from_elsewhere=from_elsewhere)
+        _require_possible(control, connection, backup, in_place=in_place, from_elsewhere=from_elsewhere)
         jobs = jobs or pg_tools.usual_jobs()
         if in_place:
             work = Work(connection, control, folder, inside.new_journal(connection, backup), jobs, progress)
             return inside.restore_in_place(work, backup, directory)
         verify.check(backup, progress)
-        made = journal.begin(folder, new_journal(control, connection, backup))
-        return carry_on(Work(connection, control, folder, made, jobs, progress), backup)
+        work = Work(connection, control, folder, new_journal(control, connection, backup), jobs, progress)
+        work.done(journal.BEGUN)
+        return carry_on(work, backup)
 
 
 def resume(
@@ -160,7 +161,7 @@ def check_put_back(connection: Connection, name: str, *, force: bool = False, di
     """
     with elsewhere(connection, connection.dbname, name) as control:
         choose(copies(control, connection, directory), connection, name, force=force)
-        require_replaced(control, connection, name)
+        _require_exchangeable(control, connection.dbname, name)
 
 
 def put_back(connection: Connection, name: str, *, force: bool = False, directory: Path | None = None) -> Restored:
@@ -173,9 +174,10 @@ def put_back(connection: Connection, name: str, *, force: bool = False, director
     """
     with _begun(connection, directory, name) as (folder, control):
         choose(copies(control, connection, directory), connection, name, force=force)
-        require_replaced(control, connection, name)
-        made = journal.begin(folder, new_journal(control, connection, None, side_name=name))
-        return carry_on(Work(connection, control, folder, made), None)
+        _require_exchangeable(control, connection.dbname, name)
+        work = Work(connection, control, folder, new_journal(control, connection, None, side_name=name))
+        work.done(journal.BEGUN)
+        return carry_on(work, None)
 
 
 def unfinished_problem(open_journal: Journal) -> Problem:
@@ -230,3 +232,81 @@ def _only_one(folder: Path) -> Iterator[None]:
         if not free:
             raise Problem("Another restore is at work on this database", where=str(folder), do="wait for it")
         yield
+
+
+def _require_possible(
+    control: psycopg.Connection[Any], connection: Connection, backup: Backup, *, in_place: bool, from_elsewhere: bool
+) -> None:
+    """Refuse a restore that could only fail, before it touches anything; the files of the backup are not looked at."""
+    _require_own(control, connection, backup, from_elsewhere=from_elsewhere)
+    verify.require_major(backup.manifest, major_of(control))
+    pg_tools.find(major_of(control))
+    if not in_place:
+        _require_exchangeable(control, connection.dbname)
+        _require_extensions(control, connection, backup)
+
+
+def _require_own(
+    control: psycopg.Connection[Any], connection: Connection, backup: Backup, *, from_elsewhere: bool
+) -> None:
+    """Refuse a backup of another database, of another audit schema, and one that is not the one that was listed."""
+    manifest = backup.manifest
+    if not from_elsewhere:
+        hint = "nothing was touched; add --from-elsewhere if that is what you want"
+        if manifest.database != connection.dbname:
+            raise Problem(
+                f"The backup {manifest.backup_id} is of the database {manifest.database}, not of {connection.dbname}",
+                do=hint,
+            )
+        here = system_identifier(control)
+        if here and manifest.system_identifier and here != manifest.system_identifier:
+            raise Problem(f"The backup {manifest.backup_id} is of a database of another server", do=hint)
+    own = manifest.audit_schema
+    if own and own != connection.audit_schema:
+        raise Problem(
+            f"The backup {manifest.backup_id} was taken with {own} as our own schema, and the dbt profile has"
+            f" {connection.audit_schema}",
+            do=f"nothing was touched; restore with a profile that has `schema: {own}`",
+        )
+    recorded = None
+    with contextlib.suppress(Problem, psycopg.Error), pinned(connection) as session:
+        recorded = listing.manifest_checksum(session, connection.audit_schema, manifest.backup_id)
+    if recorded and recorded != manifest.checksum:
+        raise Problem(
+            f"The backup {manifest.backup_id} is not the one that was listed in the database: its manifest is another",
+            where=str(backup.folder),
+            do="nothing was touched; choose another backup (`scripts/cmsid backups` lists them)",
+        )
+
+
+def _require_extensions(control: psycopg.Connection[Any], connection: Connection, backup: Backup) -> None:
+    """Refuse a backup with an extension that this role, on this server, cannot make as it was."""
+    recorded = backup.manifest.state["extensions"]
+    if not recorded:
+        return
+    rows = sql.SQL(", ").join(sql.SQL("({}, {})").format(*map(sql.Literal, extension)) for extension in recorded)
+    extensions = f"values {rows.as_string(control)}"
+    query = render_macro("extensions_beyond", extensions=extensions)
+    template = prepared.find_template(connection, control, backup.manifest)
+    there = template.objects if template and not template.problems else []
+    found = control.execute(query.encode()).fetchall()
+    beyond = [row for row in found if f"extension {row[0]}" not in there]
+    if beyond:
+        raise Problem(
+            "; ".join(f"The extension {name} cannot be made anew: {reason}" for name, reason, _ in beyond),
+            where=backup.manifest.backup_id,
+            do="nothing was touched; " + "; ".join(remedy for _, _, remedy in beyond),
+        )
+
+
+def _require_exchangeable(control: psycopg.Connection[Any], *databases: str) -> None:
+    """Refuse a role that may not create databases or rename these, and what in them forbids that."""
+    if not one_value(control, "select rolsuper or rolcreatedb from pg_catalog.pg_roles where rolname = current_user"):
+        raise Problem(
+            f"This role may not create databases, so nothing can be restored beside {databases[0]}",
+            do="have a superuser run `alter role ... createdb`, or add --in-place to restore within the database,"
+            " in one transaction",
+        )
+    for database in databases:
+        swap.refuse_unless_possible(control, database)
+        swap.refuse_unendable(control, database)

@@ -77,10 +77,10 @@ def databases(control: psycopg.Connection[Any], names: Sequence[str]) -> dict[st
     return {name: Database(oid, name, is_open) for oid, name, is_open in rows}
 
 
-def database(control: psycopg.Connection[Any], name: str, oid: int) -> Database | None:
-    """The database of this name, if it is the one with this number: a name alone may have gone to another since."""
+def database(control: psycopg.Connection[Any], name: str, oid: int | None = None) -> Database | None:
+    """The database of this name, and of this number where one is given: the name may have gone to another since."""
     found = databases(control, [name]).get(name)
-    return found if found and found.oid == oid else None
+    return found if found and oid in (None, found.oid) else None
 
 
 def sessions(control: psycopg.Connection[Any], database: str) -> list[Session]:
@@ -188,7 +188,7 @@ def swap(control: psycopg.Connection[Any], made: Journal) -> None:
     """
     deadline = time.monotonic() + CLEAR_SECONDS
     while True:
-        live = databases(control, [made.database]).get(made.database)
+        live = database(control, made.database)
         if live:
             clear(control, made.database)
         try:

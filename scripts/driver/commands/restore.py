@@ -12,8 +12,8 @@ from driver.options import ask, directory_option, jobs_option, yes_option
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from driver.backup.journal import Restored
     from driver.backup.restore import Plan
-    from driver.backup.work import Restored
 
 
 @click.command()
