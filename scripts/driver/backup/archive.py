@@ -58,11 +58,7 @@ class Extent(NamedTuple):
 
 
 class ToolError(Exception):
-    """A program ended with an error.
-
-    Attributes:
-        reason: its first error, in one line.
-    """
+    """A program ended with an error; the `reason` is its first one, in one line."""
 
     def __init__(self, program: str, code: int, lines: Sequence[str]) -> None:
         """Keep what it said."""
@@ -82,21 +78,10 @@ def dump(
     progress: Progress | None = None,
     beside: Future[Any],
 ) -> None:
-    """Dump a database in directory format.
+    """Dump a database in directory format, in the exported snapshot; the failure of what is done beside ends the dump.
 
-    Args:
-        connection: the database.
-        tools: the programs of its server's version.
-        target: the folder to be written; must not exist.
-        snapshot: the exported snapshot to read.
-        encoding: the database's own, in which every text can be written, whatever the role or PGCLIENTENCODING has.
-        jobs: parallel workers.
-        tables: the extent of each table, by `schema.name`, for the progress.
-        progress: called with "dump (bytes)", done, total.
-        beside: what is done at the same time; its failure ends the dump.
-
-    Raises:
-        ToolError: pg_dump failed.
+    The encoding is the database's own, in which every text can be written, whatever the role or PGCLIENTENCODING has.
+    The extent of each table, by `schema.name`, is for the progress.
     """
     arguments = [
         tools.pg_dump,
@@ -127,18 +112,7 @@ def restore(
 ) -> None:
     """Restore a backup into an empty database, with not a single error.
 
-    Args:
-        connection: the database to fill.
-        tools: the programs of its server's version.
-        backup: the backup.
-        jobs: parallel workers.
-        leave_out: beginnings of entries of the dump's table of contents not to restore, such as `COMMENT - EXTENSION`.
-        options: further options of pg_restore.
-        step: what the progress calls this.
-        progress: called with the step, done, total; then with "keys and indexes", done, total.
-
-    Raises:
-        ToolError: pg_restore failed or was ended.
+    What is left out are entries of the dump's table of contents with these beginnings, such as `COMMENT - EXTENSION`.
     """
     tables = {table.label: Extent(table.bytes, table.rows) for table in backup.manifest.tables}
     kept = [line for line in table_of_contents(tools, backup.dump) if not _is_left_out(line, leave_out)]
@@ -162,14 +136,7 @@ def restore(
 
 
 def selection(tools: Tools, source: Path, leave_out: Sequence[str], scratch: Path) -> list[str]:
-    """The options of pg_restore that leave entries of a dump out.
-
-    Args:
-        tools: the programs of the server's version.
-        source: the folder pg_dump wrote.
-        leave_out: beginnings of entries, as in `restore`.
-        scratch: a private folder for a table of contents.
-    """
+    """The options of pg_restore that leave entries of a dump out, as in `restore`, by a list in a private folder."""
     contents = table_of_contents(tools, source)
     kept = [line for line in contents if not _is_left_out(line, leave_out)]
     if len(kept) == len(contents):
@@ -195,11 +162,7 @@ def tablespaces(tools: Tools, source: Path) -> set[str]:
 
 
 def read_through(tools: Tools, source: Path) -> None:
-    """Read a whole dump, every compressed byte of it, without a database.
-
-    Raises:
-        ToolError: a part of it cannot be read.
-    """
+    """Read a whole dump, every compressed byte of it, without a database."""
     _read(tools, source, "--file", os.devnull)
 
 

@@ -34,9 +34,6 @@ def carry_on(work: Work, backup: Backup | None) -> Restored:
     """Do what is left of a restore, or, without a backup, of putting a replaced database back.
 
     Whatever fails before the swap is undone.
-
-    Raises:
-        Problem: it failed; it says what is undone, or what is done already.
     """
     made = work.journal
     try:
@@ -128,11 +125,7 @@ def _start(work: Work, backup: Backup) -> tuple[str, list[str], set[str]]:
 
 
 def _require_replaced(work: Work) -> None:
-    """Refuse to go on without the database that is to be put back, or while somebody stays in it.
-
-    Raises:
-        Problem: it is gone, another has its name, or a session of it cannot be ended.
-    """
+    """Refuse to go on without the database that is to be put back, or while somebody stays in it."""
     made = work.journal
     if not work.side:
         raise Problem(
@@ -143,11 +136,7 @@ def _require_replaced(work: Work) -> None:
 
 
 def _change_over(work: Work) -> None:
-    """Close the live database, once nobody is there who could not be disconnected, and put the side one in its place.
-
-    Raises:
-        Problem: it is another one by now, or somebody stays; it is open.
-    """
+    """Close the live database, unless somebody is there who cannot be disconnected, and put the side one in its place."""
     control, made = work.control, work.journal
     live = swap.database(control, made.database)
     if live and live.oid != made.live_oid:

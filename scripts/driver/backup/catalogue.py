@@ -51,11 +51,8 @@ def read(session: psycopg.Connection[Any], audit_schema: str) -> Objects:
 def differences(session: psycopg.Connection[Any], found: Objects, wanted: Objects, major: int) -> Findings:
     """What is missing, too much, or defined otherwise, and what pg_restore does not bring back.
 
-    Args:
-        session: in the restored database, in which nobody else is at work; nothing is left there of what this makes.
-        found: its objects.
-        wanted: those of the backup.
-        major: the major version of the server it was taken on.
+    The session is in the restored database, in which nobody else is at work; nothing is left there of what this makes.
+    The objects wanted are those of the backup, taken on a server of this major version.
     """
     present_major = major_of(session)
     superuser = is_superuser(session)

@@ -29,15 +29,9 @@ def differences(
     unproven: Collection[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Findings:
-    """What a database has other than the backup.
+    """What a restored database, in which nobody else writes, has other than the backup.
 
-    Args:
-        connection: the restored database, in which nobody else writes.
-        manifest: the backup's.
-        jobs: how many sessions to use.
-        left_out: kinds of objects that were not restored on purpose.
-        unproven: tables (`schema.name`) whose rows were not.
-        progress: called with "comparison (bytes)", done, total.
+    Left out are kinds of objects that were not restored on purpose; unproven tables (`schema.name`) whose rows were not.
     """
     tables = fingerprints.of_all_tables(
         connection,

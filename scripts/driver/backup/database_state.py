@@ -149,8 +149,7 @@ def changes(name: str, present: State, wanted: State) -> list[Group]:
 def apply(session: psycopg.Connection[Any], name: str, wanted: State) -> list[str]:
     """Give a database the recorded state, as far as the session's role may.
 
-    Returns:
-        one line for each thing it may not do: the statement a superuser has to run, and the reason.
+    A line for each thing it may not do: the statement a superuser has to run, and the reason.
     """
     left = []
     for group in changes(name, read(session, name), wanted):

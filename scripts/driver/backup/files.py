@@ -21,11 +21,7 @@ CHUNK = 1 << 20  # bytes
 
 
 def make_private_folder(path: Path) -> None:
-    """Create a folder that only this user may enter, with those above it that are missing.
-
-    Raises:
-        Problem: it cannot be created, or is a file.
-    """
+    """Create a folder that only this user may enter, with those above it that are missing."""
     missing = []
     folder = path
     while not folder.exists():
@@ -76,11 +72,7 @@ def write_private(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def open_private(path: Path) -> Iterator[IO[bytes]]:
-    """A new or emptied file that only this user may read.
-
-    Raises:
-        Problem: the folder takes no files.
-    """
+    """A new or emptied file that only this user may read."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
     except FileNotFoundError as error:
@@ -116,12 +108,7 @@ def sync_all(folder: Path) -> None:
 
 
 def sha256_of(path: Path, read: Callable[[int], None] | None = None) -> str:
-    """The sha256 of a file, as hexadecimal digits.
-
-    Args:
-        path: the file.
-        read: called with the number of bytes of each piece.
-    """
+    """The sha256 of a file, as hexadecimal digits; `read` is called with the number of bytes of each piece."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(CHUNK):

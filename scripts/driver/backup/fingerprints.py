@@ -71,15 +71,10 @@ def of_all_tables(
     progress: Progress | None = None,
     stop: Event | None = None,
 ) -> list[Table]:
-    """The fingerprint of every table.
+    """The fingerprint of every table, in an exported snapshot; without one, each session reads its own moment.
 
-    Args:
-        connection: the database.
-        snapshot: an exported snapshot to read; without, every session reads its own moment (for a database in which
-            nobody else writes).
-        jobs: how many sessions to use.
-        progress: called with the bytes done and the total, counted by the tables' sizes.
-        stop: once it is set, no further table is begun, and what is returned is not whole.
+    The progress has the bytes done and the total, by the tables' sizes. Once `stop` is set, no further table is begun, and
+    what is returned is not whole.
     """
     stop = stop or Event()
     with pinned(connection) as session, _reading(session, snapshot):

@@ -71,12 +71,8 @@ def find(
 ) -> list[Hindrance]:
     """All that hinders, without changing anything.
 
-    Args:
-        session: on the live database.
-        connection: where it is connected to.
-        tables: core tables whose row level security is told elsewhere.
-        objects: how many a backup holds that is to be restored in place.
-        test_restore: whether a run cannot do without it.
+    Of the core tables given, row level security is told elsewhere; objects are how many a backup holds that is to be
+    restored in place; and `test_restore` says whether a run cannot do without it.
     """
     template = prepared.find_template(connection, session)
     usable = template.objects if template and not template.problems else []
@@ -109,11 +105,7 @@ def only_in_place(found: Collection[Hindrance]) -> bool:
 
 
 def require(session: psycopg.Connection[Any], connection: Connection, *steps: str, objects: int = 0) -> None:
-    """Refuse what could not be done of these steps, before they are begun, in a session outside a transaction.
-
-    Raises:
-        Problem: something hinders it.
-    """
+    """Refuse what could not be done of these steps, before they are begun, in a session outside a transaction."""
     with session.transaction(force_rollback=True):
         found = [
             each for each in find(session, connection, objects=objects, test_restore=False) if each.hinders & set(steps)

@@ -54,11 +54,7 @@ FOR_OTHERS = (rb"\restrict ", rb"\unrestrict ", b"BEGIN;\n", b"COMMIT;\n")
 
 
 def restore_in_place(work: Work, backup: Backup, directory: Path | None) -> Restored:
-    """Replace what is in the database by what is in the backup; all of it or nothing.
-
-    Raises:
-        Problem: it cannot be done; the database is as it was.
-    """
+    """Replace what is in the database by what is in the backup; all of it or nothing."""
     _refuse_unless_possible(work.connection, backup)
     verify.check(backup, work.progress)
     safety = take_backup(
@@ -170,11 +166,7 @@ def _is_committed(work: Work) -> bool:
 
 
 def _end(work: Work, error: BaseException) -> None:
-    """Close the books after a failure, if the server can be asked how it ended.
-
-    Raises:
-        Problem: what failed, and how it ended.
-    """
+    """Close the books after a failure, if the server can be asked how it ended."""
     made, is_known, committed = work.journal, isinstance(error, (psycopg.Error, archive.ToolError, Problem)), True
     # Where the server cannot be asked, the journal stays, and the next attempt finds out.
     with contextlib.suppress(Problem, psycopg.Error):
@@ -211,16 +203,7 @@ class EntryError(archive.ToolError):
 
 
 def _run(session: psycopg.Connection[Any], command: Sequence[str], copied: Callable[[bytes], None]) -> None:
-    """Run definitions, rows, and definitions again, in the session's transaction.
-
-    Args:
-        session: where to.
-        command: pg_restore with the dump and the options that choose what of it.
-        copied: called with the COPY of each table whose rows are there.
-
-    Raises:
-        archive.ToolError: the server refused something, or pg_restore failed.
-    """
+    """Run what pg_restore prints in the session's transaction; `copied` is called with each table whose rows are there."""
     for section, play in (("pre-data", _define), ("data", _load), ("post-data", _define)):
         with (
             tempfile.TemporaryFile() as messages,

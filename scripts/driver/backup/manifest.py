@@ -163,11 +163,7 @@ class Verification:
 
 
 def read(folder: Path) -> Manifest:
-    """The manifest of a backup, checked against its own checksum and its folder's name.
-
-    Raises:
-        Problem: it is missing, cannot be read, was changed, or belongs to another backup.
-    """
+    """The manifest of a backup, checked against its own checksum and its folder's name."""
     path = folder / NAME
     if not path.exists():
         _require_searchable(folder)
@@ -211,11 +207,7 @@ def read_verification(folder: Path, manifest: Manifest) -> Verification | None:
 
 
 def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int], None] | None = None) -> None:
-    """Compare every file of a backup with its manifest: none missing, none too many, each byte as it was.
-
-    Raises:
-        Problem: the first difference found.
-    """
+    """Compare every file of a backup with its manifest: none missing, none too many, each byte as it was."""
     found = own_files(folder, manifest)
     total, done = manifest.bytes, 0
 
@@ -238,11 +230,7 @@ def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int],
 
 
 def own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
-    """The files the manifest names: all there, none besides, each of its size; they are not read here.
-
-    Raises:
-        Problem: the first difference found.
-    """
+    """The files the manifest names: all there, none besides, each of its size; they are not read here."""
     expected = {file.path: file for file in manifest.files}
     entries = [path for path in _walk(folder) if path.is_symlink() or not path.is_dir()]
     found = {path.relative_to(folder).as_posix(): path for path in entries}
@@ -295,11 +283,7 @@ def _unreadable(path: Path, error: OSError) -> Problem:
 
 
 def read_checked(path: Path, what: str) -> dict[str, Any]:
-    """A JSON file with a checksum of itself, without that checksum; messages call it `what`.
-
-    Raises:
-        Problem: it cannot be read or was changed.
-    """
+    """A JSON file with a checksum of itself, without that checksum; messages call it `what`."""
     try:
         text = path.read_bytes()
     except OSError as error:

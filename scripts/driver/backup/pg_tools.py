@@ -33,12 +33,7 @@ MOST_JOBS = 4
 
 @dataclass(frozen=True)
 class Tools:
-    """A set of client programs.
-
-    Attributes:
-        folder: where they are.
-        version: pg_dump's version, such as `15.18`.
-    """
+    """A set of client programs, and pg_dump's version, such as `15.18`."""
 
     folder: Path
     version: str
@@ -62,11 +57,7 @@ class Tools:
 
 
 def find(major: int) -> Tools:
-    """The client programs for a server of this major version.
-
-    Raises:
-        Problem: there are none of that version here.
-    """
+    """The client programs for a server of this major version."""
     others: set[str] = set()
     for folder in _folders(major):
         version = _version(folder)

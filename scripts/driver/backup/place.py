@@ -181,11 +181,7 @@ def place(connection: Connection, backup: Backup | None, on: str, *, works: bool
 
 
 def require_place(connection: Connection, on: str, *, works: bool = False) -> None:
-    """Refuse another server that cannot be had, or lacks something, before a backup is taken for it.
-
-    Raises:
-        Problem: as of `place`.
-    """
+    """Refuse another server that cannot be had, or lacks something, before a backup is taken for it."""
     if on != HERE:
         with place(connection, None, on, works=works):
             pass
@@ -209,11 +205,7 @@ def _live(session: psycopg.Connection[Any], connection: Connection, backup: Back
 
 
 def _servers(oldest: int) -> list[tuple[int, Path]]:
-    """The servers of this machine of this major version or a newer one, the oldest first.
-
-    Raises:
-        Problem: there is none.
-    """
+    """The servers of this machine of this major version or a newer one, the oldest first."""
     # of one version that of an installation first, which may have more extensions
     found = sorted(all_servers(), key=lambda server: (server[0], PACKAGE in str(server[1])))
     if fitting := [(major, programs) for major, programs in found if major >= oldest]:
@@ -224,13 +216,9 @@ def _servers(oldest: int) -> list[tuple[int, Path]]:
 
 
 def _server(live: _Live, settings: Mapping[str, str]) -> tuple[EmbeddedServer, list[str]]:
-    """A server of this machine that has the extensions that a copy needs, of its major version, or else of the next newer one.
+    """A server of this machine, started, that has the extensions that a copy needs, and what is other there, in words.
 
-    Returns:
-        the server, started; and what is other there, in words.
-
-    Raises:
-        Problem: there is none.
+    It is of the same major version, or else of the next newer one.
     """
     lacking: dict[int, set[str]] = {}
     for major, programs in _servers(live.major):
@@ -291,11 +279,7 @@ def _furnished(control: Connection, live: _Live, backup: Backup | None) -> Itera
 def _require(session: psycopg.Connection[Any], control: Connection, live: _Live) -> bool:
     """Refuse another server that no backup of the live database can be restored on by this role.
 
-    Returns:
-        whether the role is a superuser there, who makes what roles are missing.
-
-    Raises:
-        Problem: it cannot be.
+    Returns whether the role is a superuser there, who makes what roles are missing.
     """
     major, where = major_of(session), control.describe()
     if live.major > major:

@@ -80,10 +80,7 @@ def find_template(
 ) -> Template | None:
     """The template of a database, if there is one and this role is not a superuser, who needs none.
 
-    Args:
-        connection: the live database.
-        control: a session on its server.
-        content: the backup that it has to fit; none: the live database, in which the session is.
+    It has to fit the content of a backup or, without one, the live database, in which the session is then.
     """
     name = template_name(connection.dbname)
     if is_superuser(control):
@@ -115,11 +112,7 @@ def find_template(
 def start(
     connection: Connection, control: psycopg.Connection[Any], tools: Tools, content: Manifest, dump: Path
 ) -> tuple[str, list[str], set[str]]:
-    """From which database a restore of a backup begins.
-
-    Returns:
-        its name, the beginnings of the entries of the dump to be left out, and the tables whose rows are not restored.
-    """
+    """The database from which a restore begins, the entries of the dump to be left out, and tables that will lack rows."""
     template = find_template(connection, control, content)
     if template is None or template.problems:
         return NO_TEMPLATE, [] if is_superuser(control) else [EXTENSION_COMMENTS], set()
@@ -134,12 +127,7 @@ def casts_beyond(control: psycopg.Connection[Any], content: Manifest) -> list[st
 
 
 def statements(session: psycopg.Connection[Any], dbname: str) -> list[str]:
-    """What a superuser runs in psql to prepare the template of the session's database; nothing where it would be empty.
-
-    Args:
-        session: on the live database.
-        dbname: its name.
-    """
+    """What a superuser runs in psql to prepare the template of the session's database; nothing where it would be empty."""
     name = template_name(dbname)
     made = database_state.creation(database_state.read(session, dbname), name, major_of(session)).as_string(session)
     within = [statement for (statement,) in session.execute(render_macro("template_statements").encode())]
@@ -149,13 +137,8 @@ def statements(session: psycopg.Connection[Any], dbname: str) -> list[str]:
 def left_out(session: psycopg.Connection[Any], tools: Tools, dump: Path) -> tuple[list[str], set[str]]:
     """Entries of a dump that are not restored into the session's database: what is there, and what others own.
 
-    Args:
-        session: on a database that holds what was prepared, or what stays, and nothing else.
-        tools: the programs of the server's version.
-        dump: the folder pg_dump wrote.
-
-    Returns:
-        the entries, and the tables (`schema.name`) whose rows are therefore not those of the backup.
+    The database holds what was prepared, or what stays, and nothing else. With the entries come the tables (`schema.name`)
+    whose rows are therefore not those of the backup.
     """
     there = tuple(entry for (entry,) in session.execute(render_macro("entries_left_out").encode()))
     roles = session.execute("select rolname::text, pg_has_role(oid, 'USAGE') from pg_catalog.pg_roles").fetchall()

@@ -168,11 +168,7 @@ def plan_replaced(
 def drop_replaced(
     connection: Connection, names: Sequence[str], directory: Path | None = None, *, force: bool = False
 ) -> None:
-    """Drop databases that restores have left.
-
-    Raises:
-        Problem: one is in use or not this database's, or a restore is not finished.
-    """
+    """Drop databases that restores have left."""
     plan_replaced(connection, names, directory, force=force)
     with elsewhere(connection, connection.dbname, *names) as control:
         for name in names:

@@ -52,11 +52,7 @@ class Plan:
 
 
 def plan(connection: Connection, backup: Backup, *, in_place: bool = False, from_elsewhere: bool = False) -> Plan:
-    """Check that a backup can be restored, its files included, and tell what that would mean; arguments as of `restore`.
-
-    Raises:
-        Problem: it cannot; nothing was touched.
-    """
+    """Check that a backup can be restored, its files included, and tell what that would mean; arguments as of `restore`."""
     warnings = []
     with _control(connection, in_place=in_place) as control:
         _require_possible(control, connection, backup, in_place=in_place, from_elsewhere=from_elsewhere)
@@ -113,11 +109,7 @@ def restore(
 def resume(
     connection: Connection, *, jobs: int | None = None, directory: Path | None = None, progress: Progress | None = None
 ) -> Restored:
-    """Go on with a restore that was interrupted, from where the server is.
-
-    Raises:
-        Problem: there is none, or it failed again.
-    """
+    """Go on with a restore that was interrupted, from where the server is."""
     with _interrupted(connection, directory) as work:
         work.jobs, work.progress = jobs or pg_tools.usual_jobs(), progress
         if work.journal.mode == journal.BACK:
@@ -133,11 +125,7 @@ def resume(
 def abandon(connection: Connection, *, directory: Path | None = None) -> str:
     """Give up a restore that was interrupted: the live database is opened again, what was made beside it is dropped.
 
-    Returns:
-        what stands where now, in words.
-
-    Raises:
-        Problem: there is nothing to give up.
+    Says in words what stands where now.
     """
     with _interrupted(connection, directory) as work:
         made = work.journal
@@ -154,11 +142,7 @@ def abandon(connection: Connection, *, directory: Path | None = None) -> str:
 
 
 def check_put_back(connection: Connection, name: str, *, force: bool = False, directory: Path | None = None) -> None:
-    """Check that a replaced database can be put back, for the person who is asked.
-
-    Raises:
-        Problem: there is none of that name, or it cannot be done; nothing was touched.
-    """
+    """Check that a replaced database can be put back, for the person who is asked."""
     with elsewhere(connection, connection.dbname, name) as control:
         choose(copies(control, connection, directory), connection, name, force=force)
         _require_exchangeable(control, connection.dbname, name)
@@ -168,9 +152,6 @@ def put_back(connection: Connection, name: str, *, force: bool = False, director
     """Put a replaced database back in the place of the live one, which is kept in its turn.
 
     With `force` also one that no record says is this database's.
-
-    Raises:
-        Problem: there is none of that name, or it cannot be done.
     """
     with _begun(connection, directory, name) as (folder, control):
         choose(copies(control, connection, directory), connection, name, force=force)

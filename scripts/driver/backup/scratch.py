@@ -36,11 +36,7 @@ KEEPER = "import sys; given = sys.stdin.buffer.read(); from driver.backup.scratc
 
 @contextlib.contextmanager
 def scratch_database(connection: Connection, state: State, template: str, name: str = "") -> Iterator[Connection]:
-    """A database like that of this connection and state, made of the template by a role that may, and dropped at the end.
-
-    Raises:
-        Problem: the server cannot make one of this kind.
-    """
+    """A database like that of this connection and state, made of the template by a role that may, and dropped at the end."""
     name = name or f"{_prefix(connection.dbname)}{store.stamp(store.now())}_{secrets.token_hex(4)}".lower()
     with pinned(connection) as guard:
         sweep(guard, connection.dbname)
@@ -117,11 +113,7 @@ def left_over(session: psycopg.Connection[Any], dbname: str) -> list[tuple[str, 
 
 
 def sweep(session: psycopg.Connection[Any], dbname: str) -> list[str]:
-    """Drop scratch databases that nobody guards any more, from a session in the database they are copies of.
-
-    Returns:
-        the names of those dropped.
-    """
+    """Drop scratch databases that nobody guards any more, from a session in the database they are copies of."""
     dropped = []
     for name, _ in left_over(session, dbname):
         if one_value(session, "select pg_try_advisory_lock(hashtextextended(%s, 0))", name):

@@ -26,11 +26,7 @@ MAINTENANCE_DATABASES = ("postgres", "template1")
 
 
 def pinned(connection: Connection) -> psycopg.Connection[Any]:
-    """A session in autocommit mode with the settings that all our sessions have.
-
-    Raises:
-        Problem: it cannot be reached.
-    """
+    """A session in autocommit mode with the settings that all our sessions have."""
     session = connection.connect()
     try:
         _refuse_transaction_pooler(session, connection)
@@ -102,11 +98,7 @@ def settings(session: psycopg.Connection[Any]) -> dict[str, str]:
 
 
 def one_row(session: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
-    """The row of a query that always has one.
-
-    Raises:
-        LookupError: it had none.
-    """
+    """The row of a query that always has one."""
     row = session.execute(query.encode()).fetchone()
     if row is None:
         raise LookupError(query)
@@ -140,11 +132,7 @@ def system_identifier(session: psycopg.Connection[Any]) -> str:
 
 
 def elsewhere(connection: Connection, *avoid: str) -> psycopg.Connection[Any]:
-    """A session on the same server in a database that will not be renamed: `postgres`, `template1`, or any but those named.
-
-    Raises:
-        Problem: no other database accepts this role.
-    """
+    """A session on the same server in a database that will not be renamed: `postgres`, `template1`, or any but those named."""
     tried: list[str] = []
     problem: Problem | None = None
     for name in MAINTENANCE_DATABASES:
@@ -183,11 +171,6 @@ def begin_with_locks(
 
     A table that is rewritten is empty, without an error, to every snapshot from before: whoever takes a snapshot and
     then waits for the migration's locks reads nothing. LOCK takes no snapshot.
-
-    Args:
-        session: a pinned session outside a transaction.
-        connection: where it is connected to.
-        tables: ordinary tables, by schema and name.
 
     Raises:
         Problem: somebody else holds a lock for longer than a reader waits.

@@ -179,11 +179,7 @@ def copies(control: psycopg.Connection[Any], connection: Connection, directory: 
 
 
 def choose(found: Sequence[Copy], connection: Connection, name: str, *, force: bool, replaced: bool = True) -> Copy:
-    """The copy somebody names, if it is the live database's own, or of unknown origin and they insist by `force`.
-
-    Raises:
-        Problem: it is neither, or must have been replaced and was not.
-    """
+    """The copy somebody names, if it is the live database's own, or of unknown origin and they insist by `force`."""
     own = [copy.name for copy in found if copy.own]
     chosen = next((copy for copy in found if copy.name == name and (copy.replaced or not replaced)), None)
     if chosen is None:

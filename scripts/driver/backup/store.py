@@ -79,12 +79,7 @@ class Backup:
 
 @dataclass(frozen=True)
 class Damaged:
-    """A folder that should be a backup and is none.
-
-    Attributes:
-        folder: where it is.
-        shortcoming: why, in one sentence.
-    """
+    """A folder that should be a backup and is none, and why, in one sentence."""
 
     folder: Path
     shortcoming: str
@@ -132,11 +127,7 @@ def new_id(connection: Connection, folder: Path, moment: datetime) -> str:
 
 
 def read(folder: Path) -> Backup:
-    """A backup, its manifest and verification checked (not its files).
-
-    Raises:
-        Problem: it is not in order.
-    """
+    """A backup, its manifest and verification checked (not its files)."""
     content = manifest.read(folder)
     return Backup(folder, content, manifest.read_verification(folder, content))
 
@@ -184,16 +175,10 @@ def lock_of(partial: Path) -> Path:
 
 
 def find(connection: Connection, name: str | None, directory: Path | None = None) -> Backup:
-    """The backup a user means.
+    """The backup a user means, by its name or the path of its folder.
 
-    Args:
-        connection: the database.
-        name: a backup's name, or the path of its folder; default the newest that no restore took as a safety copy: else
-            a restore that failed, begun again, would put back what it was to replace.
-        directory: the folder of all backups.
-
-    Raises:
-        Problem: there is none, or it is damaged.
+    By default the newest that no restore took as a safety copy: else a restore that failed, begun again, would put back
+    what it was to replace.
     """
     folder = folder_of(connection, directory)
     if name is not None:

@@ -103,11 +103,7 @@ def sessions(control: psycopg.Connection[Any], database: str) -> list[Session]:
 
 
 def refuse_unless_possible(control: psycopg.Connection[Any], database: str) -> None:
-    """Refuse early what would fail late.
-
-    Raises:
-        Problem: the role may not rename the database, or something in it forbids that.
-    """
+    """Refuse early what would fail late: a role that may not rename the database, or something in it that forbids that."""
     row = control.execute(
         "select pg_has_role(d.datdba, 'USAGE'), pg_get_userbyid(d.datdba)::text, current_user::text"
         " from pg_catalog.pg_database as d where d.datname = %s",
@@ -133,11 +129,7 @@ def refuse_unless_possible(control: psycopg.Connection[Any], database: str) -> N
 
 
 def refuse_unendable(control: psycopg.Connection[Any], database: str, seconds: float = 0) -> None:
-    """Refuse while a session is there that our role may not end, before anything is closed for it.
-
-    Raises:
-        Problem: after so many seconds one is still there.
-    """
+    """Refuse while a session is there that our role may not end, before anything is closed for it."""
     deadline = time.monotonic() + seconds
     while lasting := [session for session in sessions(control, database) if not session.may_end]:
         if time.monotonic() > deadline:
@@ -160,11 +152,7 @@ def set_open(control: psycopg.Connection[Any], database: str, *, is_open: bool) 
 
 
 def clear(control: psycopg.Connection[Any], database: str, seconds: float = CLEAR_SECONDS) -> None:
-    """End every session of a database that is closed to new ones; they may take so many seconds.
-
-    Raises:
-        Problem: some are still there.
-    """
+    """End every session of a database that is closed to new ones; they may take so many seconds."""
     deadline = time.monotonic() + seconds
     while present := sessions(control, database):
         for session in present:
@@ -220,9 +208,6 @@ def drop(
     """Drop a database, if there is one of that name, with its sessions ended; tried again so long while it is in use.
 
     Without FORCE: that is refused to whoever is no superuser while autovacuum is at work in it, which a plain DROP ends.
-
-    Raises:
-        Problem: it could not be dropped.
     """
     try:
         found = databases(control, [database]).get(database)

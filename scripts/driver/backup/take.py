@@ -141,11 +141,7 @@ class _Order:
 
 
 def _begin(session: psycopg.Connection[Any], connection: Connection, progress: Progress | None) -> None:
-    """Begin the transaction that exports the snapshot, with every table locked before.
-
-    Raises:
-        Problem: a table could not be locked.
-    """
+    """Begin the transaction that exports the snapshot, with every table locked before."""
     for _ in range(LISTINGS):
         tables = fingerprints.tables(session)
         if progress:

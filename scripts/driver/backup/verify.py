@@ -35,16 +35,6 @@ def verify_backup(
 ) -> Backup:
     """Restore a backup on trial, compare it with the manifest, and record and list that it was identical.
 
-    Args:
-        connection: the live database.
-        backup: the backup.
-        on: where it is restored: here, embedded, or the name of a service.
-        jobs: parallel workers.
-        progress: called with a step's name, how much of it is done, how much there is.
-
-    Returns:
-        the backup, verified.
-
     Raises:
         Problem: it is damaged, does not restore, or restores to something else.
     """
@@ -62,11 +52,7 @@ def verify_backup(
 def restored(
     there: Place, backup: Backup, *, name: str = "", jobs: int | None = None, progress: Progress | None = None
 ) -> Iterator[tuple[Connection, Backup]]:
-    """A backup restored into a scratch database, of this name, and compared, for the block; that is recorded in its folder.
-
-    Raises:
-        Problem: as of `verify_backup`.
-    """
+    """A backup restored into a scratch database, of this name, and compared, for the block; that is recorded in its folder."""
     jobs = jobs or pg_tools.usual_jobs()
     began = time.monotonic()
     content = backup.manifest
@@ -121,21 +107,13 @@ def restored(
 
 
 def check(backup: Backup, progress: Progress | None = None) -> None:
-    """Compare every file of a backup with its manifest.
-
-    Raises:
-        Problem: one is not as it was.
-    """
+    """Compare every file of a backup with its manifest."""
     tell = (lambda done, total: progress("checksums (bytes)", done, total)) if progress else None
     manifest.check_files(backup.folder, backup.manifest, tell)
 
 
 def require_major(content: manifest.Manifest, major: int) -> None:
-    """Refuse a server that is older than the backup's: PostgreSQL reads what older versions wrote, and not the other way.
-
-    Raises:
-        Problem: it is older.
-    """
+    """Refuse a server that is older than the backup's: PostgreSQL reads what older versions wrote, and not the other way."""
     if content.server_major > major:
         raise Problem(
             f"The backup {content.backup_id} is of PostgreSQL {content.server_major}, the server is PostgreSQL {major}",

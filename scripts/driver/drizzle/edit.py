@@ -54,11 +54,7 @@ class Editor:
         self.kit = kit
 
     def existing(self, declaration: Declaration) -> Column | None:
-        """The declaration's cms_id column, where it has the one it is meant to have.
-
-        Raises:
-            CannotEditError: it has another one.
-        """
+        """The declaration's cms_id column, where it has the one it is meant to have."""
         found = [c for c in declaration.columns if COLUMN in (c.name, c.key, Casing.SNAKE.column_name(c.key))]
         if not found:
             return None
@@ -95,16 +91,7 @@ class Editor:
         return Edit(arguments.start_byte, arguments.end_byte, f"({quote}{constraint}{quote})".encode())
 
     def add_column(self, declaration: Declaration, id_column: str, constraint: str | None) -> list[Edit]:
-        """How to add the column to a declaration that lacks it.
-
-        Args:
-            declaration: the declaration.
-            id_column: the name of the column to put it after.
-            constraint: the name to give the constraint; None leaves it to Drizzle.
-
-        Raises:
-            CannotEditError: the column has to be added by hand.
-        """
+        """How to add the column after the id column; without a name for the constraint, Drizzle makes one."""
         if declaration.braces is None:
             raise CannotEditError(
                 f"does not have its columns written out in the declaration: add {KEY} to them by hand"

@@ -49,9 +49,6 @@ def write_all(changes: Sequence[Change]) -> None:
     """Replaces every file, or none.
 
     Each is written beside its place first, then all are renamed into place; if that fails, they are taken back.
-
-    Raises:
-        Problem: a file cannot be written. All of them are as they were.
     """
     if found := [obstacle for change in changes for obstacle in _obstacles(change)]:
         raise Problem(nothing_written(found))

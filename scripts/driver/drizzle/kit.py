@@ -76,11 +76,7 @@ class Kit:
 
 
 def read_kit(source: Path, config: Path | None) -> Kit:
-    """Finds out how drizzle-kit is set up, by its configuration, looked for from the source up unless it is named.
-
-    Raises:
-        Problem: the configuration file cannot be read.
-    """
+    """Finds out how drizzle-kit is set up, by its configuration, looked for from the source up unless it is named."""
     start = source.resolve()
     above = _up_to_the_repository(start if start.is_dir() else start.parent)
     usual = (folder / name for folder in above for name in _NAMES)

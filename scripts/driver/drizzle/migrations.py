@@ -127,18 +127,7 @@ def _name(identifier: str) -> str:
 
 
 def read_migrations(folder: Path, tables: Sequence[str]) -> tuple[list[Migration], list[str]]:
-    """Looks for the migrations that concern cms_id.
-
-    Args:
-        folder: drizzle-kit's `out`, with either a journal or a folder for each migration.
-        tables: names of the core tables.
-
-    Returns:
-        The migrations that concern cms_id of core tables, oldest first, and what is wrong with others.
-
-    Raises:
-        Problem: the folder cannot be read.
-    """
+    """The migrations that concern cms_id of these tables, oldest first, and what is wrong with others."""
     migrations, problems = [], []
     for path, breakpoints in _listed(folder):
         try:
@@ -159,16 +148,10 @@ def read_migrations(folder: Path, tables: Sequence[str]) -> tuple[list[Migration
 def fill(
     migrations: Sequence[Migration], identifiers: Mapping[str, str], form: Form | None
 ) -> tuple[list[Change], list[str]]:
-    """Puts the backfill into the migrations that drizzle-kit generated.
+    """Puts the backfill into the migrations that drizzle-kit generated: what to write, and what is in the way.
 
-    Args:
-        migrations: those that concern core tables, oldest first.
-        identifiers: for each core table, the column its cms_id is taken from.
-        form: WHOLE or MARKER; then the newest of those filled before is brought into that form too. None fills in what
-            is not filled yet, as WHOLE.
-
-    Returns:
-        What to write, and what is in the way.
+    Given WHOLE or MARKER, it brings the newest of those filled before into that form too; without a form, it fills in as
+    WHOLE what is not filled yet. The identifiers are the column that each core table's cms_id is taken from.
     """
     changes: list[Change] = []
     problems: list[str] = []

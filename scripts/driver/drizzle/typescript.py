@@ -93,11 +93,10 @@ class TypeScript:
 
 
 def source_files(sources: Sequence[Path]) -> list[Path]:
-    """Looks for TypeScript and JavaScript files in files and folders.
+    """The TypeScript and JavaScript files in files and folders, each once, links resolved.
 
-    Returns:
-        The files, each once, links resolved. Declaration files (.d.ts), JavaScript beside the TypeScript that it was
-        built from, hidden folders and folders of installed or built code are left out.
+    Declaration files (.d.ts), JavaScript beside the TypeScript that it was built from, hidden folders and folders of
+    installed or built code are left out.
     """
     found: dict[Path, None] = {}
     for source in sources:

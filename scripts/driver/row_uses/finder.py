@@ -193,13 +193,7 @@ class Use:
 def find(session: psycopg.Connection[Any], tables: Sequence[CoreTable], audit_schema: str) -> tuple[int, list[Use]]:
     """Reads every function and procedure of the application, and what its views, checks, triggers and policies ask.
 
-    Args:
-        session: the registry.
-        tables: the core tables that are to get the column.
-        audit_schema: our own schema, which is left out.
-
-    Returns:
-        How many functions were read, and what was found.
+    Says how many functions were read, and what was found. Our own schema is left out.
     """
     from psycopg.rows import dict_row
 

@@ -53,11 +53,7 @@ class Piece:
 
 
 def tokens_of(text: str) -> list[Token]:
-    """All tokens but comments.
-
-    Raises:
-        PgQueryError: the text cannot be read.
-    """
+    """All tokens but comments."""
     import postgast
 
     raw = text.encode()
