@@ -118,7 +118,7 @@ def test_what_does_not_restore_is_named_with_its_function_and_hint(
     ],
 )
 def test_a_programs_lines_become_a_reason(program: str, lines: list[str], reason: str) -> None:
-    assert archive.ToolError(program, 1, lines).reason == reason
+    assert archive.reason(program, 1, lines) == reason
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ import tempfile
 import threading
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from psycopg.conninfo import make_conninfo
 
 from driver.backup.session import pinned
-from driver.errors import Problem, why
+from driver.errors import why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from driver.backup.fingerprints import Query
+    from driver.backup.manifest import Table
     from driver.backup.pg_tools import Tools
     from driver.backup.store import Backup
     from driver.profile import Connection
@@ -50,20 +52,8 @@ where p.datname = current_database()
 """
 
 
-class Extent(NamedTuple):
-    """How large a table is: its bytes, and about how many rows."""
-
-    bytes: int
-    rows: int
-
-
 class ToolError(Exception):
-    """A program ended with an error; the `reason` is its first one, in one line."""
-
-    def __init__(self, program: str, code: int, lines: Sequence[str]) -> None:
-        """Keep what it said."""
-        self.reason = _reason(program, code, lines)
-        super().__init__(self.reason)
+    """A program ended with an error: its first one, in one line."""
 
 
 def dump(
@@ -74,7 +64,7 @@ def dump(
     snapshot: str,
     encoding: str,
     jobs: int,
-    tables: Mapping[str, Extent],
+    tables: Mapping[str, Table | Query],
     progress: Progress | None = None,
     beside: Future[Any],
 ) -> None:
@@ -114,8 +104,8 @@ def restore(
 
     What is left out are entries of the dump's table of contents with these beginnings, such as `COMMENT - EXTENSION`.
     """
-    tables = {table.label: Extent(table.bytes, table.rows) for table in backup.manifest.tables}
-    kept = [line for line in table_of_contents(tools, backup.dump) if not _is_left_out(line, leave_out)]
+    tables = {table.label: table for table in backup.manifest.tables}
+    kept = _kept(tools, backup.dump, leave_out)
     total = sum(bool(re.match(r"\d+; \d+ \d+ (INDEX|CONSTRAINT|FK CONSTRAINT|TRIGGER) ", line)) for line in kept)
     with (
         tempfile.TemporaryDirectory(prefix="cmsid-") as scratch,
@@ -137,13 +127,21 @@ def restore(
 
 def selection(tools: Tools, source: Path, leave_out: Sequence[str], scratch: Path) -> list[str]:
     """The options of pg_restore that leave entries of a dump out, as in `restore`, by a list in a private folder."""
-    contents = table_of_contents(tools, source)
-    kept = [line for line in contents if not _is_left_out(line, leave_out)]
-    if len(kept) == len(contents):
+    if not leave_out:
         return []
     use_list = scratch / "contents"
-    use_list.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    use_list.write_text("\n".join(_kept(tools, source, leave_out)) + "\n", encoding="utf-8")
     return [f"--use-list={use_list}"]
+
+
+def _kept(tools: Tools, source: Path, leave_out: Sequence[str]) -> list[str]:
+    """The lines of a dump's table of contents but for those entries."""
+    return [line for line in table_of_contents(tools, source) if not entry_of(line).startswith(tuple(leave_out))]
+
+
+def entry_of(line: str) -> str:
+    """What a line of a table of contents says of its entry: kind, schema, name and owner."""
+    return re.sub(r"^\d+; \d+ \d+ ", "", line)
 
 
 def table_of_contents(tools: Tools, source: Path) -> list[str]:
@@ -171,13 +169,8 @@ def _read(tools: Tools, source: Path, *options: str) -> str:
     command = [tools.pg_restore, *options, str(source)]
     answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if answer.returncode:
-        raise ToolError("pg_restore", answer.returncode, answer.stderr.splitlines())
+        raise ToolError(reason("pg_restore", answer.returncode, answer.stderr.splitlines()))
     return answer.stdout
-
-
-def problem_of(failure: ToolError, what: str, where: str, do: str) -> Problem:
-    """The sentence for a failed program."""
-    return Problem(f"{what}: {failure.reason}", where=where, do=do)
 
 
 class _Watch:
@@ -187,7 +180,7 @@ class _Watch:
         self,
         step: str,
         connection: Connection,
-        tables: Mapping[str, Extent],
+        tables: Mapping[str, Table | Query],
         progress: Progress | None,
         objects: int = 0,
     ) -> None:
@@ -285,7 +278,7 @@ def _run(
         end(child)
         raise
     if code:
-        raise ToolError(program, code, list(kept))
+        raise ToolError(reason(program, code, list(kept)))
 
 
 def end(child: subprocess.Popen[str]) -> None:
@@ -308,7 +301,7 @@ def _is_kept(line: str) -> bool:
     return not re.match(r"pg_\w+: ", line) or bool(re.search(r"\b(error|fatal|detail|hint|TOC entry)\b", line))
 
 
-def _reason(program: str, code: int, lines: Sequence[str]) -> str:
+def reason(program: str, code: int, lines: Sequence[str]) -> str:
     """The first error: the server's own words before those of the program, and with all that it says besides."""
     found = [(rank, place) for rank, sign in enumerate(SIGNS) for place, line in enumerate(lines) if sign in line]
     if not found:
@@ -320,11 +313,6 @@ def _reason(program: str, code: int, lines: Sequence[str]) -> str:
         if not further and re.match(r"pg_\w+: |Command was: ", line):
             break
         told.append(f"{further[1].upper()}: {further[2]}" if further else line)
-    reason = why("\n".join(told)).rstrip(".")
+    said = why("\n".join(told)).rstrip(".")
     entries = [entry[1] for entry in map(TOC_ENTRY.search, lines[:place]) if entry]
-    return f"{entries[-1]}: {reason}" if entries else reason
-
-
-def _is_left_out(line: str, leave_out: Sequence[str]) -> bool:
-    entry = re.sub(r"^\d+; \d+ \d+ ", "", line)
-    return any(entry.startswith(beginning) for beginning in leave_out)
+    return f"{entries[-1]}: {said}" if entries else said

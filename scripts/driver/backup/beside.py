@@ -107,9 +107,11 @@ def _fill_side(work: Work, backup: Backup) -> None:
     try:
         archive.restore(side, tools, backup, jobs=work.jobs, leave_out=leave_out, progress=work.progress)
     except archive.ToolError as failure:
-        others = OTHER_WAYS if NOT_ALLOWED.search(failure.reason) else ""
-        what = f"The backup {manifest.backup_id} does not restore"
-        raise archive.problem_of(failure, what, str(backup.folder), UNTOUCHED + others) from failure
+        raise Problem(
+            f"The backup {manifest.backup_id} does not restore: {failure}",
+            where=str(backup.folder),
+            do=UNTOUCHED + (OTHER_WAYS if NOT_ALLOWED.search(str(failure)) else ""),
+        ) from failure
     # The restore waited for the disk at no commit. This one waits, and what was written before it is there with it.
     work.control.execute(
         sql.SQL("comment on database {} is {}").format(

@@ -10,10 +10,11 @@ from driver.backup.session import pinned
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     import psycopg
 
+    from driver.backup.archive import Progress
     from driver.backup.manifest import Manifest, Table
     from driver.profile import Connection
 
@@ -27,17 +28,13 @@ def differences(
     jobs: int = 1,
     left_out: Collection[str] = (),
     unproven: Collection[str] = (),
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Findings:
     """What a restored database, in which nobody else writes, has other than the backup.
 
     Left out are kinds of objects that were not restored on purpose; unproven tables (`schema.name`) whose rows were not.
     """
-    tables = fingerprints.of_all_tables(
-        connection,
-        jobs=jobs,
-        progress=(lambda done, total: progress("comparison (bytes)", done, total)) if progress else None,
-    )
+    tables = fingerprints.of_all_tables(connection, jobs=jobs, step="comparison (bytes)", progress=progress)
     with pinned(connection) as session:
         others = other_differences(session, manifest, connection.audit_schema, left_out)
         rows = table_differences(session, tables, manifest.tables, unproven)

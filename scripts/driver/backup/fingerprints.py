@@ -13,13 +13,12 @@ from driver.backup.session import join_snapshot, one_row, pinned
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import psycopg
 
+    from driver.backup.archive import Progress
     from driver.profile import Connection
-
-    Progress = Callable[[int, int], None]
 
 # A sequence that was never used has no last value; it stands before its start.
 SEQUENCES = """
@@ -35,14 +34,14 @@ order by schemaname, sequencename
 
 @dataclass(frozen=True)
 class Query:
-    """How to read one table's fingerprint."""
+    """How to read one table's fingerprint, and how large it is: its bytes, and about how many rows."""
 
     schema: str
     name: str
     columns: list[str]
     text: str
     bytes: int
-    about_rows: int
+    rows: int
 
 
 def tables(session: psycopg.Connection[Any]) -> list[tuple[str, str]]:
@@ -68,13 +67,13 @@ def of_all_tables(
     *,
     snapshot: str | None = None,
     jobs: int = 1,
+    step: str = "fingerprints (bytes)",
     progress: Progress | None = None,
     stop: Event | None = None,
 ) -> list[Table]:
     """The fingerprint of every table, in an exported snapshot; without one, each session reads its own moment.
 
-    The progress has the bytes done and the total, by the tables' sizes. Once `stop` is set, no further table is begun, and
-    what is returned is not whole.
+    The progress goes by the tables' sizes. Once `stop` is set, no further table is begun, and what is returned is not whole.
     """
     stop = stop or Event()
     with pinned(connection) as session, _reading(session, snapshot):
@@ -97,7 +96,7 @@ def of_all_tables(
                     results.append(table)
                     done += query.bytes
                     if progress:
-                        progress(done, total)
+                        progress(step, done, total)
 
     workers = max(1, min(jobs, len(todo)))
     with ThreadPoolExecutor(workers) as pool:

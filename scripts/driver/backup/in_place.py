@@ -25,11 +25,11 @@ from driver.backup import (
     hindrances,
     journal,
     listing,
+    manifest,
     pg_tools,
     prepared,
     store,
     swap,
-    verify,
 )
 from driver.backup.session import major_of, pin, pinned
 from driver.backup.take import take_backup
@@ -56,7 +56,7 @@ FOR_OTHERS = (rb"\restrict ", rb"\unrestrict ", b"BEGIN;\n", b"COMMIT;\n")
 def restore_in_place(work: Work, backup: Backup, directory: Path | None) -> Restored:
     """Replace what is in the database by what is in the backup; all of it or nothing."""
     _refuse_unless_possible(work.connection, backup)
-    verify.check(backup, work.progress)
+    manifest.check_files(backup.folder, backup.manifest, work.progress)
     safety = take_backup(
         work.connection, directory=directory, jobs=work.jobs, purpose=store.SAFETY_COPY, progress=work.progress
     )
@@ -112,8 +112,8 @@ def _refuse_unless_possible(connection: Connection, backup: Backup) -> None:
 
 def _replace(work: Work, backup: Backup, safety: Backup) -> None:
     """The transaction."""
-    connection, manifest = work.connection, backup.manifest
-    sizes = {table.label.encode(): table.bytes for table in manifest.tables}
+    connection, content = work.connection, backup.manifest
+    sizes = {table.label.encode(): table.bytes for table in content.tables}
     done: list[int] = []
 
     def copied(table: bytes) -> None:
@@ -133,16 +133,16 @@ def _replace(work: Work, backup: Backup, safety: Backup) -> None:
             _run(session, [tools.pg_restore, "--file=-", *options, str(backup.dump)], copied)
             pin(session)
             tables = [fingerprints.read_one(session, query) for query in fingerprints.queries(session)]
-            rows = compare.table_differences(session, tables, manifest.tables, unproven)
-            others = compare.other_differences(session, manifest, connection.audit_schema)
+            rows = compare.table_differences(session, tables, content.tables, unproven)
+            others = compare.other_differences(session, content, connection.audit_schema)
             work.found = compare.together(rows, others)
             if found := work.found.differences:
                 raise Problem(
-                    f"The backup {manifest.backup_id} restored to something else: {compare.in_short(found)}",
+                    f"The backup {content.backup_id} restored to something else: {compare.in_short(found)}",
                     where=str(backup.folder),
                     do=ROLLED_BACK,
                 )
-            work.left = database_state.apply(session, connection.dbname, manifest.state)
+            work.left = database_state.apply(session, connection.dbname, content.state)
             catalogue.rewrite_baseline(session, connection.audit_schema, work.found.rewritten)
             listing.record(session, connection.audit_schema, backup)
             listing.record(session, connection.audit_schema, safety)
@@ -190,16 +190,11 @@ def _end(work: Work, error: BaseException) -> None:
         ) from error
 
 
-class EntryError(archive.ToolError):
-    """The server refused an entry of the dump, which the comment before it names."""
-
-    def __init__(self, text: bytes, error: psycopg.Error) -> None:
-        """Say which, and what the server said."""
-        name, kind, schema = (part.decode(errors="replace") for part in (HEADER.findall(text) or [(b"", b"", b"")])[-1])
-        entry = f"{kind} {name}: " if schema == "-" else f"{kind} {schema}.{name}: "
-        super().__init__("pg_restore", 1, [])
-        self.reason = (entry if kind else "") + why(error)
-        self.args = (self.reason,)
+def _refused(text: bytes, error: psycopg.Error) -> archive.ToolError:
+    """What the server said of an entry of the dump, which the comment before it names."""
+    name, kind, schema = (part.decode(errors="replace") for part in (HEADER.findall(text) or [(b"", b"", b"")])[-1])
+    entry = f"{kind} {name}: " if schema == "-" else f"{kind} {schema}.{name}: "
+    return archive.ToolError((entry if kind else "") + why(error))
 
 
 def _run(session: psycopg.Connection[Any], command: Sequence[str], copied: Callable[[bytes], None]) -> None:
@@ -216,7 +211,8 @@ def _run(session: psycopg.Connection[Any], command: Sequence[str], copied: Calla
                 child.kill()
             messages.seek(0)
             if code:
-                raise archive.ToolError("pg_restore", code, messages.read().decode(errors="replace").splitlines())
+                lines = messages.read().decode(errors="replace").splitlines()
+                raise archive.ToolError(archive.reason("pg_restore", code, lines))
 
 
 def _define(session: psycopg.Connection[Any], lines: Iterator[bytes], _: Callable[[bytes], None]) -> None:
@@ -235,7 +231,7 @@ def _define(session: psycopg.Connection[Any], lines: Iterator[bytes], _: Callabl
             try:
                 session.execute(piece)
             except psycopg.Error as error:
-                raise EntryError(piece, error) from error
+                raise _refused(piece, error) from error
         raise
 
 
@@ -258,7 +254,7 @@ def _load(session: psycopg.Connection[Any], lines: Iterator[bytes], copied: Call
         except psycopg.Error as error:
             if session.closed:
                 raise
-            raise EntryError(header, error) from error
+            raise _refused(header, error) from error
         statement = b""
 
 
@@ -274,4 +270,4 @@ def _copy(session: psycopg.Connection[Any], statement: bytes, lines: Iterator[by
             if len(piece) >= CHUNK:
                 copy.write(bytes(piece))
                 piece.clear()
-        raise archive.ToolError("pg_restore", 1, ["the dump ends in the middle of a table"])
+        raise archive.ToolError("the dump ends in the middle of a table")

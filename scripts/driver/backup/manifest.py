@@ -19,7 +19,7 @@ from driver.errors import Problem
 from driver.wording import size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from driver.backup.archive import Progress
 
 FORMAT = 1
 NAME = "manifest.json"
@@ -206,7 +206,7 @@ def read_verification(folder: Path, manifest: Manifest) -> Verification | None:
     return verification
 
 
-def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int], None] | None = None) -> None:
+def check_files(folder: Path, manifest: Manifest, progress: Progress | None = None) -> None:
     """Compare every file of a backup with its manifest: none missing, none too many, each byte as it was."""
     found = own_files(folder, manifest)
     total, done = manifest.bytes, 0
@@ -215,7 +215,7 @@ def check_files(folder: Path, manifest: Manifest, progress: Callable[[int, int],
         nonlocal done
         done += count
         if progress:
-            progress(done, total)
+            progress("checksums (bytes)", done, total)
 
     for file in manifest.files:
         path = found[file.path]

@@ -7,7 +7,6 @@ has prepared, where there is one: a database whose name says which live one it i
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 EXTENSION_COMMENTS = "COMMENT - EXTENSION "
 
 
-NO_TEMPLATE = "template0"
 # What CREATE DATABASE copies from a template, whatever it is told; and kinds of objects that the dump says for itself.
 KIND = ("encoding", "lc_collate", "lc_ctype", "locale_provider", "locale", "icu_rules")
 SAID_BY_THE_DUMP = {"grant", "comment", "default privileges"}
@@ -115,7 +113,7 @@ def start(
     """The database from which a restore begins, the entries of the dump to be left out, and tables that will lack rows."""
     template = find_template(connection, control, content)
     if template is None or template.problems:
-        return NO_TEMPLATE, [] if is_superuser(control) else [EXTENSION_COMMENTS], set()
+        return "template0", [] if is_superuser(control) else [EXTENSION_COMMENTS], set()
     with pinned(connection.to_database(template.name)) as session:
         return (template.name, *left_out(session, tools, dump))
 
@@ -143,7 +141,7 @@ def left_out(session: psycopg.Connection[Any], tools: Tools, dump: Path) -> tupl
     there = tuple(entry for (entry,) in session.execute(render_macro("entries_left_out").encode()))
     roles = session.execute("select rolname::text, pg_has_role(oid, 'USAGE') from pg_catalog.pg_roles").fetchall()
     others = {name for name, is_ours in roles if not is_ours}
-    entries = [re.sub(r"^\d+; \d+ \d+ ", "", line) for line in archive.table_of_contents(tools, dump)]
+    entries = [archive.entry_of(line) for line in archive.table_of_contents(tools, dump)]
     kept = [
         entry
         for entry in entries

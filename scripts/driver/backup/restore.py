@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from driver.backup import files, journal, listing, pg_tools, prepared, store, swap, verify
+from driver.backup import files, journal, listing, manifest, pg_tools, prepared, store, swap, verify
 from driver.backup import in_place as inside
 from driver.backup.beside import carry_on, go_back, new_journal
 from driver.backup.journal import Work
@@ -64,7 +64,7 @@ def plan(connection: Connection, backup: Backup, *, in_place: bool = False, from
         if slots:
             names = ", ".join(name for (name,) in slots)
             warnings.append(f"Replication slots stay with the replaced database: {names}.")
-    verify.check(backup)
+    manifest.check_files(backup.folder, backup.manifest)
     if not backup.verification:
         warnings.append("This backup was never restored on trial; it will be compared before it goes live.")
     return Plan(backup, connection.dbname, present, warnings, bool(live))
@@ -100,7 +100,7 @@ def restore(
         if in_place:
             work = Work(connection, control, folder, inside.new_journal(connection, backup), jobs, progress)
             return inside.restore_in_place(work, backup, directory)
-        verify.check(backup, progress)
+        manifest.check_files(backup.folder, backup.manifest, progress)
         work = Work(connection, control, folder, new_journal(control, connection, backup), jobs, progress)
         work.done(journal.BEGUN)
         return carry_on(work, backup)
@@ -118,7 +118,7 @@ def resume(
         if work.journal.mode == journal.IN_PLACE:
             return inside.resume_in_place(work, backup, directory)
         if not work.is_swapped:
-            verify.check(backup, progress)
+            manifest.check_files(backup.folder, backup.manifest, progress)
         return carry_on(work, backup)
 
 

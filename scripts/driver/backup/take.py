@@ -168,10 +168,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
     # Before the snapshot, because sequences move on: so the dump can only be further.
     positions = fingerprints.of_sequences(session)
     snapshot = one_value(session, "select pg_export_snapshot()")
-    extents = {
-        f"{query.schema}.{query.name}": archive.Extent(query.bytes, query.about_rows)
-        for query in fingerprints.queries(session)
-    }
+    extents = {f"{query.schema}.{query.name}": query for query in fingerprints.queries(session)}
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(
@@ -179,7 +176,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
             connection,
             snapshot=snapshot,
             jobs=order.jobs,
-            progress=(lambda done, total: progress("fingerprints (bytes)", done, total)) if progress else None,
+            progress=progress,
             stop=stop,
         )
         try:
@@ -198,7 +195,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
         except archive.ToolError as failure:
             if reading.done():
                 reading.result()  # where this failed, it ended the dump, whose end is not the reason
-            raise archive.problem_of(failure, "The dump failed", connection.describe(), HINT) from failure
+            raise Problem(f"The dump failed: {failure}", where=connection.describe(), do=HINT) from failure
         finally:
             stop.set()
     manifest = Manifest(
@@ -224,7 +221,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
     try:
         archive.read_through(tools, partial / DUMP)
     except archive.ToolError as failure:
-        raise archive.problem_of(failure, "The dump cannot be read back", str(partial), HINT) from failure
+        raise Problem(f"The dump cannot be read back: {failure}", where=str(partial), do=HINT) from failure
     return manifest
 
 

@@ -56,7 +56,7 @@ def restored(
     jobs = jobs or pg_tools.usual_jobs()
     began = time.monotonic()
     content = backup.manifest
-    check(backup, progress)
+    manifest.check_files(backup.folder, content, progress)
     control = there.control
     with pinned(control) as session:
         major = major_of(session)
@@ -78,11 +78,10 @@ def restored(
                 progress=progress,
             )
         except archive.ToolError as failure:
-            raise archive.problem_of(
-                failure,
-                f"The backup {backup.backup_id} does not restore",
-                str(backup.folder),
-                "the live database is as it was; correct that and take another backup",
+            raise Problem(
+                f"The backup {backup.backup_id} does not restore: {failure}",
+                where=str(backup.folder),
+                do="the live database is as it was; correct that and take another backup",
             ) from failure
         found = compare.differences(
             scratch, content, jobs=jobs, left_out=NOT_ON_TRIAL, unproven=unproven, progress=progress
@@ -104,12 +103,6 @@ def restored(
             elsewhere=[] if there.on == HERE else there.lines,
         ).write(backup.folder)
         yield scratch, store.read(backup.folder)
-
-
-def check(backup: Backup, progress: Progress | None = None) -> None:
-    """Compare every file of a backup with its manifest."""
-    tell = (lambda done, total: progress("checksums (bytes)", done, total)) if progress else None
-    manifest.check_files(backup.folder, backup.manifest, tell)
 
 
 def require_major(content: manifest.Manifest, major: int) -> None:
