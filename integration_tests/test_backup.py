@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ def connection(registry: Registry) -> Connection:
 def test_a_backup_is_verified_private_and_listed(registry: Registry, connection: Connection, tmp_path: Path) -> None:
     backup = take_backup(connection, directory=tmp_path / "backups", verify=True, purpose="the test")
 
-    assert backup.verified_at
+    assert backup.verification
     assert backup.manifest.server_major == registry.server.major
     counts = {table.name: table.rows for table in backup.manifest.tables if table.schema == "public"}
     assert counts == registry.counts
@@ -67,7 +68,7 @@ def test_a_backup_is_verified_private_and_listed(registry: Registry, connection:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     listed = registry.dicts("select * from cms_id_audit.backups")
     assert [row["backup_id"] for row in listed] == [backup.backup_id]
-    assert listed[0]["verified_at"] == backup.verified_at
+    assert listed[0]["verified_at"] == datetime.fromisoformat(backup.verification.verified_at)
     assert listed[0]["purpose"] == "the test"
     listed_tables = registry.rows("select relation_name, row_count from cms_id_audit.backup_tables")
     assert dict(listed_tables) == registry.counts
@@ -108,7 +109,7 @@ def test_the_application_goes_on_and_the_backup_is_still_of_one_moment(
     finally:
         over.set()
         writer.join()
-    assert backup.verified_at
+    assert backup.verification
 
 
 @pytest.mark.every_major
@@ -176,7 +177,7 @@ def test_awkward_names_and_every_kind_of_object(server: EmbeddedServer, tmp_path
             session.execute("create table checked (code varchar(3) check (code in ('a', 'b')))")
         connection = connection_of(server, name, "postgres")
         backup = take_backup(connection, directory=tmp_path, verify=True)
-        assert backup.verified_at
+        assert backup.verification
         restored = restore.restore(connection, backup, directory=tmp_path)
         assert restored.left == []
         with server.connect(name) as session:
@@ -496,7 +497,7 @@ def test_without_createdb_no_test_restore_but_a_backup(registry: Registry, tmp_p
         with pytest.raises(Problem, match="may not create databases"):
             take_backup(connection, directory=tmp_path, verify=True)
         backup = take_backup(connection, directory=tmp_path)
-        assert backup.verified_at is None
+        assert backup.verification is None
         with pytest.raises(Problem, match="--in-place"):
             restore.restore(connection, backup, directory=tmp_path)
     finally:
@@ -511,7 +512,7 @@ def test_the_programs_act_as_the_role_of_the_profile(
         session.execute(f"create role acting login noinherit password 'acting'; grant {OWNER} to acting")
     try:
         acting = replace(connection, user="acting", password="acting", role=OWNER)
-        assert take_backup(acting, directory=tmp_path, verify=True).verified_at
+        assert take_backup(acting, directory=tmp_path, verify=True).verification
     finally:
         with registry.server.connect() as session:
             session.execute("drop role acting")
@@ -542,7 +543,7 @@ def test_a_scratch_database_is_dropped_while_autovacuum_is_at_work_in_it(
     monkeypatch.setattr(compare, "differences", compare_later)
     with slow_autovacuum(registry):
         backup = take_backup(connection, directory=tmp_path, verify=True)
-    assert backup.verified_at
+    assert backup.verification
     assert databases(registry.server, "cmsid_scratch") == []
 
 
@@ -563,7 +564,7 @@ def test_a_scratch_database_that_cannot_be_dropped_is_told_and_prune_drops_it(
     monkeypatch.setattr(compare, "differences", compare_beside_a_superuser)
     monkeypatch.setattr(drop, "__kwdefaults__", {"end_sessions": True, "seconds": 0.1})
     backup = take_backup(connection, directory=tmp_path, verify=True)
-    assert backup.verified_at
+    assert backup.verification
     (left,) = databases(registry.server, "cmsid_scratch")
     told = capsys.readouterr().err
     assert f"Warning: The database {left} could not be dropped" in told
@@ -589,7 +590,7 @@ def test_a_backup_that_does_not_restore_is_not_verified(
     monkeypatch.setattr(hindrances, "require", lambda *_: None)  # it would be known beforehand
     with pytest.raises(Problem, match="does not restore"):
         take_backup(connection, directory=tmp_path, verify=True)
-    assert store.find(connection, None, tmp_path).verified_at is None
+    assert store.find(connection, None, tmp_path).verification is None
     assert databases(registry.server, "cmsid_scratch") == []
 
 

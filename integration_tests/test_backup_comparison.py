@@ -89,10 +89,10 @@ def test_a_restore_that_went_wrong_is_not_called_identical(
             session.execute(fault.encode())
 
     monkeypatch.setattr(archive, "restore", restore_wrongly)
-    with pytest.raises(Problem, match="restores to something else") as refused:
+    with pytest.raises(Problem, match="restored to something else") as refused:
         verify.verify_backup(connection, backup)
     assert FAULTS[fault] in refused.value.format_message()
-    assert store.read(backup.folder).verified_at is None
+    assert store.read(backup.folder).verification is None
 
 
 def test_what_no_restore_brings_back_is_told_and_is_no_difference(server: EmbeddedServer, tmp_path: Path) -> None:

@@ -397,7 +397,7 @@ def _backup(backup: BackupFacts | None) -> str:
     if shortcoming := store.shortcoming_of_listed(backup.location):
         return f"{backup.backup_id} is listed, but cannot be used. {shortcoming}."
     # a rehearsal proves a backup too, and writes nothing into the database
-    proven = backup.verified_at or store.read(Path(backup.location)).verified_at
+    proven = backup.verified_at or store.read(Path(backup.location)).verification
     proof = "test restore identical" if proven else "not test-restored"
     return f"{backup.backup_id}, {size(backup.size)}, {proof}, {age(seconds_since(backup.taken_at))} old."
 
@@ -408,7 +408,7 @@ def _backup_in_folder(connection: Connection) -> str:
     found = [backup for backup in store.all_backups(folder) if isinstance(backup, store.Backup)]
     if not found:
         return f"none in {folder}."
-    proof = "test-restored" if found[0].verified_at else "not test-restored"
+    proof = "test-restored" if found[0].verification else "not test-restored"
     return f"{found[0].backup_id}, {size(found[0].manifest.bytes)}, {proof}, in {folder}."
 
 

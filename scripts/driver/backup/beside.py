@@ -64,12 +64,7 @@ def _prepare(work: Work, backup: Backup) -> None:
     connection = work.connection.to_database(work.journal.side_name)
     _, _, unproven = _start(work, backup)
     work.found = compare.differences(connection, manifest, jobs=work.jobs, unproven=unproven, progress=work.progress)
-    if work.found.differences:
-        raise Problem(
-            f"The backup {manifest.backup_id} restored to something else: {compare.in_short(work.found.differences)}",
-            where=str(backup.folder),
-            do=f"{UNTOUCHED}; choose another backup",
-        )
+    compare.require_same(work.found, backup, f"{UNTOUCHED}; choose another backup")
     with pinned(connection) as session:
         session.execute("analyze")
     work.left = database_state.apply(work.control, connection.dbname, manifest.state)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from driver.backup import catalogue, fingerprints
 from driver.backup.catalogue import Findings
 from driver.backup.session import pinned
+from driver.errors import Problem
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from driver.backup.archive import Progress
     from driver.backup.manifest import Manifest, Table
+    from driver.backup.store import Backup
     from driver.profile import Connection
 
 SHOWN = 5
@@ -117,6 +119,16 @@ def _is_behind(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
         return True
     direction = 1 if wanted["increment"] > 0 else -1
     return bool(found["last_value"] * direction < wanted["last_value"] * direction)
+
+
+def require_same(found: Findings, backup: Backup, do: str) -> None:
+    """Refuse what a backup was restored to, unless it is what the backup has."""
+    if found.differences:
+        raise Problem(
+            f"The backup {backup.backup_id} restored to something else: {in_short(found.differences)}",
+            where=str(backup.folder),
+            do=do,
+        )
 
 
 def in_short(lines: list[str]) -> str:

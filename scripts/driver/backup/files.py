@@ -22,16 +22,12 @@ CHUNK = 1 << 20  # bytes
 
 def make_private_folder(path: Path) -> None:
     """Create a folder that only this user may enter, with those above it that are missing."""
-    missing = []
-    folder = path
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for folder in reversed(missing):
+    for folder in [*reversed(path.parents), path]:
         try:
-            folder.mkdir(mode=FOLDER_MODE)
+            if not folder.exists():
+                folder.mkdir(mode=FOLDER_MODE)
         except FileExistsError:
-            continue
+            continue  # somebody else was faster
         # Who may not, or has no room, is told so for every kind of file; this is the place itself.
         except FileNotFoundError as error:
             raise Problem("No folder can be made here", where=str(folder), do="name another place") from error

@@ -136,12 +136,7 @@ def _replace(work: Work, backup: Backup, safety: Backup) -> None:
             rows = compare.table_differences(session, tables, content.tables, unproven)
             others = compare.other_differences(session, content, connection.audit_schema)
             work.found = compare.together(rows, others)
-            if found := work.found.differences:
-                raise Problem(
-                    f"The backup {content.backup_id} restored to something else: {compare.in_short(found)}",
-                    where=str(backup.folder),
-                    do=ROLLED_BACK,
-                )
+            compare.require_same(work.found, backup, ROLLED_BACK)
             work.left = database_state.apply(session, connection.dbname, content.state)
             catalogue.rewrite_baseline(session, connection.audit_schema, work.found.rewritten)
             listing.record(session, connection.audit_schema, backup)

@@ -171,13 +171,8 @@ def place(connection: Connection, backup: Backup | None, on: str, *, works: bool
                 control, variables = profile.of_service(on)
                 stack.enter_context(profile.libpq(variables))
             control = replace(control, audit_schema=connection.audit_schema, threads=connection.threads)
-            found = stack.enter_context(_furnished(control, live, backup))
-        server_told = found.server
-        if on == EMBEDDED:
-            server_told = f"a temporary {found.server} of this machine"
-        elif on != HERE:
-            server_told = f"{found.server} of the service {on}"
-        yield replace(found, on=on, server=server_told, told=told + found.told)
+            found = stack.enter_context(_furnished(control, live, backup, on))
+        yield replace(found, told=told + found.told)
 
 
 def require_place(connection: Connection, on: str, *, works: bool = False) -> None:
@@ -242,7 +237,7 @@ def _server(live: _Live, settings: Mapping[str, str]) -> tuple[EmbeddedServer, l
 
 
 @contextlib.contextmanager
-def _furnished(control: Connection, live: _Live, backup: Backup | None) -> Iterator[Place]:
+def _furnished(control: Connection, live: _Live, backup: Backup | None, on: str) -> Iterator[Place]:
     """Another server, with the roles that the backup needs; those that were made for it are dropped at the end."""
     with pinned(control) as session:
         superuser = _require(session, control, live)
@@ -250,9 +245,10 @@ def _furnished(control: Connection, live: _Live, backup: Backup | None) -> Itera
         _require_all(control, live, "extension", live.extensions - _names(session, EXTENSIONS_THERE))
         _require_all(control, live, "tablespace", (live.tablespaces | in_dump) - _names(session, TABLESPACES_THERE))
         server = f"PostgreSQL {one_value(session, 'show server_version')}"
+        server = f"a temporary {server} of this machine" if on == EMBEDDED else f"{server} of the service {on}"
         itself = replace(control, role=live.connection.role)
         if not superuser:
-            yield Place("", server, control, itself)
+            yield Place(on, server, control, itself)
             return
         if not one_value(session, ALONE):
             raise Problem("Another test restore is at work there", where=control.describe(), do="wait for its end")
@@ -271,7 +267,7 @@ def _furnished(control: Connection, live: _Live, backup: Backup | None) -> Itera
                 told += _equip(session, role)
             worker = replace(itself, user=login, password=password) if login else itself
             stand_ins = [role["name"] for role in made if role["name"] != login]
-            yield Place("", server, control, worker, told, stand_ins)
+            yield Place(on, server, control, worker, told, stand_ins)
         finally:
             _drop_roles(session)
 

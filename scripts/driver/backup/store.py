@@ -48,21 +48,6 @@ class Backup:
         return self.manifest.backup_id
 
     @property
-    def taken_at(self) -> datetime:
-        """The moment of its snapshot."""
-        return datetime.fromisoformat(self.manifest.taken_at)
-
-    @property
-    def verified_at(self) -> datetime | None:
-        """When a test restore of it was identical; None if there was none."""
-        return datetime.fromisoformat(self.verification.verified_at) if self.verification else None
-
-    @property
-    def is_safety_copy(self) -> bool:
-        """Whether a restore in place took it of what it was to replace."""
-        return self.manifest.purpose == SAFETY_COPY
-
-    @property
     def shortcoming(self) -> str:
         """What is wrong with its files as far as names and sizes tell, in words; empty if nothing is."""
         try:
@@ -191,7 +176,7 @@ def find(connection: Connection, name: str | None, directory: Path | None = None
         raise Problem(
             "There is no backup of this database", where=str(folder), do="take one with `scripts/cmsid backup`"
         )
-    chosen = [backup for backup in found if isinstance(backup, Damaged) or not backup.is_safety_copy]
+    chosen = [backup for backup in found if isinstance(backup, Damaged) or backup.manifest.purpose != SAFETY_COPY]
     if not chosen:
         raise Problem(
             "There are only safety copies, which restores in place took of what they replaced",

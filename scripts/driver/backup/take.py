@@ -6,7 +6,6 @@ import contextlib
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -32,10 +31,10 @@ from driver.errors import Problem, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from driver.backup.archive import Progress
+    from driver.backup.manifest import Table
     from driver.backup.pg_tools import Tools
     from driver.backup.store import Backup
     from driver.profile import Connection
@@ -88,10 +87,35 @@ def take_backup(
         _begin(session, connection, progress)
         moment = store.now()
         backup_id = store.new_id(connection, folder, moment)
-        order = _Order(connection, tools, backup_id, moment, purpose, jobs, progress)
         with _partial_folder(folder, backup_id) as partial:
-            manifest = _dump(order, session, partial)
-            _finish(partial, folder / backup_id, manifest)
+            # Before the snapshot, because sequences move on: so the dump can only be further.
+            positions = fingerprints.of_sequences(session)
+            snapshot = one_value(session, "select pg_export_snapshot()")
+            tables = _dump(connection, session, tools, partial, snapshot=snapshot, jobs=jobs, progress=progress)
+            manifest = Manifest(
+                backup_id=backup_id,
+                purpose=purpose,
+                taken_at=moment.isoformat(),
+                database=connection.dbname,
+                system_identifier=system_identifier(session),
+                server_version=one_value(session, "show server_version"),
+                server_major=major_of(session),
+                tools=tools.describe(),
+                tool_version=__version__,
+                snapshot=snapshot,
+                session=settings(session),
+                state={
+                    **database_state.read(session, connection.dbname),
+                    "extensions": database_state.extensions(session),
+                },
+                sequences=positions,
+                large_objects=fingerprints.of_large_objects(session),
+                catalogue=catalogue.read(session, connection.audit_schema),
+                tables=tables,
+            )
+            # The session that exported the snapshot must be the last to leave it: only now is it proven to have lived on.
+            session.execute("commit")
+            _finish(tools, partial, folder / backup_id, manifest)
         backup = store.read(folder / backup_id)
         try:
             if listed:
@@ -127,19 +151,6 @@ def _partial_folder(folder: Path, backup_id: str) -> Iterator[Path]:
             lock.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class _Order:
-    """What is to be backed up, and how."""
-
-    connection: Connection
-    tools: Tools
-    backup_id: str
-    moment: datetime
-    purpose: str
-    jobs: int
-    progress: Progress | None
-
-
 def _begin(session: psycopg.Connection[Any], connection: Connection, progress: Progress | None) -> None:
     """Begin the transaction that exports the snapshot, with every table locked before."""
     for _ in range(LISTINGS):
@@ -162,12 +173,17 @@ def _begin(session: psycopg.Connection[Any], connection: Connection, progress: P
     )
 
 
-def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Manifest:
-    """Dump and fingerprint one snapshot, side by side. Returns the manifest, but for the files."""
-    connection, tools, progress = order.connection, order.tools, order.progress
-    # Before the snapshot, because sequences move on: so the dump can only be further.
-    positions = fingerprints.of_sequences(session)
-    snapshot = one_value(session, "select pg_export_snapshot()")
+def _dump(
+    connection: Connection,
+    session: psycopg.Connection[Any],
+    tools: Tools,
+    partial: Path,
+    *,
+    snapshot: str,
+    jobs: int,
+    progress: Progress | None,
+) -> list[Table]:
+    """Dump and fingerprint one snapshot, side by side."""
     extents = {f"{query.schema}.{query.name}": query for query in fingerprints.queries(session)}
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
@@ -175,7 +191,7 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
             fingerprints.of_all_tables,
             connection,
             snapshot=snapshot,
-            jobs=order.jobs,
+            jobs=jobs,
             progress=progress,
             stop=stop,
         )
@@ -186,47 +202,26 @@ def _dump(order: _Order, session: psycopg.Connection[Any], partial: Path) -> Man
                 partial / DUMP,
                 snapshot=snapshot,
                 encoding=one_value(session, "show server_encoding"),
-                jobs=order.jobs,
+                jobs=jobs,
                 tables=extents,
                 progress=progress,
                 beside=reading,
             )
-            tables = reading.result()
+            return reading.result()
         except archive.ToolError as failure:
             if reading.done():
                 reading.result()  # where this failed, it ended the dump, whose end is not the reason
             raise Problem(f"The dump failed: {failure}", where=connection.describe(), do=HINT) from failure
         finally:
             stop.set()
-    manifest = Manifest(
-        backup_id=order.backup_id,
-        purpose=order.purpose,
-        taken_at=order.moment.isoformat(),
-        database=connection.dbname,
-        system_identifier=system_identifier(session),
-        server_version=one_value(session, "show server_version"),
-        server_major=major_of(session),
-        tools=tools.describe(),
-        tool_version=__version__,
-        snapshot=snapshot,
-        session=settings(session),
-        state={**database_state.read(session, connection.dbname), "extensions": database_state.extensions(session)},
-        sequences=positions,
-        large_objects=fingerprints.of_large_objects(session),
-        catalogue=catalogue.read(session, connection.audit_schema),
-        tables=tables,
-    )
-    # The session that exported the snapshot must be the last to leave it: only now is it proven to have lived on.
-    session.execute("commit")
+
+
+def _finish(tools: Tools, partial: Path, folder: Path, manifest: Manifest) -> None:
+    """Bring the files to the disk, the manifest last, and give the folder its name, which makes it a backup."""
     try:
         archive.read_through(tools, partial / DUMP)
     except archive.ToolError as failure:
         raise Problem(f"The dump cannot be read back: {failure}", where=str(partial), do=HINT) from failure
-    return manifest
-
-
-def _finish(partial: Path, folder: Path, manifest: Manifest) -> None:
-    """Bring the files to the disk, the manifest last, and give the folder its name, which makes it a backup."""
     files.make_private(partial)
     files.sync_all(partial)
     with ThreadPoolExecutor(pg_tools.usual_jobs()) as pool:

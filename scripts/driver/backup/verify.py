@@ -86,12 +86,7 @@ def restored(
         found = compare.differences(
             scratch, content, jobs=jobs, left_out=NOT_ON_TRIAL, unproven=unproven, progress=progress
         )
-        if found.differences:
-            raise Problem(
-                f"The backup {backup.backup_id} restores to something else: {compare.in_short(found.differences)}",
-                where=str(backup.folder),
-                do="the live database is as it was; do not rely on this backup, take another",
-            )
+        compare.require_same(found, backup, "the live database is as it was; do not rely on this backup, take another")
         Verification(
             backup_id=backup.backup_id,
             manifest_sha256=content.checksum,
