@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from driver.backup import journal, manifest, prune, restore, scratch, situation, store, swap, verify
+from driver.backup import journal, manifest, prune, restore, scratch, situation, store, swap
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.backups import cmsid, connection_of, databases, drop_all
@@ -225,7 +225,7 @@ def test_a_folder_that_two_servers_share_keeps_them_apart(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
-        patched.setattr(verify, "check", lambda *_: None)
+        patched.setattr(manifest, "check_files", lambda *_: None)
         patched.setattr("driver.backup.beside.go_back", stop)
         patched.setattr("driver.backup.compare.differences", stop)
         restore.restore(mine, own[1], directory=tmp_path)

@@ -129,6 +129,11 @@ class Scope:
             scope = scope.outer
 
 
+def has_added(columns: Iterable[str] | None) -> bool:
+    """Whether the column that a core table gets is one of them."""
+    return any(isinstance(column, Added) for column in columns or ())
+
+
 def is_stored(columns: Columns | None) -> bool:
     """Whether they have the values of a row that is in a core table."""
     return any(isinstance(column, Stored) for column in columns or ())
@@ -180,8 +185,9 @@ class Reader:
     made: dict[str, Columns | None] = field(default_factory=dict)
     at: int = 0
 
-    def problem(self, kind: str, text: str) -> None:
-        """Note what does not fit."""
+    def problem(self, kind: str, text: str, where: Node | None = None) -> None:
+        """Note what does not fit, and where, if that is not what is looked at already."""
+        self.at = (where or {}).get("location", self.at)
         self.problems.append(Problem(kind, self.at, text, certain=kind != "written"))
 
     def lands(self, given: Columns | None, wanted: Columns | None, what: str, *, unique: bool = False) -> None:
@@ -219,7 +225,7 @@ class Reader:
         elif kind in ("alter_table_stmt", "rename_stmt", "alter_object_schema_stmt"):
             self._alters(content, scope)
         elif kind == "copy_stmt" and content.get("is_from") and not content.get("attlist") and "relation" in content:
-            if any(isinstance(column, Added) for column in self._range_var(content["relation"], scope) or ()):
+            if has_added(self._range_var(content["relation"], scope)):
                 self.problem("copy", f"COPY {content['relation']['relname']} would expect {ADDED} in what it reads")
         else:
             self.walk({"func_call": content["funccall"]} if kind == "call_stmt" else content, scope)
@@ -246,8 +252,7 @@ class Reader:
             definition = command.get("def", {})
             added = definition.get("column_def", {}).get("colname")
             other = definition.get("partition_cmd", {}).get("name") or definition.get("range_var")
-            is_there = any(isinstance(one, Added) for one in columns or ())
-            if added == ADDED and is_there and not command.get("missing_ok"):
+            if added == ADDED and has_added(columns) and not command.get("missing_ok"):
                 self.problem("twice", f"{name} would have {ADDED} already")
             if command["subtype"] in ("AT_AttachPartition", "AT_AddInherit"):
                 inherits = command["subtype"] == "AT_AddInherit"
@@ -268,7 +273,7 @@ class Reader:
         self, columns: Columns | None, others: Columns | None, name: str, other: str, *, inherits: bool
     ) -> None:
         """A table that inherits has the columns of its parent, a partition no others either."""
-        if columns is None or others is None or not any(isinstance(one, Added) for one in (*columns, *others)):
+        if columns is None or others is None or not has_added((*columns, *others)):
             return
         if ADDED in others and ADDED not in columns:
             self.problem("parent", f"{other} would have {ADDED}, and {name} not")
@@ -281,12 +286,10 @@ class Reader:
         columns = self.statement(node["query"]) if "query" in node else self._listed(node, scope)
         columns = self._renamed(columns, node.get("aliases", ()))
         there = self._range_var(made, scope)
-        if sum(column == ADDED for column in columns or ()) > 1 and any(
-            isinstance(one, Added) for one in columns or ()
-        ):
+        if (columns or []).count(ADDED) > 1 and has_added(columns):
             self.problem("twice", f"{made['relname']} would have {ADDED} twice")
         first = (columns or ())[: len(there or ())]
-        if node.get("replace") and first != there and any(isinstance(one, Added) for one in (*first, *(there or ()))):
+        if node.get("replace") and first != there and has_added((*first, *(there or ()))):
             self.problem("view", f"{made['relname']} would have {ADDED} where it has another column, or the reverse")
         if not (node.get("if_not_exists") and there):
             self.made[self._key(made)] = columns
@@ -335,9 +338,8 @@ class Reader:
         place: int = node.get("a_const", {}).get("ival", {}).get("ival", 0)
         if columns is None or not 0 < place <= len(columns):
             return ""
-        if any(isinstance(column, Added) for column in columns[:place]):
-            self.at = node["a_const"].get("location", self.at)
-            self.problem("place", f"column {place} would be another one, as {ADDED} comes before it")
+        if has_added(columns[:place]):
+            self.problem("place", f"column {place} would be another one, as {ADDED} comes before it", node["a_const"])
         return columns[place - 1]
 
     def _write(self, kind: str, node: Node, scope: Scope) -> Columns | None:
@@ -476,8 +478,8 @@ class Reader:
         listed = node.get("coldeflist") or (more[0].get("list", {}).get("items") if more else None)
         if listed:
             if columns is not None and len(columns) != len(listed):
-                self.at = call["func_call"].get("location", self.at)
-                self.problem("record", f"{names[-1]}() gives {len(columns)} columns where {len(listed)} are listed")
+                told = f"{names[-1]}() gives {len(columns)} columns where {len(listed)} are listed"
+                self.problem("record", told, call["func_call"])
             columns = [one["column_def"]["colname"] for one in listed]
         if columns and "ordinality" in node:
             columns = [*columns, "ordinality"]
@@ -493,7 +495,7 @@ class Reader:
             self.problem("using", f"JOIN USING {ADDED}: it would be on one side twice")
         if node.get("is_natural"):
             common = set(left) & set(right)
-            if any(isinstance(column, Added) for column in [*left, *right]) and ADDED in common:
+            if has_added([*left, *right]) and ADDED in common:
                 self.problem("natural", f"NATURAL JOIN would compare {ADDED} as well")
         return [*left, *(column for column in right if column not in common)]
 
@@ -549,7 +551,7 @@ class Reader:
     def _grouped(self, given: Columns, names: Columns) -> None:
         """All columns of a FROM item in a query that is grouped by these names."""
         enough = {"*", ADDED, "id"} if isinstance(given, OfTable) else {"*", ADDED}
-        if not enough.intersection(names) and any(isinstance(column, Added) for column in given):
+        if not enough.intersection(names) and has_added(given):
             self.problem("group", f"{ADDED} would be missing in GROUP BY")
 
     @staticmethod
@@ -688,15 +690,12 @@ class Reader:
 
     def _null_test(self, node: Node, scope: Scope) -> None:
         row = self.width(node["arg"], scope) if node["nulltesttype"] == "IS_NOT_NULL" else None
-        if not isinstance(row, Elements) and any(isinstance(column, Added) for column in row or ()):
-            self.at = node.get("location", self.at)
-            self.problem("null", f"IS NOT NULL is false of a row whose {ADDED} is null")
+        if not isinstance(row, Elements) and has_added(row):
+            self.problem("null", f"IS NOT NULL is false of a row whose {ADDED} is null", node)
 
     def _type_cast(self, node: Node, scope: Scope) -> None:
         names = names_of(node["type_name"]["names"])
-        if names[-1] in ("text", "varchar") and any(
-            isinstance(one, Added) for one in self.width(node["arg"], scope) or ()
-        ):
+        if names[-1] in ("text", "varchar") and has_added(self.width(node["arg"], scope)):
             self.problem("written", f"{ADDED} would be in the text of the row")
         for element in node["arg"].get("a_array_expr", {}).get("elements", [node["arg"]]):
             self._cast(
@@ -708,8 +707,7 @@ class Reader:
         taken = self.catalogue.taken.get(name, {})
         if name.startswith(_KEYS) and self.is_json(node["args"][0], scope):
             self.problem("written", f"{ADDED} would be one of the keys")
-        rows = [self.width(one, scope) or () for one in node.get("args", ()) if name in _TEXTS]
-        if any(isinstance(one, Added) for row in rows for one in row):
+        if any(has_added(self.width(one, scope)) for one in node.get("args", ()) if name in _TEXTS):
             self.problem("written", f"{ADDED} would be in the text of the row")
         for place, argument in enumerate(node.get("args", ())):
             named = argument.get("named_arg_expr", {"name": place, "arg": argument})
@@ -720,7 +718,7 @@ class Reader:
     def is_json(self, node: Node, scope: Scope) -> bool:
         """Whether this is a row of a core table as JSON."""
         row = self._row(node, scope)
-        return isinstance(row, Json) and any(isinstance(column, Added) for column in row)
+        return isinstance(row, Json) and has_added(row)
 
     def _reference(self, node: Node, scope: Scope) -> None:
         """A column called cms_id: that of something else, a variable, or a function of the row (s.cms_id is cms_id(s))."""
@@ -732,10 +730,10 @@ class Reader:
         if qualifier:
             named = [column for column in self._named(qualifier[-1], scope) or () if column == ADDED]
             seen = named if qualifier[-1] in [alias for alias, _ in items] else named[:1]
-            added = qualifier[-1:] if any(isinstance(column, Added) for column in seen) else []
+            added = qualifier[-1:] if has_added(seen) else []
             meant = len(named) > 1 or ADDED in self.catalogue.taken
         else:
-            added = [alias for alias, columns in scope.items if any(isinstance(one, Added) for one in columns or ())]
+            added = [alias for alias, columns in scope.items if has_added(columns)]
             others = [
                 column for columns in [scope.given, *(columns for _, columns in items)] for column in columns or ()
             ]
@@ -745,8 +743,7 @@ class Reader:
 
     def _compared(self, left: Columns | None, right: Columns | None, at: Node) -> None:
         if left is not None and right is not None and len(left) != len(right):
-            self.at = at.get("location", self.at)
-            self.problem("compare", f"a row of {len(left)} columns is compared with one of {len(right)}")
+            self.problem("compare", f"a row of {len(left)} columns is compared with one of {len(right)}", at)
 
     def _cast(self, node: Node, wanted: Columns | None, name: str, scope: Scope, at: int) -> None:
         written = node.get("a_const", {}).get("sval", {}).get("sval", "").strip()
@@ -757,7 +754,7 @@ class Reader:
             self.at = at
             self.problem("cast", f"a row of {len(given)} columns is cast to {name}, which has {len(wanted)}")
         joined = names_of(node.get("a_expr", {}).get("name", ())) == ["||"]
-        if joined and not isinstance(wanted, Elements) and any(isinstance(column, Added) for column in wanted or ()):
+        if joined and not isinstance(wanted, Elements) and has_added(wanted):
             self.at = at
             self.problem(
                 "written", f"a text that is put together is read as {name}, which has {len(wanted or ())} columns"
