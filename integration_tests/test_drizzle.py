@@ -12,8 +12,7 @@ import pytest
 
 from driver.dbt_project import CoreTable
 from driver.drizzle.files import Change, unified, write_all
-from driver.drizzle.migration_sql import Form
-from driver.drizzle.migrations import content, statements
+from driver.drizzle.migrations import Form, content, statements
 from driver.drizzle.plan import Plan, make_plan
 from driver.drizzle.typescript import TypeScript, source_files, string_value
 from driver.errors import Problem

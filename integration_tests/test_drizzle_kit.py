@@ -9,7 +9,7 @@ import pytest
 
 from driver.dbt_project import CoreTable
 from driver.drizzle.files import write_all
-from driver.drizzle.migration_sql import Form
+from driver.drizzle.migrations import Form
 from driver.drizzle.plan import Plan, make_plan
 from support.local_rows import CORE_TABLES
 from support.sample_app import SampleApp

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from driver.drizzle.migration_sql import Target, marker
+from driver.drizzle.migrations import Target, marker
 from support.local_rows import CORE_TABLES
 
 if TYPE_CHECKING:

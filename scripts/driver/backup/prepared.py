@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driver.backup import archive, catalogue, database_state
+from driver.backup import archive, catalogue, database_state, pg_tools
 from driver.backup.session import is_superuser, major_of, pinned
 from driver.errors import Problem
 from driver.macro_sql import render_macro
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from driver.backup.manifest import Manifest
     from driver.backup.pg_tools import Tools
+    from driver.backup.store import Backup
     from driver.profile import Connection
 
 # Only superusers may say something about an extension; creating it says the same.
@@ -107,15 +108,13 @@ def find_template(
     return Template(name, names, problems)
 
 
-def start(
-    connection: Connection, control: psycopg.Connection[Any], tools: Tools, content: Manifest, dump: Path
-) -> tuple[str, list[str], set[str]]:
+def start(connection: Connection, control: psycopg.Connection[Any], backup: Backup) -> tuple[str, list[str], set[str]]:
     """The database from which a restore begins, the entries of the dump to be left out, and tables that will lack rows."""
-    template = find_template(connection, control, content)
+    template = find_template(connection, control, backup.manifest)
     if template is None or template.problems:
         return "template0", [] if is_superuser(control) else [EXTENSION_COMMENTS], set()
     with pinned(connection.to_database(template.name)) as session:
-        return (template.name, *left_out(session, tools, dump))
+        return (template.name, *left_out(session, pg_tools.find(major_of(control)), backup.dump))
 
 
 def casts_beyond(control: psycopg.Connection[Any], content: Manifest) -> list[str]:

@@ -74,7 +74,7 @@ def databases(control: psycopg.Connection[Any], names: Sequence[str]) -> dict[st
         " where datname = any(%s)",
         [list(names)],
     ).fetchall()
-    return {name: Database(oid, name, is_open) for oid, name, is_open in rows}
+    return {row[1]: Database(*row) for row in rows}
 
 
 def database(control: psycopg.Connection[Any], name: str, oid: int | None = None) -> Database | None:
@@ -87,8 +87,8 @@ def sessions(control: psycopg.Connection[Any], database: str) -> list[Session]:
     """Who is connected to a database, us left out, and autovacuum: that has no role, and who renames or drops ends it."""
     rows = control.execute(
         # An ordinary role sees neither the address nor the port of others. Whom it may end: as pg_terminate_backend has it.
-        "select a.pid, a.usename::text, a.application_name,"
-        " case when a.client_port = -1 then 'a local socket' else a.client_addr::text end, a.state,"
+        "select a.pid, coalesce(a.usename::text, ''), coalesce(a.application_name, ''),"
+        " case when a.client_port = -1 then 'a local socket' else coalesce(a.client_addr::text, '') end, coalesce(a.state, ''),"
         " me.rolsuper or (not coalesce(r.rolsuper, false) and (pg_has_role('pg_signal_backend', 'USAGE')"
         " or (r.oid is not null and pg_has_role(r.oid, 'USAGE'))))"
         " from pg_catalog.pg_stat_activity as a inner join pg_catalog.pg_roles as me on me.rolname = current_user"
@@ -96,10 +96,7 @@ def sessions(control: psycopg.Connection[Any], database: str) -> list[Session]:
         " where a.datname = %s and a.pid <> pg_backend_pid() and a.usesysid is not null order by a.pid",
         [database],
     ).fetchall()
-    return [
-        Session(pid, role or "", application or "", address or "", state or "", may_end)
-        for pid, role, application, address, state, may_end in rows
-    ]
+    return [Session(*row) for row in rows]
 
 
 def refuse_unless_possible(control: psycopg.Connection[Any], database: str) -> None:

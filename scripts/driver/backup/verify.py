@@ -63,7 +63,7 @@ def restored(
         server_version = str(one_value(session, "show server_version"))
         require_major(content, major)
         tools = pg_tools.find(major)
-        template, leave_out, unproven = prepared.start(control, session, tools, content, backup.dump)
+        template, leave_out, unproven = prepared.start(control, session, backup)
         leave_out = [*leave_out, *prepared.casts_beyond(session, content)]
     with scratch_database(control, content.state, template, name) as scratch:
         try:

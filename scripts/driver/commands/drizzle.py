@@ -57,7 +57,7 @@ def drizzle(
     """
     from driver.dbt_project import DbtProject
     from driver.drizzle.files import write_all
-    from driver.drizzle.migration_sql import Form
+    from driver.drizzle.migrations import Form
     from driver.drizzle.plan import make_plan
     from driver.profile import find_profiles_dir
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from driver.drizzle.files import Change, nothing_written
 from driver.drizzle.kit import read_kit
-from driver.drizzle.migration_sql import Form, Target, marker, whole
-from driver.drizzle.migrations import Migration, fill, notes, read_migrations
+from driver.drizzle.migrations import Form, Migration, Target, fill, marker, notes, read_migrations, whole
 from driver.drizzle.schema import Schema
 from driver.drizzle.typescript import source_files
 from driver.errors import Problem
