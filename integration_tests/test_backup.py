@@ -399,7 +399,7 @@ def test_a_dump_of_another_database_is_refused(whole_backup: tuple[Connection, B
 
 
 def test_a_server_of_another_major_or_another_server_is_refused(
-    whole_backup: tuple[Connection, Backup, Path], servers: Any
+    whole_backup: tuple[Connection, Backup, Path], servers: Any, tmp_path: Path
 ) -> None:
     from conftest import majors
 
@@ -414,7 +414,7 @@ def test_a_server_of_another_major_or_another_server_is_refused(
         with pytest.raises(Problem, match="of another server"):
             restore.plan(older, whole)
         with pytest.raises(Problem, match=f"of PostgreSQL {majors()[-1]}, the server is PostgreSQL {major}"):
-            restore.restore(older, whole, from_elsewhere=True)
+            restore.restore(older, whole, from_elsewhere=True, directory=tmp_path)
         server.drop_database("damaged")
 
 

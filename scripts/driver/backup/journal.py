@@ -153,8 +153,8 @@ class Work:
     @property
     def replaced(self) -> str:
         """The name of the database that was replaced; empty if there was none."""
-        made = self.journal
-        return made.replaced_name if swap.database(self.control, made.replaced_name, made.live_oid) else ""
+        name = self.journal.replaced_name
+        return name if name and swap.database(self.control, name, self.journal.live_oid) else ""
 
     def finish(self, session: psycopg.Connection[Any], backup: Backup | None) -> Restored:
         """Count the students, as the written procedure asks, and put the journal away; the session is on what was restored."""
