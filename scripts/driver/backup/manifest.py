@@ -165,22 +165,22 @@ class Verification:
 def read(folder: Path) -> Manifest:
     """The manifest of a backup, checked against its own checksum and its folder's name."""
     path = folder / NAME
-    if not path.exists():
-        _require_searchable(folder)
+    try:
+        list(folder.iterdir())
+        path.stat()
+    except FileNotFoundError as error:
         raise Problem(
             "The backup has no manifest: it was never finished, or the file is lost", where=str(folder), do=REFUSAL
-        )
+        ) from error
+    except OSError as error:
+        raise _unreadable(folder, error) from error
     content = read_checked(path, "The manifest")
     if content.pop("format", None) != FORMAT:
         raise Problem("The manifest is of a format this version does not know", where=str(path), do=REFUSAL)
     try:
-        manifest = Manifest(
-            **{
-                **content,
-                "tables": [Table(**table) for table in content["tables"]],
-                "files": [File(**file) for file in content["files"]],
-            }
-        )
+        content["tables"] = [Table(**table) for table in content["tables"]]
+        content["files"] = [File(**file) for file in content["files"]]
+        manifest = Manifest(**content)
     except (KeyError, TypeError) as error:
         raise Problem("The manifest lacks something or holds too much", where=str(path), do=REFUSAL) from error
     if manifest.backup_id != folder.name:
@@ -260,17 +260,6 @@ def _walk(folder: Path) -> list[Path]:
         raise _unreadable(folder, error) from error
 
     return [Path(at, name) for at, folders, names in os.walk(folder, onerror=refuse) for name in [*folders, *names]]
-
-
-def _require_searchable(folder: Path) -> None:
-    """Raise where it cannot be told whether there is a manifest."""
-    try:
-        list(folder.iterdir())
-        (folder / NAME).stat()
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise _unreadable(folder, error) from error
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:
