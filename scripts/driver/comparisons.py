@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from driver.validation import Validation
 
 
-def compared(facts: Facts, validation: Validation, columns: int) -> list[Comparison]:
-    """What was compared, by the tests that did run, of core tables that have so many original columns."""
+def compared(
+    connection: psycopg.Connection[Any], audit_schema: str, facts: Facts, validation: Validation
+) -> list[Comparison]:
+    """What was compared, by the tests that did run."""
     ran = _with_a_verdict([*chain.from_iterable(validation.by_line.values()), *validation.beyond])
     rows, links = facts.total("rows_before"), sum(link.rows_before or 0 for link in facts.chains.values())
     found = []
     if "core_rows_unchanged" in ran:
+        query = "select coalesce(sum(cardinality(column_names)), 0)::integer from {baseline_tables}"
+        columns = sum(count for (count,) in rows_of(connection, audit_schema, query))
         found.append(
             Comparison(
                 "Rows of the core tables",
@@ -88,12 +92,6 @@ def not_compared(
             )
         )
     return found
-
-
-def original_columns(connection: psycopg.Connection[Any], audit_schema: str) -> int:
-    """How many columns the core tables had at the baseline, all together."""
-    query = "select coalesce(sum(cardinality(column_names)), 0)::integer from {baseline_tables}"
-    return sum(count for (count,) in rows_of(connection, audit_schema, query))
 
 
 def _compared_as_text(connection: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> list[str]:

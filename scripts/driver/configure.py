@@ -59,17 +59,7 @@ order by n.nspname collate "C", c.relname collate "C"
 
 @dataclass
 class Table:
-    """A table that can get a cms_id, as the catalogue has it.
-
-    Attributes:
-        schema: its schema.
-        identifier: its name there.
-        comment: its comment.
-        key: its primary key column.
-        is_bigint: whether that is a bigint.
-        columns: name, type and comment of each column.
-        name: its name as a source.
-    """
+    """A table that can get a cms_id, as the catalogue has it; `name` is its name as a source."""
 
     schema: str
     identifier: str
@@ -77,6 +67,7 @@ class Table:
     key: str
     is_bigint: bool
     columns: list[tuple[str, str, str]]
+    """Name, type and comment of each."""
     name: str = ""
 
 

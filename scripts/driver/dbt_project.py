@@ -42,15 +42,7 @@ READ_BY_COMMANDS = {"mode", "window_budget", "server_disk_free"}
 
 @dataclass(frozen=True)
 class CoreTable:
-    """One of the tables that get a cms_id.
-
-    Attributes:
-        name: its name as a dbt source.
-        schema: the schema it stands in.
-        identifier: its name in the database.
-        id_column: its primary key column.
-        constraint: the name of its unique constraint on cms_id.
-    """
+    """One of the tables that get a cms_id, its name that of a dbt source, its identifier the one in the database."""
 
     name: str
     schema: str

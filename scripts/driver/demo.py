@@ -86,13 +86,8 @@ def _tell_how_to_use(console: Console, server: EmbeddedServer, stop: str) -> Non
     """Print how to go on with a server that was left running. The password is in a file, so not on the screen."""
     console.print()
     console.print("The server stays on. To work with it in this shell:")
-    settings = {
-        "PGHOST": server.host,
-        "PGPORT": str(server.port),
-        "PGUSER": OWNER,
-        "PGDATABASE": DATABASE,
-        "PGPASSFILE": str(server.password_file),
-    }
+    settings = {**server.environment(DATABASE, OWNER), "PGPASSFILE": str(server.password_file)}
+    del settings["PGPASSWORD"]
     for name, value in settings.items():
         console.print(f"    export {name}={value}", soft_wrap=True)
     console.print("To stop it and remove its files:")

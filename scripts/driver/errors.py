@@ -18,13 +18,7 @@ class Problem(click.ClickException):
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
-        """Join the parts into the sentence.
-
-        Args:
-            what: what is wrong, without a full stop.
-            where: the object, file or server it is wrong with.
-            do: what the reader should do next.
-        """
+        """Join the parts into the sentence: what is wrong, with which object, file or server, and what to do next."""
         parts = [what + (f" ({where})" if where else "")]
         if do:
             parts.append(do)

@@ -70,10 +70,8 @@ def _ongoing(status: Status) -> Validated | None:
 def nagios(status: Status, *, backup_age: float = 0, validation_age: float = 0) -> tuple[str, int]:
     """The line with performance data, and the exit code, as the guidelines for plugins have them.
 
-    Args:
-        status: how things are.
-        backup_age: how many hours old the last verified backup may be; 0 for any age, or none.
-        validation_age: the same of the last ongoing validation, where the migration is done.
+    The ages are those in hours that the last verified backup may have, and, where the migration is done, the last ongoing
+    validation; 0 for any age, or none.
     """
     backup, ongoing = status.verified_backup, _ongoing(status)
     done = status.migration is not None and status.migration.kind == "done"

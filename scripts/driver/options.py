@@ -6,6 +6,7 @@ click calls what is none `not a valid float range`, and takes `nan` for one.
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,18 @@ def ask(question: str, *, yes: bool) -> None:
     """Have the user agree, or end here; `yes` agrees beforehand."""
     if not yes:
         click.confirm(question, abort=True)
+
+
+def as_given(context: click.Context) -> str:
+    """The command as it was given, without its format."""
+    words: list[str] = []
+    for given in context.command.params:
+        value = context.params.get(given.name or "")
+        if not isinstance(given, click.Option):
+            words += [value] if isinstance(value, str) else value or []
+        elif given.name != "kind" and value not in (None, given.get_default(context)):
+            words += given.opts[:1] if given.is_flag else [given.opts[0], str(value)]
+    return shlex.join(["scripts/cmsid", str(context.info_name), *words])
 
 
 def print_json(document: Any) -> None:

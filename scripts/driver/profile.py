@@ -88,10 +88,7 @@ class Connection:
         """The environment in which PostgreSQL's own programs reach this database without any option.
 
         Only the same user can read it, and nothing of it is left however the program or we end. The role to act as is
-        not in it.
-
-        Args:
-            settings: further ones for the session, as PGOPTIONS has them; a pooler may not let them pass.
+        not in it. Further settings are as PGOPTIONS has them; a pooler may not let them pass.
         """
         from psycopg import pq
 
@@ -290,21 +287,17 @@ def _connection(values: Mapping[str, Any], target: str, path: Path) -> Connectio
     for name in ("host", "user", "dbname", "schema"):
         if values.get(name) in (None, ""):
             raise Problem(f"The target {target} has no {name}", where=str(path), do="add it")
-    texts = ("sslmode", "sslrootcert", "sslcert", "sslkey", "password")
+    texts = ("host", "user", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey", "password")
+    numbers = {"port": 5432, "connect_timeout": 10, "keepalives_idle": 0, "threads": 1}
+    given: dict[str, Any] = {name: str(values.get(name) or "") for name in texts}
+    given |= {name: _number(values, name, default, path) for name, default in numbers.items()}
     return Connection(
-        host=str(values["host"]),
-        user=str(values["user"]),
-        dbname=str(values["dbname"]),
+        **given,
         audit_schema=str(values["schema"]),
-        port=_number(values, "port", 5432, path),
-        connect_timeout=_number(values, "connect_timeout", 10, path),
-        keepalives_idle=_number(values, "keepalives_idle", 0, path),
-        threads=_number(values, "threads", 1, path),
         autocommit=str(values.get("autocommit", False)).strip().lower() in ("true", "1", "yes", "on"),
         role=_role(str(values.get("role") or "").strip(), path),
         target=target,
         profiles_dir=path.parent,
-        **{name: str(values.get(name) or "") for name in texts},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -50,15 +50,12 @@ class StageProgress:
     def __init__(self, progress: Progress, name: str) -> None:
         """Tell it to `progress`."""
         self._progress = progress
-        self._lock = threading.Lock()
         self._task = progress.add_task(name, total=None, what="")
 
     def update(self, done: int | None = None, total: int | None = None, what: str | None = None) -> None:
         """Say how much is done, of how much, and what is being worked on; whatever is None stays as it was."""
-        with self._lock:
-            if what is not None:
-                self._progress.update(self._task, what=what)
-            self._progress.update(self._task, completed=done, total=total)
+        told: dict[str, Any] = {} if what is None else {"what": what}
+        self._progress.update(self._task, completed=done, total=total, **told)
 
     def step(self, name: str, done: int, total: int) -> None:
         """The same, as the steps of a backup and a restore say it."""

@@ -350,9 +350,7 @@ class Run:
             facts = read_facts(
                 session, self.connection.audit_schema, self._tables, str(self._project.var("cms_id_type"))
             )
-            self.result.compared = comparisons.compared(
-                facts, validation, comparisons.original_columns(session, self.connection.audit_schema)
-            )
+            self.result.compared = comparisons.compared(session, self.connection.audit_schema, facts, validation)
             self.result.not_compared = comparisons.not_compared(
                 session, self.connection.audit_schema, self._tables, validation, self.result.validation
             )

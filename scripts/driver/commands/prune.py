@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from driver.options import WholeNumber, ask, directory_option, format_option, print_json, yes_option
+from driver.options import WholeNumber, as_given, ask, directory_option, format_option, print_json, yes_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,20 +80,6 @@ def prune(
     if done:
         carry_out()
     if kind == "json":
-        print_json(work.Pruned(decisions, done, None if done or not count else f"{_as_given(context)} --yes"))
+        print_json(work.Pruned(decisions, done, None if done or not count else f"{as_given(context)} --yes"))
     else:
         click.echo(f"{'Dropped' if replaced else 'Removed'}: {count}.")
-
-
-def _as_given(context: click.Context) -> str:
-    """The command as it was given, without its format."""
-    words = list(context.params["databases"])
-    for option in context.command.params:
-        value = context.params.get(option.name or "")
-        if (
-            isinstance(option, click.Option)
-            and option.name != "kind"
-            and value not in (None, option.get_default(context))
-        ):
-            words += option.opts[:1] if option.is_flag else [option.opts[0], str(value)]
-    return shlex.join(["scripts/cmsid", "prune", *words])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from driver.options import directory_option, format_option, print_json
+from driver.options import as_given, directory_option, format_option, print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +28,10 @@ if TYPE_CHECKING:
 )
 @directory_option
 @format_option
+@click.pass_context
 def rehearse(
+    context: click.Context,
+    *,
     backup: str | None,
     mode: Literal["window", "online", "both"] | None,
     on: str,
@@ -55,10 +57,7 @@ def rehearse(
     from driver import profile
     from driver import rehearse as work
 
-    given = {"mode": mode, "on": on if on != "embedded" else None, "directory": directory}
-    words = [backup, *(word for name, value in given.items() if value for word in (f"--{name}", str(value)))]
-    command = shlex.join([*work.Wanted().command.split(), *(word for word in words if word)])
-    wanted = work.Wanted(backup, mode, on, directory, command)
+    wanted = work.Wanted(backup, mode, on, directory, as_given(context))
     found = work.rehearse(profile.load(), wanted, Console(stderr=kind == "json", highlight=False))
     if kind == "json":
         print_json(found)
