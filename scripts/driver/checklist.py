@@ -7,14 +7,11 @@ skipped, could not run or is missing proves nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from driver.result import ChainFacts, ChecklistLine, LineStatus, Outcome, TableFacts
 from driver.wording import moment
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
 
 MIGRATION_LOG = "migration_log"
 """The driver's own test of the line `migration_completes`: what the migration's log says of every core table."""

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from heapq import merge
 from itertools import groupby, repeat, zip_longest
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 from driver.backup.files import sha256_of
 from driver.errors import Problem
 from driver.export import ExportManifest, order_of, read_manifest
 from driver.wording import moment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
 LIMIT = 20
 PAIRING_LIMIT = 100_000

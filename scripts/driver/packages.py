@@ -8,15 +8,13 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from driver import profile
 from driver.bootstrap import CACHE, ROOT, exclusive, project
 from driver.dbt_project import read_yaml
 from driver.errors import Problem
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 INSTALLED = ROOT / "dbt_packages"
 OFFLINE = ROOT / "offline_packages"

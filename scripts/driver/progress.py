@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -23,9 +24,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from driver.wording import duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 WORDS = {
     "done": ("done", "green"),

@@ -14,9 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import psutil
 
@@ -26,9 +27,6 @@ from driver.errors import Problem
 if sys.platform != "win32":
     import fcntl
     import pwd
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 PREFIX = "cmsid-server-"
 KEPT = "kept"  # what the owner file says once a server is meant to outlive its owner

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from driver.options import WholeNumber, as_given, ask, directory_option, format_option, print_json, yes_option
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @click.command()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 import click
 
 from driver.options import as_given, directory_option, format_option, print_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @click.command()
