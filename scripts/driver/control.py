@@ -21,11 +21,7 @@ Action = Literal["pause", "resume", "pace"]
 
 
 def ask(connection: Connection, action: Action, *, why: str = "", rows_per_second: int | None = None) -> list[str]:
-    """Write down what is asked, and say what comes of it. One after the other: whoever comes later sees who came before.
-
-    Raises:
-        Problem: no online migration is open.
-    """
+    """Write down what is asked, and say what comes of it. One after the other: whoever comes later sees who came before."""
     with pinned(connection) as session, session.transaction():
         schema = connection.audit_schema
         query = render_macro("open_migration_query", audit_schema=schema)

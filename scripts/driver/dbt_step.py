@@ -53,12 +53,7 @@ class DbtStep:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, project: DbtProject, *arguments: str) -> Any:
-        """Run a dbt command that has to succeed, and give back dbt's result.
-
-        Raises:
-            Problem: it failed; with dbt's reason.
-            KeyboardInterrupt: it was interrupted; the server's work on it has been cancelled.
-        """
+        """Run a dbt command that has to succeed, and give back dbt's result; raise Problem with dbt's reason if it fails."""
         result = self.invoke(project, *arguments)
         if not result.success:
             at = f" at {self._last}" if self._last else ""

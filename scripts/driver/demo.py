@@ -29,10 +29,7 @@ def demonstrate(scale: float, run: Options, *, keep: bool = False, major: int = 
     """Run the demo on a registry of this scale (1 is the live one's size), and keep the server on afterwards if asked.
 
     Returns:
-        the exit code: 0 if every line of the checklist passed, else 1.
-
-    Raises:
-        Problem: the server or the registry could not be made.
+        the exit code, as of a run.
     """
     console = Console(highlight=False)
     stages = Stages(console)

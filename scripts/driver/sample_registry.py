@@ -59,12 +59,9 @@ def rows_at(scale: float) -> dict[str, int]:
 def load(
     connection: psycopg.Connection[Any], scale: float = 1.0, progress: Progress | None = None, schema: str = "public"
 ) -> dict[str, int]:
-    """Create the sample registry and fill it, in one transaction.
+    """Create the sample registry and fill it, in one transaction. Returns each table's number of rows.
 
     The progress is told step, rows done and rows in all, before every step and once at the end.
-
-    Returns:
-        table -> number of rows.
 
     Raises:
         Problem: the scale is out of range, or the schema already holds such a table.

@@ -87,11 +87,7 @@ def make_home(account: Account | None) -> Path:
 
 
 def take_ownership(home: Path) -> int:
-    """Make us the owner of a folder. Returns the locked file, open; whoever inherits it owns the folder too.
-
-    Raises:
-        Problem: somebody else does.
-    """
+    """Make us the owner of a folder that has none. Returns the locked file, open; whoever inherits it owns the folder too."""
     draft = home / f"owner.{os.getpid()}"
     descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)  # before it has its name: nobody ever sees it free

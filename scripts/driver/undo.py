@@ -27,11 +27,8 @@ def plan(project: DbtProject, *, force: bool = False) -> str:
 def undo(project: DbtProject, *, force: bool = False, on_step: Callable[[str], None] = lambda _: None) -> bool:
     """Remove cms_id from every core table that has it, in one transaction; a half-done online migration with it.
 
-    Args:
-        project: the dbt project.
-        force: also where it is then forgotten which rows were created locally, or which CMS id a later row has, and where
-            no migration in the log made cms_id.
-        on_step: called with every step, such as `9 of 27 START drop our views`.
+    By force also where it is then forgotten which rows were created locally, or which CMS id a later row has, and where no
+    migration in the log made cms_id. Each step is told, as `9 of 27 START drop our views`.
 
     Returns:
         whether there was anything to remove.
