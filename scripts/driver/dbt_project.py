@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from driver.profile import Connection
 
 PACKAGE = "cms_id_tracking"
-OURS = ("--select", f"package:{PACKAGE}")
-"""What a dbt command of ours runs, whatever else the project holds."""
 COMMANDS = ("parse", "run", "run-operation", "snapshot", "test")
 FOLLOWED = {
     "DBT_LOG_PATH",
@@ -132,12 +130,14 @@ class DbtProject:
         profiles_dir: the folder of profiles.yml; dbt's own search when None.
         target: the profile's target; its default when None.
         variables: dbt vars that every command of this object gets.
+        threads: how many nodes at a time.
         on_event: called with every dbt event (dbt's own EventMsg), for progress.
     """
 
     profiles_dir: Path | None = None
     target: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
+    threads: int = 1
     on_event: Callable[[Any], None] | None = None
     _manifest: Manifest | None = None
 
@@ -158,6 +158,8 @@ class DbtProject:
             options += ["--profiles-dir", str(self.profiles_dir)]
         if self.target:
             options += ["--target", self.target]
+        if arguments[0] in ("run", "snapshot", "test"):  # of ours, whatever else the project holds
+            options += ["--select", f"package:{PACKAGE}", "--threads", str(self.threads)]
         parses = arguments[0] == "parse"
         variables = {name: self.variables[name] for name in self.variables if not (parses and name in READ_BY_COMMANDS)}
         if variables:

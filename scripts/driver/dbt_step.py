@@ -61,8 +61,19 @@ class DbtStep:
         return result
 
     def why(self, result: Any) -> str:
-        """The reason of a failure: what a macro said, or else what dbt's result has."""
-        return self._error or _reason(result)
+        """The reason of a failure: what a macro said, or else everything that dbt says about it."""
+        if self._error:
+            return self._error
+        results = getattr(result.result, "results", None) or []
+        messages = [
+            f"{item.node.name}: {told}" if len(results) > 1 else told
+            for item in results
+            if str(item.status) in ("error", "fail", "runtime error") and (told := why(str(item.message or "")))
+        ]
+        if messages:
+            more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
+            return messages[0] + more
+        return why(str(result.exception or "")) or NO_REASON
 
     def invoke(self, project: DbtProject, *arguments: str) -> Any:
         """Run a dbt command to its end and give back dbt's result, whatever it is.
@@ -144,20 +155,6 @@ class DbtStep:
             taken = time.perf_counter() - self._since
             self.plan_seconds[self._label] = self.plan_seconds.get(self._label, 0.0) + taken
             self._label = ""
-
-
-def _reason(result: Any) -> str:
-    """Why a command failed, out of everything dbt says about it."""
-    results = getattr(result.result, "results", None) or []
-    messages = [
-        f"{item.node.name}: {told}" if len(results) > 1 else told
-        for item in results
-        if str(item.status) in ("error", "fail", "runtime error") and (told := why(str(item.message or "")))
-    ]
-    if messages:
-        more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
-        return messages[0] + more
-    return why(str(result.exception or "")) or NO_REASON
 
 
 @contextmanager

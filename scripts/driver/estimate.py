@@ -7,7 +7,7 @@ rows that are in no table.
 
 from __future__ import annotations
 
-import time
+import timeit
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
@@ -36,18 +36,10 @@ def estimate(session: psycopg.Connection[Any], project: DbtProject, tables: Sequ
         sizes = cursor.execute(render_macro("migration_sizes", tables=tables).encode()).fetchall()
     if not sizes:
         return {}
-    slowness = _slowness(session)
+    # how many times longer than on the machine of the constants work takes here and now
+    taken = timeit.repeat(lambda: session.execute(PROBE.encode()), number=1, repeat=PROBES)
+    slowness = min(taken) / PROBE_SECONDS
     return {mode: _estimate(mode, sizes, project, slowness) for mode in ("window", "online")}
-
-
-def _slowness(session: psycopg.Connection[Any]) -> float:
-    """How many times longer than on the machine of the constants work takes here and now."""
-    taken = []
-    for _ in range(PROBES):
-        began = time.perf_counter()
-        session.execute(PROBE.encode())
-        taken.append(time.perf_counter() - began)
-    return min(taken) / PROBE_SECONDS
 
 
 def _estimate(mode: str, sizes: Sequence[dict[str, Any]], project: DbtProject, slowness: float) -> Figures:

@@ -18,7 +18,7 @@ import psycopg
 from driver import __version__, comparisons, conclusion
 from driver.backup.session import one_row, one_value, pinned
 from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
-from driver.dbt_project import OURS, PACKAGE, DbtProject, nodes_at_a_time
+from driver.dbt_project import PACKAGE, DbtProject, nodes_at_a_time
 from driver.dbt_step import DbtStep
 from driver.errors import Problem, why
 from driver.facts import migration_log, newest_backup, read_facts, told_by_online_mode
@@ -189,6 +189,7 @@ class Run:
         begun = next((entry.mode for entry in log.values() if entry.state in UNFINISHED), None)
         self._project.profiles_dir = self.connection.profiles_dir
         self._project.target = self.connection.target or None
+        self._project.threads = nodes_at_a_time(self.connection)
         # Only what differs from the project's own vars: with other vars, dbt would parse everything anew.
         wanted = {
             "validation": validation,
@@ -283,7 +284,7 @@ class Run:
         )
 
     def _baseline(self, progress: StageProgress) -> str:
-        result = DbtStep(progress).run(self._project, "snapshot", *OURS, "--threads", str(self.threads))
+        result = DbtStep(progress).run(self._project, "snapshot")
         self.options.on_baseline()
         return f"{len(result.result.results)} snapshots, and a copy of every row of {len(self._tables)} tables"
 
@@ -326,7 +327,7 @@ class Run:
         return f"{self._state.done} tables, {self._state.rows_filled:,} rows, {self._state.mode} mode{told}"
 
     def _origins(self, progress: StageProgress) -> str:
-        result = DbtStep(progress).run(self._project, "run", *OURS, "--threads", str(self.threads))
+        result = DbtStep(progress).run(self._project, "run")
         return f"{len(result.result.results)} views in schema {self.connection.audit_schema}"
 
     def _validate(self, progress: StageProgress) -> str:
@@ -343,9 +344,7 @@ class Run:
                 )
             told = told_by_online_mode(session, self.connection.audit_schema)
             self.result.warnings += told.get("changed by triggers", []) + told.get("without signal", [])
-            validation = validate(
-                self._project, session, DbtStep(progress), threads=self.threads, with_values=self.options.with_values
-            )
+            validation = validate(self._project, session, DbtStep(progress), with_values=self.options.with_values)
             validation.by_line.setdefault("migration_completes", []).insert(0, self._migration_log_test(session))
             facts = read_facts(
                 session, self.connection.audit_schema, self._tables, str(self._project.var("cms_id_type"))
@@ -466,11 +465,6 @@ class Run:
                 return read_state(session, self.connection.audit_schema, self._tables)
         except (Problem, psycopg.Error):
             return None
-
-    @property
-    def threads(self) -> int:
-        """Nodes that dbt works on at a time."""
-        return nodes_at_a_time(self.connection)
 
 
 def _now() -> str:

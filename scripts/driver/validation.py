@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from driver.checklist import CHAINS
-from driver.dbt_project import OURS
 from driver.errors import Problem, why
 from driver.result import Difference, FailingRow, Outcome, OutcomeStatus
 
@@ -65,14 +64,14 @@ class Validation:
 
 
 def validate(
-    project: DbtProject, connection: psycopg.Connection[Any], step: DbtStep, *, threads: int, with_values: bool
+    project: DbtProject, connection: psycopg.Connection[Any], step: DbtStep, *, with_values: bool
 ) -> Validation:
     """Run every test of the project; failing rows keep what may tell something about a person only `with_values`.
 
     Raises:
         Problem: if dbt could not run the tests at all.
     """
-    result = step.invoke(project, "test", *OURS, "--threads", str(threads))
+    result = step.invoke(project, "test")
     finished = getattr(result.result, "results", None)
     if finished is None:
         raise Problem("the tests could not be run", where=why(str(result.exception or "")), do="run `dbt test`")
