@@ -685,8 +685,10 @@ def test_the_table_tells_what_and_what_to_do(registry: Registry) -> None:
     assert "Estimate for" in text and "online mode" in text
     registry.execute(TOUCH)
     diagnosis = examine(connection_of(registry), SampleProject(), "online")
+    diagnosis.estimates["online"] = replace(diagnosis.estimates["online"], lock_seconds=0.4)
     print_diagnosis(console, diagnosis)
     text = console.export_text()
+    assert "400 ms" in text
     assert "BLOCKED: 2 findings stand in the way of online mode" in text
     assert "Nothing stands in the way of window mode" in text
     assert "which would fire for every row" in " ".join(text.split())

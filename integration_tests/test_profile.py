@@ -122,6 +122,12 @@ def test_missing_profile(tmp_path: Path) -> None:
         profile.load(profiles_dir=tmp_path)
 
 
+def test_a_damaged_dbt_project_is_named(tmp_path: Path) -> None:
+    (tmp_path / "dbt_project.yml").write_text("name: a\nvars: [\n")
+    with pytest.raises(Problem, match=r"The dbt project cannot be read .*dbt_project.yml, line 3"):
+        profile.load(profiles_dir=write(tmp_path))
+
+
 def test_password_that_looks_like_a_template(tmp_path: Path) -> None:
     assert profile.load(profiles_dir=write(tmp_path, password="{{ no ")).password == "{{ no "
 
