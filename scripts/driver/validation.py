@@ -25,19 +25,12 @@ PLACES = 42
 STATUS: dict[str, OutcomeStatus] = {"pass": "passed", "fail": "failed", "error": "error", "skipped": "skipped"}
 """dbt's words. Any other, a warning among them, is no pass."""
 
-COUNTS_ROWS = "expect_table_row_count_to_equal_other_table"
 # A generic test is known by its name: on which line it stands, and what it proves. A singular test says it in its meta.
 EXPECTATIONS = {
     "expect_column_to_exist": ("columns_exist", "{table} has a column cms_id"),
     "expect_column_values_to_be_of_type": ("columns_exist", "{table}.cms_id has the right type"),
-    "expect_column_values_to_be_unique": ("uniqueness", "{table}.cms_id is unique"),
-    COUNTS_ROWS: ("row_counts", "{table} has the rows of its baseline"),
-    "expect_column_pair_values_to_be_equal": ("cms_id_equals_id", "{table}.cms_id equals id"),
 }
 NO_EXPECTATION = ("", "")
-
-# What that expectation calls the two counts, expected and actual: in offline_packages, and in the published package.
-ROW_COUNTS = (("expected", "actual"), ("compare_expression", "expression"))
 
 # Values of these columns are numbers or names of things, never of persons.
 HARMLESS_COLUMNS = {"", "cms_id", "id", "count(*)", "aggregate_value"}
@@ -147,22 +140,12 @@ def _rows(
         return [FailingRow(_table(node), actual=f"the rows could not be read: {why(error)}")], []
     differences = [_difference(values["summary"]) for values in found if values.get("summary")]
     category, rows = next(iter(NOT_ABOUT_ROWS.intersection(node.fqn)), ""), []
-    counts_in = ROW_COUNTS if _expectation(node) == COUNTS_ROWS else ()
     for values in [values for values in found if not values.get("summary")][:SHOWN_ROWS]:
+        row = FailingRow(_table(node))  # all that a generic test says
         if "table_name" in values:
-            row = FailingRow(
-                table=_text(values["table_name"]),
-                key=_text(values.get("key")),
-                column=_text(values.get("column_name")),
-                expected=_text(values.get("expected")),
-                actual=_text(values.get("actual")),
-            )
-        elif counts := next((pair for pair in counts_in if set(pair) <= values.keys()), None):
-            expected, actual = (_text(values[name]) for name in counts)
-            row = FailingRow(_table(node), column="count(*)", expected=expected, actual=actual)
-        else:  # a generic test returns rows of the table, or one of its own making: shown is only what it computed
-            own = [f"{name} {_text(values[name])}" for name in values if name in ("cms_id", "expression", "n_records")]
-            row = FailingRow(_table(node), _text(values.get("id")), actual=", ".join(own))
+            named = ("table_name", "key", "column_name", "expected", "actual")
+            texts = ("" if values.get(name) is None else str(values[name]) for name in named)
+            row.table, row.key, row.column, row.expected, row.actual = texts
         rows.append(row if with_values else _masked(row, category, foreign_keys))
     if not with_values:
         for difference in differences:
@@ -176,10 +159,6 @@ def _difference(summary: dict[str, Any]) -> Difference:
     for place, number in summary["places"].items():
         places[int(place)] = number
     return Difference(**{**summary, "places": places})
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
 
 
 def _masked(row: FailingRow, category: str, foreign_keys: set[str]) -> FailingRow:
