@@ -25,13 +25,6 @@ PLACES = 42
 STATUS: dict[str, OutcomeStatus] = {"pass": "passed", "fail": "failed", "error": "error", "skipped": "skipped"}
 """dbt's words. Any other, a warning among them, is no pass."""
 
-# A generic test is known by its name: on which line it stands, and what it proves. A singular test says it in its meta.
-EXPECTATIONS = {
-    "expect_column_to_exist": ("columns_exist", "{table} has a column cms_id"),
-    "expect_column_values_to_be_of_type": ("columns_exist", "{table}.cms_id has the right type"),
-}
-NO_EXPECTATION = ("", "")
-
 # Values of these columns are numbers or names of things, never of persons.
 HARMLESS_COLUMNS = {"", "cms_id", "id", "count(*)", "aggregate_value"}
 NOT_ABOUT_ROWS = {"schema", "row_counts", "cms_id_population", "uniqueness", "ids", "aggregates", "catalogue_unchanged"}
@@ -73,18 +66,11 @@ def validate(
     outcome = Validation({}, [], {str(spec) for spec in disabled if spec})
     for node_result in sorted(finished, key=lambda item: str(item.node.name)):
         test = _outcome(node_result, lambda item: _rows(connection, item, relations, with_values=with_values))
-        node = node_result.node
-        line = node.config.meta.get("checklist") or EXPECTATIONS.get(_expectation(node), NO_EXPECTATION)[0]
+        line = node_result.node.config.meta.get("checklist")
         (outcome.by_line.setdefault(line, []) if line else outcome.beyond).append(test)
     for tests in outcome.by_line.values():
         tests.sort(key=lambda test: ([int(part) for part in test.spec.split(".")] if test.spec else [99], test.name))
     return outcome
-
-
-def _expectation(node: Any) -> str:
-    """The name of a generic test, without its package; empty for a singular one."""
-    metadata = getattr(node, "test_metadata", None)
-    return metadata.name if metadata else ""
 
 
 def _table(node: Any) -> str:
@@ -94,12 +80,11 @@ def _table(node: Any) -> str:
 
 
 def _outcome(result: Any, rows: Callable[[Any], tuple[list[FailingRow], list[Difference]]]) -> Outcome:
-    node, expectation = result.node, _expectation(result.node)
+    node, generic = result.node, getattr(result.node, "test_metadata", None)
     status = STATUS.get(str(result.status), "failed")
     outcome = Outcome(
-        name=f"{expectation}({_table(node)})" if expectation else node.name,
-        about=EXPECTATIONS.get(expectation, NO_EXPECTATION)[1].format(table=_table(node))
-        or " ".join(node.description.split()),
+        name=f"{generic.name}({_table(node)})" if generic else node.name,
+        about=" ".join(node.description.split()),
         spec=str(node.config.meta.get("spec", "")),
         status=status,
         failures=int(result.failures or 0),
