@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import jinja2
 
-ROOT = Path(__file__).resolve().parents[2]
+from driver.bootstrap import ROOT
 
 
 @cache

@@ -382,7 +382,7 @@ def connection_problem(error: psycopg.Error, where: str = "", service: str = "")
     reason = error.diag.message_primary or (lines[-1] if lines else "no reason given")
     reason = reason.rstrip(".").rpartition("FATAL:")[2].strip()
     told = "\n".join(lines)
-    remedy = next((do for signs, do in REMEDIES.items() if re.search(signs, told)), OTHER_REMEDY)
+    remedy = next(do for signs, do in REMEDIES.items() if re.search(signs, told))
     if service:  # no variable says anything of it
         for variable in ("set PGPASSWORD, or ", "PGPASSWORD, ", " (PGSSLMODE)"):
             remedy = remedy.replace(variable, "")
@@ -390,7 +390,6 @@ def connection_problem(error: psycopg.Error, where: str = "", service: str = "")
     return Problem(f"The database cannot be used: {reason}", where=where, do=remedy)
 
 
-OTHER_REMEDY = "check the server and the dbt profile, then run this again"
 REMEDIES = {
     "Connection refused|No such file or directory": "start the server, or correct host and port in the dbt profile",
     "definition of service": "correct PGSERVICE or your pg_service.conf, or unset PGSERVICE",
@@ -408,4 +407,5 @@ REMEDIES = {
     "permission denied|must be owner": "connect as the role that owns the tables",
     "lock timeout": "wait until nobody holds the lock, then run this again",
     "deadlock detected": "run this again",
+    "": "check the server and the dbt profile, then run this again",
 }

@@ -50,14 +50,9 @@ OF_EVERY_SERVER = ("postgres", "template0", "template1")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be rehearsed.
+    """What is to be rehearsed, on which server, and the command that a user gave.
 
-    Attributes:
-        backup: a backup's name, or the path of its folder; None: the newest, or a new one where there is none.
-        mode: window, online or both; None: the project's own.
-        on: embedded, here, or the name of a service.
-        directory: the folder of all backups.
-        command: the command that a user gave.
+    Without the name or path of a backup it is the newest, or a new one where there is none; without a mode the project's.
     """
 
     backup: str | None = None

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
 
+from driver.bootstrap import ROOT
 from driver.errors import Problem
 
 LARGEST_SCALE = 250  # above it, ids leave the range of integer
-DEMO = Path(__file__).resolve().parents[2] / "demo"
-
-Progress = Callable[[str, int, int], None]
+DEMO = ROOT / "demo"
 
 
 class Table(NamedTuple):
@@ -57,7 +55,10 @@ def rows_at(scale: float) -> dict[str, int]:
 
 
 def load(
-    connection: psycopg.Connection[Any], scale: float = 1.0, progress: Progress | None = None, schema: str = "public"
+    connection: psycopg.Connection[Any],
+    scale: float = 1.0,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    schema: str = "public",
 ) -> dict[str, int]:
     """Create the sample registry and fill it, in one transaction. Returns each table's number of rows.
 
@@ -73,7 +74,6 @@ def load(
         )
     counts = rows_at(scale)
     total = sum(counts.values())
-    report = progress or (lambda *_: None)
     with connection.transaction():
         _prepare(connection, schema)
         connection.execute((DEMO / "schema.sql").read_bytes())
@@ -81,10 +81,10 @@ def load(
         for statement in row_statements(counts):
             filled = re.search(r"^insert into (\w+)", statement, re.MULTILINE)
             if filled:
-                report(f"rows of {filled[1]}", done, total)
+                progress(f"rows of {filled[1]}", done, total)
                 done += counts[filled[1]]
             connection.execute(statement.encode())
-        report("keys and indexes", done, total)
+        progress("keys and indexes", done, total)
         connection.execute((DEMO / "constraints.sql").read_bytes())
         for name in counts:
             if name != "students":
@@ -93,9 +93,9 @@ def load(
                         sql.Literal(name), sql.Identifier(name)
                     )
                 )
-        report("statistics", done, total)
+        progress("statistics", done, total)
         connection.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join(map(sql.Identifier, counts))))
-    report("done", done, total)
+    progress("done", done, total)
     return counts
 
 

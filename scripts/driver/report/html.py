@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # Longer rows of digits are no numbers that anybody reads, and may break between two such.
 NUMBER = re.compile(r"(\d[\d.,]{0,22}\d)")
-TITLES = {"passed": "Passed", "failed": "Failed", "interrupted": "Interrupted"}
 MARKS = {
     "passed": ("passed", "PASS"),
     "failed": ("failed", "FAIL"),
@@ -64,7 +63,6 @@ def render_html(result: Result) -> str:
     figures = [[getattr(table, name) for name in FIGURES] for table in result.tables]
     return environment.get_template("page.html.j2").render(
         result=result,
-        titles=TITLES,
         marks=MARKS,
         origins=ORIGINS,
         chain_names=CHAINS,
