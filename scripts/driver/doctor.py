@@ -7,7 +7,7 @@ Everything is asked in one READ ONLY transaction. What speaks against a mode is 
 from __future__ import annotations
 
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -364,7 +364,7 @@ class _Examination:
         query = render_macro("preflight_signal_findings", audit_schema=schema, go_without_signals=without)
         try:
             with self.session.transaction():
-                rows = self._rows(query)
+                self._take_in(query)
         except psycopg.errors.InsufficientPrivilege as error:  # taken from a role that has it by default
             self._add(
                 "signal_unreadable",
@@ -372,8 +372,6 @@ class _Examination:
                 f"the signals by which filling pauses cannot be read: {why(error)}",
                 f"have a superuser grant that to {self.connection.user}",
             )
-        else:
-            self._take_in(rows)
 
     def _table_findings(self, todo: Sequence[CoreTable], log: dict[str, TableLog]) -> None:
         if todo:
@@ -479,22 +477,19 @@ class _Examination:
         """Estimates, and whether the server's disk has room."""
         if not todo:
             return
-        try:
-            with self.session.transaction():
-                estimates = estimate(self.session, self.project, todo)
-                self.diagnosis.estimates = in_place_of(estimates, self.session, self.connection, self.backups)
-        except psycopg.errors.LockNotAvailable:
-            pass  # which table is locked has been told
+        # which table is locked has been told
+        with suppress(psycopg.errors.LockNotAvailable), self.session.transaction():
+            estimates = estimate(self.session, self.project, todo)
+            self.diagnosis.estimates = in_place_of(estimates, self.session, self.connection, self.backups)
         if not self.diagnosis.estimates:
             return
-        budget, window = self.project.var("window_budget"), self.diagnosis.estimates["window"].lock_seconds
-        if budget and window > one_value(self.session, "select extract(epoch from %s::interval)", budget):
-            rehearsed = self.diagnosis.estimates["window"].rehearsed_at
+        budget, window = self.project.var("window_budget"), self.diagnosis.estimates["window"]
+        if budget and window.lock_seconds > one_value(self.session, "select extract(epoch from %s::interval)", budget):
             self._add(
                 "window_budget",
                 "window",
-                f"the tables would be locked for about {duration(window)}"
-                f"{f' (rehearsed at {moment(rehearsed)})' if rehearsed else ''}, and window_budget is {budget}",
+                f"the tables would be locked for about {duration(window.lock_seconds)}"
+                f"{f' (rehearsed at {moment(window.rehearsed_at)})' if window.rehearsed_at else ''}, and window_budget is {budget}",
                 "use online mode, another time, or a larger budget",
             )
         free = str(self.project.var("server_disk_free")) or server_disk_free(self.session, self.connection)
@@ -547,17 +542,14 @@ class _Examination:
         name = table.name if table else "a table"
         try:
             with self.session.transaction():
-                rows = self._rows(query)
+                self._take_in(query)
         except psycopg.errors.LockNotAvailable:
             self._warn("locked", f"{name} is locked by another session, and could not be looked at", LATER, name)
-            return
         except psycopg.errors.InsufficientPrivilege as error:
             self._warn("unread", f"{name} could not be looked at: {why(error)}", AS_OWNER, name)
-            return
-        self._take_in(rows)
 
-    def _take_in(self, rows: Sequence[Any]) -> None:
-        for row in rows:
+    def _take_in(self, query: str) -> None:
+        for row in self._rows(query):
             self._add(row["finding"], row["blocks"], row["detail"], row["remedy"], row["table_name"] or "")
 
     def _rows(self, query: str) -> list[dict[str, Any]]:

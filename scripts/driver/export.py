@@ -173,8 +173,7 @@ def _write_all(
                 if progress:
                     progress(len(written), len(queries), written[-1].name)
         except BaseException:
-            for future in futures:
-                future.cancel()
+            pool.shutdown(cancel_futures=True)
             raise
     return written
 

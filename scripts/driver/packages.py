@@ -120,21 +120,19 @@ def _copy(folder: Path, source: str, remedy: str) -> list[str]:
     if not folder.is_dir():
         raise Problem("There is no such folder", where=str(folder), do="name one that holds the packages' checkouts")
     projects = projects_in(folder)
-    names: list[str] = []
     wanted = sorted(_required(ROOT))
     for name in wanted:
         if name not in projects:
             raise Problem(f"The dbt package {name} is missing", where=str(folder), do=remedy)
-        names.append(name)
         wanted += sorted(_required(projects[name]) - {*wanted})
     new = CACHE / "packages-new"
     shutil.rmtree(new, ignore_errors=True)
-    for name in names:
+    for name in wanted:
         shutil.copytree(projects[name], new / name, ignore=NOT_NEEDED)
     _write_record(new, source)
     shutil.rmtree(INSTALLED, ignore_errors=True)
     new.rename(INSTALLED)
-    return sorted(names)
+    return sorted(wanted)
 
 
 def _write_record(folder: Path, source: str) -> None:

@@ -113,11 +113,10 @@ def _grouped(tests: Sequence[Outcome]) -> list[list[Outcome]]:
 
 def _judged(figures: Sequence[int | None]) -> list[tuple[int | None, bool]]:
     """A table's figures, and whether each is one that must not be so."""
-    judged = []
-    for name, number in zip(FIGURES, figures, strict=False):
-        lost = name == "rows_after" and figures[0] is not None and figures[0] != number
-        judged.append((number, lost or (name == "different" and bool(number))))
-    return judged
+    return [
+        (number, (name == "rows_after" and figures[0] not in (None, number)) or (name == "different" and bool(number)))
+        for name, number in zip(FIGURES, figures, strict=False)
+    ]
 
 
 def _steps(places: Sequence[int]) -> str:
