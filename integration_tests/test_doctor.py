@@ -649,7 +649,9 @@ def test_without_the_servers_client_programs_there_is_no_run(
 ) -> None:
     from driver.backup import pg_tools
 
-    monkeypatch.setattr(pg_tools, "_folders", lambda _major: iter(()))
+    monkeypatch.setenv("PATH", "")
+    for places in ("packaged_programs", "embedded_programs"):
+        monkeypatch.setattr(pg_tools, places, list)
     diagnosis = diagnose(registry)
     assert [f.code for f in diagnosis.against("window")] == ["no_tools"]
     assert "no pg_dump of that version" in diagnosis.refusal("window")
