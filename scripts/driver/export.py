@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from driver.backup.files import make_private_folder, open_private, sync_folder, write_private
+from driver.backup.files import make_private_folder, open_private, sync, write_private
 from driver.backup.session import begin_with_locks, join_snapshot, one_row, pinned, settings
 from driver.bootstrap import project as project_dir
 from driver.dbt_project import keep_out_of_git
@@ -199,7 +199,7 @@ def _put_in_place(folder: Path, manifest: ExportManifest) -> None:
     (folder / MANIFEST).unlink(missing_ok=True)
     for file in manifest.files:
         (folder / (file.name + DRAFT)).replace(folder / file.name)
-    sync_folder(folder)
+    sync(folder)
     write_private(folder / MANIFEST, as_json(manifest))
 
 

@@ -44,11 +44,11 @@ def hindrance(folder: Path) -> str:
         return error.strerror or str(error)
 
 
-def make_private(folder: Path) -> None:
-    """Take everybody else's rights away from a folder and all that is in it."""
-    folder.chmod(FOLDER_MODE)
-    for path in folder.rglob("*"):
+def settle(folder: Path) -> None:
+    """Take everybody else's rights away from a folder and all that is in it, and have it on the disk."""
+    for path in [*folder.rglob("*"), folder]:
         path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
+        sync(path)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -63,7 +63,7 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 @contextlib.contextmanager
@@ -79,28 +79,15 @@ def open_private(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def sync_folder(folder: Path) -> None:
-    """Have a folder's entries on the disk, where the system can do that."""
-    if os.name == "nt":
+def sync(path: Path) -> None:
+    """Have a file, or a folder's entries, on the disk, where the system can do that."""
+    if os.name == "nt" and path.is_dir():
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sync_all(folder: Path) -> None:
-    """Have every file of a folder on the disk."""
-    for path in [*folder.rglob("*"), folder]:
-        if path.is_dir():
-            sync_folder(path)
-        else:
-            descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
 
 
 def sha256_of(path: Path, read: Callable[[int], None] | None = None) -> str:

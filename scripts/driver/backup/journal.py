@@ -130,8 +130,8 @@ class Work:
         history = self.folder / HISTORY
         files.make_private_folder(history)
         (self.folder / NAME).replace(history / f"{self.journal.restore_id}.json")
-        files.sync_folder(history)
-        files.sync_folder(self.folder)
+        files.sync(history)
+        files.sync(self.folder)
 
     @property
     def side(self) -> swap.Database | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from driver.macro_sql import render_macro
 from driver.profile import connection_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from driver.profile import Connection
 
@@ -133,35 +134,29 @@ def system_identifier(session: psycopg.Connection[Any]) -> str:
 
 def elsewhere(connection: Connection, *avoid: str) -> psycopg.Connection[Any]:
     """A session on the same server in a database that will not be renamed: `postgres`, `template1`, or any but those named."""
-    tried: list[str] = []
     problem: Problem | None = None
-    for name in MAINTENANCE_DATABASES:
-        if name in avoid:
-            continue
+    for name in _others(connection, avoid):
         try:
             return pinned(connection.to_database(name))
         except Problem as error:
             problem = problem or error
-            tried.append(name)
-    # Any database that lets us in can tell which others do.
-    for name in [connection.dbname, *avoid]:
-        try:
-            with pinned(connection.to_database(name)) as session:
-                rows = session.execute(
-                    "select datname from pg_catalog.pg_database where datallowconn"
-                    " and has_database_privilege(oid, 'CONNECT') and datname <> all(%s) order by datname",
-                    [[*avoid, *tried]],
-                ).fetchall()
-        except Problem:
-            continue
-        for (other,) in rows:
-            try:
-                return pinned(connection.to_database(other))
-            except Problem:
-                continue
     raise problem or Problem(
         "No other database of this server accepts this role", where=connection.describe(), do="allow it to use postgres"
     )
+
+
+def _others(connection: Connection, avoid: Collection[str]) -> Iterator[str]:
+    """The databases to be tried: those for maintenance, then those that any that lets us in names."""
+    yield from (name for name in MAINTENANCE_DATABASES if name not in avoid)
+    query = (
+        "select datname::text from pg_catalog.pg_database where datallowconn"
+        " and has_database_privilege(oid, 'CONNECT') and datname <> all(%s) order by datname"
+    )
+    for name in [connection.dbname, *avoid]:
+        found: list[tuple[str]] = []
+        with contextlib.suppress(Problem), pinned(connection.to_database(name)) as session:
+            found = session.execute(query, [[*avoid, *MAINTENANCE_DATABASES]]).fetchall()
+        yield from (other for (other,) in found)
 
 
 def begin_with_locks(

@@ -222,8 +222,7 @@ def _finish(tools: Tools, partial: Path, folder: Path, manifest: Manifest) -> No
         archive.read_through(tools, partial / DUMP)
     except archive.ToolError as failure:
         raise Problem(f"The dump cannot be read back: {failure}", where=str(partial), do=HINT) from failure
-    files.make_private(partial)
-    files.sync_all(partial)
+    files.settle(partial)
     with ThreadPoolExecutor(pg_tools.usual_jobs()) as pool:
         paths = sorted(path for path in partial.rglob("*") if path.is_file())
         digests = list(pool.map(files.sha256_of, paths))
@@ -233,4 +232,4 @@ def _finish(tools: Tools, partial: Path, folder: Path, manifest: Manifest) -> No
     )
     manifest.write(partial)
     partial.rename(folder)
-    files.sync_folder(folder.parent)
+    files.sync(folder.parent)
