@@ -276,8 +276,7 @@ def _broken(
     problems = []
     for world in (before, after):
         reader = Reader(world, session.execute("select pg_catalog.current_schemas(false)").fetchall()[0][0])
-        for statement in _parse(text) or ():
-            reader.statement(statement)
+        reader.statements(_parse(text) or ())
         problems.append({problem.kind: problem.text for problem in reader.problems})
     return [text for kind, text in problems[1].items() if kind not in problems[0] and kind in (kinds or problems[1])]
 
@@ -490,9 +489,7 @@ class _Routine:
         if head:
             made = statements[0]["create_function_stmt"].get("sql_body", {})
             statements = made["list"]["items"][0]["list"]["items"] if "list" in made else [made]
-        given: Columns | None = None
-        for statement in statements:
-            given = self.reader.statement(statement) if statement else None
+        given = self.reader.statements(statements)
         if given and len(given) > 1:
             self.reader.at = first_of(statements[-1], self.reader.at)
             self._fits(given)
@@ -761,9 +758,7 @@ class _Routine:
             return None
         given = self._values(tokens[using + 1 : into if into > using else None]) if using >= 0 else []
         reader = replace(self.reader, names=set(), parameters=given)  # what it finds and makes is this one's too
-        columns: Columns | None = None
-        for statement in statements:
-            columns = reader.statement(statement)
+        columns = reader.statements(statements)
         if into >= 0:
             self._assign(tokens[into + 1 : using if using > into else None], columns)
         return columns
@@ -803,10 +798,7 @@ class _Routine:
         parsed = _parse(prefix + self._text(tokens)) if tokens else []
         if parsed is None:
             raise LookupError(self._text(tokens))
-        columns: Columns | None = None
-        for statement in parsed:
-            columns = self.reader.statement(statement)
-        return columns
+        return self.reader.statements(parsed)
 
     def _values(self, tokens: Sequence[Token]) -> list[Columns | None]:
         """The columns of each expression of a list; None for what is no row."""

@@ -205,6 +205,13 @@ class Reader:
 
     # ---- statements
 
+    def statements(self, nodes: Iterable[Node]) -> Columns | None:
+        """The columns of the last of several statements, and everything in all of them looked at."""
+        columns: Columns | None = None
+        for node in nodes:
+            columns = self.statement(node) if node else None
+        return columns
+
     def statement(self, node: Node, outer: Scope | None = None) -> Columns | None:
         """The columns of a statement, and everything in it looked at; of what gives no rows, an empty list."""
         kind, content = next(iter(node.items()))
