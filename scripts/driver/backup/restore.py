@@ -6,7 +6,6 @@ Each step is in a journal. After a crash `resume` goes on and `abandon` goes bac
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -32,42 +31,35 @@ if TYPE_CHECKING:
     from driver.profile import Connection
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a restore is about to do, for the person who is asked.
-
-    Attributes:
-        backup: the backup.
-        database: the database it goes to.
-        sessions: who is connected to that now; they will be disconnected.
-        warnings: what else to know.
-        replaces: whether there is a database to be replaced.
-    """
-
-    backup: Backup
-    database: str
-    sessions: list[swap.Session]
-    warnings: list[str]
-    replaces: bool
-
-
-def plan(connection: Connection, backup: Backup, *, in_place: bool = False, from_elsewhere: bool = False) -> Plan:
-    """Check that a backup can be restored, its files included, and tell what that would mean; arguments as of `restore`."""
-    warnings = []
+def plan(connection: Connection, backup: Backup, *, in_place: bool = False, from_elsewhere: bool = False) -> list[str]:
+    """Check that a backup can be restored, its files included, and say what that would mean, for the person who is asked."""
     with _control(connection, in_place=in_place) as control:
         _require_possible(control, connection, backup, in_place=in_place, from_elsewhere=from_elsewhere)
-        live = swap.databases(control, [connection.dbname])
+        live = swap.database(control, connection.dbname)
         present = swap.sessions(control, connection.dbname)
         slots = control.execute(
             "select slot_name::text from pg_catalog.pg_replication_slots where database = %s", [connection.dbname]
         ).fetchall()
-        if slots:
-            names = ", ".join(name for (name,) in slots)
-            warnings.append(f"Replication slots stay with the replaced database: {names}.")
     manifest.check_files(backup.folder, backup.manifest)
+    state = "verified" if backup.verification else "not verified"
+    lines = [f"Backup {backup.backup_id}: {backup.manifest.extent}, {state}, its files in order."]
+    if in_place:
+        lines.append(
+            f"It replaces what is in {connection.dbname}, in one transaction; a backup of that is taken first."
+        )
+    elif live:
+        lines.append(f"It takes the place of {connection.dbname}, which is kept under another name.")
+    else:
+        lines.append(f"There is no database {connection.dbname} now.")
+    if slots:
+        names = ", ".join(name for (name,) in slots)
+        lines.append(f"Replication slots stay with the replaced database: {names}.")
     if not backup.verification:
-        warnings.append("This backup was never restored on trial; it will be compared before it goes live.")
-    return Plan(backup, connection.dbname, present, warnings, bool(live))
+        lines.append("This backup was never restored on trial; it will be compared before it goes live.")
+    if present:
+        lines.append(f"Connected now, and {'made to wait' if in_place else 'disconnected'} then: {len(present)}")
+        lines += [f"    {session.describe()}" for session in present[:10]]
+    return lines
 
 
 def restore(

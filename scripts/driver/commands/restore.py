@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from driver.backup.journal import Restored
-    from driver.backup.restore import Plan
 
 
 @click.command()
@@ -88,7 +87,8 @@ def restore(
         restored = work.put_back(connection, put_back, force=force, directory=directory)
     else:
         chosen = store.find(connection, backup, directory)
-        _show(work.plan(connection, chosen, in_place=in_place, from_elsewhere=from_elsewhere), in_place=in_place)
+        told = work.plan(connection, chosen, in_place=in_place, from_elsewhere=from_elsewhere)
+        click.echo("\n".join(told))
         ask("Restore?", yes=yes)
         with Bars() as bars:
             restored = work.restore(
@@ -101,24 +101,6 @@ def restore(
                 progress=bars,
             )
     _tell(restored, directory)
-
-
-def _show(plan: Plan, *, in_place: bool) -> None:
-    manifest = plan.backup.manifest
-    state = "verified" if plan.backup.verification else "not verified"
-    click.echo(f"Backup {manifest.backup_id}: {manifest.extent}, {state}, its files in order.")
-    if in_place:
-        click.echo(f"It replaces what is in {plan.database}, in one transaction; a backup of that is taken first.")
-    elif plan.replaces:
-        click.echo(f"It takes the place of {plan.database}, which is kept under another name.")
-    else:
-        click.echo(f"There is no database {plan.database} now.")
-    for warning in plan.warnings:
-        click.echo(warning)
-    if plan.sessions:
-        click.echo(f"Connected now, and {'made to wait' if in_place else 'disconnected'} then: {len(plan.sessions)}")
-        for session in plan.sessions[:10]:
-            click.echo(f"    {session.describe()}")
 
 
 def _tell(restored: Restored, directory: Path | None) -> None:
