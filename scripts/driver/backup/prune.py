@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from driver.profile import Connection
 
-USUAL_KEEP = 3
-
 
 @dataclass(frozen=True)
 class Decision:
@@ -79,7 +77,7 @@ class Plan:
         ]
 
 
-def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | None = None) -> Plan:
+def plan(connection: Connection, *, keep: int = 3, directory: Path | None = None) -> Plan:
     """Decide which backups may go: those older than the newest `keep` that are verified and whole.
 
     Only backups that were restored on trial count, and their files are read again: one that was damaged since does not
@@ -104,28 +102,19 @@ def plan(connection: Connection, *, keep: int = USUAL_KEEP, directory: Path | No
     for backup in store.all_backups(folder):
         others = _of_others(backup, connection.dbname, server, listed)
         use = pinned_ones.get(backup.backup_id) or others
-        enough = good >= max(keep, 1)
-        if use:
-            kept.append((backup.backup_id, use))
-        elif enough:
+        if not use and good >= max(keep, 1):
             removed.append(backup.folder)
             continue
         state = others or _state(backup)
-        if state == "verified":
-            good += 1
-        if not use:
-            kept.append((backup.backup_id, state))
+        good += state == "verified"
+        kept.append((backup.backup_id, use or state))
     return Plan(kept, removed, store.partial_folders(folder), left)
 
 
 def carry_out(connection: Connection, decided: Plan) -> None:
     """Remove what the plan says: first from sight, then from the list, then from the disk."""
-    hidden = []
     gone = [path.name.removeprefix(store.PRUNED_PREFIX) for path in [*decided.removed, *decided.left_over]]
-    for path in decided.removed:
-        target = path.with_name(store.PRUNED_PREFIX + path.name)
-        path.rename(target)
-        hidden.append(target)
+    hidden = [path.rename(path.with_name(store.PRUNED_PREFIX + path.name)) for path in decided.removed]
     with pinned(connection) as session:
         listing.mark_pruned(session, connection.audit_schema, gone)
     for path in [*hidden, *decided.left_over]:
