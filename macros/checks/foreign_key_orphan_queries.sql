@@ -107,29 +107,39 @@ keys as (
 select
     child as table_name,
     format(
-        $q$select
+        -- the rows are counted only where there are orphans: beside the join, the server would count them before it has workers join
+        $q$(with orphan as materialized (
+    select
+        %s as key,
+        broken.column_name,
+        broken.expected,
+        broken.actual
+    from %s as c
+    %s
+    cross join lateral (
+        %s
+    ) as broken
+    where %s
+)
+
+select
     %L::text as table_name,
-    %s as key,
+    orphan.key,
     orphan.column_name,
     orphan.expected,
     orphan.actual,
     (select count(*) from %s) as of_rows
-from %s as c
-%s
-cross join lateral (
-    %s
-) as orphan
-where %s$q$,
-        child,
+from orphan)$q$,
         coalesce(primary_key, $k$'ctid ' || c.ctid::text$k$),
         child_item,
-        child_item,
-        string_agg(joined, e'\n' order by conname),
+        string_agg(joined, e'\n    ' order by conname),
         string_agg(
             format('select %L::text as column_name, %L::text as expected, %s as actual where %s', child_names, expected, actual, is_broken),
-            e'\n    union all\n    ' order by conname
+            e'\n        union all\n        ' order by conname
         ),
-        string_agg(format('(%s)', is_broken), ' or ' order by conname)
+        string_agg(format('(%s)', is_broken), ' or ' order by conname),
+        child,
+        child_item
     ) as orphan_query
 from keys
 where unread is null
