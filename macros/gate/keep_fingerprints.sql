@@ -5,6 +5,7 @@ select
     table_name,
     row_count,
     fingerprint_a,
-    fingerprint_b
+    fingerprint_b,
+    not_filled
 from pg_temp.cms_id_fingerprints()
 {% endmacro %}

@@ -21,6 +21,7 @@
             ~ '\n    alter column cms_id type ' ~ var('cms_id_type') ~ ' using ' ~ table.id
             ~ ',\n    add constraint ' ~ quote_name(table.constraint) ~ ' unique (cms_id)'}) -%}
     {%- endfor -%}
+    {%- do plan.append({'label': 'define the fingerprints, with cms_id', 'sql': define_fingerprints(tables, filled=true)}) -%}
     {%- do plan.append({'label': 'fingerprint after', 'sql': keep_fingerprints('cms_id_after')}) -%}
     {%- do plan.append({'label': 'gate: no other column changed', 'sql': gate_unchanged(tables, 'cms_id_after', 'by the migration')}) -%}
     {%- do plan.append({'label': 'gate: spec test 1.1', 'sql': gate_check('column', cms_id_column_differences(tables))}) -%}
