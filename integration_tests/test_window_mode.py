@@ -370,7 +370,7 @@ def test_a_backup_of_exactly_these_rows_is_required(baselined_registry: Registry
     assert_refused(run, "programs: ")
     assert "schools: " not in run.output
     list_backup(registry, "of older rows")
-    registry.execute(f"update {AUDIT_SCHEMA}.backup_tables set fingerprint_a = 0 where relation_name = 'modules'")
+    registry.execute(f"update {AUDIT_SCHEMA}.backup_tables set fingerprint_a = 0.5 where relation_name = 'modules'")
     run = registry.dbt(*ADD)
     assert_refused(run, "with other content", "modules: ")
     assert {key for key in differences(before, picture_of(registry)) if AUDIT_SCHEMA not in key[1]} == set()
