@@ -1,5 +1,3 @@
 {% macro _id_differences_of(table) %}
-    {%- set comparison = core_comparison(table, []) -%}
-    {%- do comparison.update({'rows': 'select * from (' ~ comparison.rows ~ ') as ids where ' ~ not_seen([table.name])}) -%}
-    {%- do return(comparison) -%}
+    {%- do return(core_comparison(table, [])) -%}
 {% endmacro %}
