@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psutil
 import psycopg
 
 from support.fault_world import DATABASE, OURS
@@ -444,7 +445,8 @@ def crashed(world: World, _command: Command) -> None:
 def tool_killed(_world: World, command: Command) -> None:
     """kill -9 of pg_dump or pg_restore."""
     for child in command.children("pg_") + command.children("sh"):
-        child.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # a worker ends with the one that began it
+            child.kill()
 
 
 def second_runner(other: str, says: str) -> Hit:
