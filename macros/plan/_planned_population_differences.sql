@@ -1,5 +1,6 @@
 {% macro _planned_population_differences(tables) %}
-    {#- The check of spec test 3.1, written before the columns exist. A table is read for it only where `fingerprint after` counted such rows: their keys are wanted. -#}
+    {#- The check of spec test 3.1, written before the columns exist. A table is read for it only where `fingerprint after` counted
+        such rows: their keys are wanted. -#}
     {%- for table in tables %}
 (select
     {{ quote_text(table.name) }}::text as table_name,
