@@ -20,6 +20,7 @@ from driver import __version__, cli, packages, profile
 from driver.bootstrap import ROOT
 from driver.dbt_project import DbtProject
 from driver.errors import Problem
+from driver.options import prepared_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,11 +48,6 @@ def outcome(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[BaseEx
         return cli.main(["setup"])
 
     return run
-
-
-def test_every_command_module_is_in_the_table() -> None:
-    modules = {path.stem for path in (ROOT / "scripts" / "driver" / "commands").glob("*.py")} - {"__init__"}
-    assert modules == {cli.MODULES.get(name, name) for name in cli.COMMANDS}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -213,13 +209,12 @@ def test_commands_prepare_the_project_before_they_run(monkeypatch: pytest.Monkey
     calls: list[str] = []
     monkeypatch.setattr(packages, "prepare", lambda: calls.append("prepared"))
 
-    @click.command()
+    @prepared_command()
     @click.option("--twice", is_flag=True)
     def doctor(*, twice: bool) -> None:
         calls.append(f"ran, {twice}")
 
-    wrapped = cli.preparing(doctor)
-    wrapped.main(["--twice"], standalone_mode=False)
+    doctor.main(["--twice"], standalone_mode=False)
     assert calls == ["prepared", "ran, True"]
 
 

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from driver.cli import cmsid
-from driver.commands.diff import diff as diff_command
+from driver.commands.look import diff as diff_command
 from driver.dbt_project import DbtProject
 from driver.diff import diff
 from driver.errors import Problem

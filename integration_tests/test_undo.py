@@ -215,7 +215,7 @@ def test_the_gate_holds_against_what_an_undo_sets_off(migrated_registry: Registr
 
 
 def test_the_command_undoes(migrated_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    from driver.commands.undo import undo
+    from driver.commands.migrate import undo
 
     registry = migrated_registry
     for name, value in {**registry.environment, "DBT_PROFILES_DIR": str(registry.profiles_dir)}.items():
@@ -266,7 +266,7 @@ def test_the_command_works_on_the_same_database_wherever_it_is_called_from(
     migrated_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from driver import profile
-    from driver.commands.undo import undo
+    from driver.commands.migrate import undo
 
     registry = migrated_registry
     for name, value in registry.environment.items():

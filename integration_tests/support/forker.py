@@ -154,13 +154,11 @@ class Forker:
 
 def serve() -> None:
     """Serve requests."""
-    from driver import cli
     from support.parsed_once import get_ready, keep_parsed, parse_once
     from support.untraced import untrace_dbt
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in cli.COMMANDS:
-        importlib.import_module(f"driver.commands.{cli.MODULES.get(name, name)}")
+    importlib.import_module("driver.cli")
     importlib.import_module("dbt.adapters.postgres")
     importlib.import_module("driver.run_in_terminal")
     untrace_dbt()

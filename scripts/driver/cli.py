@@ -2,66 +2,45 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
-import importlib.util
 import io
 import os
 import platform
 import sys
 import time
 import traceback
-from itertools import groupby
 from typing import Any
 
 import click
 
 from driver import __version__
 from driver.bootstrap import PROJECT, ROOT
+from driver.commands import backups, drizzle, look, migrate, prepare
 from driver.errors import Problem
 from driver.termination import as_interruption
 
 DONE, FAILED, UNEXPECTED, INTERRUPTED = 0, 1, 2, 130
 
 
-# In the order of work, each under its heading; `--help` lists them so. The module driver/commands/<name>.py, or the one named
-# in `MODULES`, holds a command `<name>`; it is imported when that is asked for: all of them would make `--help` wait for dbt.
-COMMANDS = {
-    "demo": "See it work",
-    "setup": "Prepare",
-    "configure": "Prepare",
-    "doctor": "Prepare",
-    "backup": "Prepare",
-    "backups": "Prepare",
-    "prune": "Prepare",
-    "rehearse": "Prepare",
-    "run": "Migrate",
-    "pause": "Migrate",
-    "resume": "Migrate",
-    "pace": "Migrate",
-    "export": "Migrate",
-    "diff": "Look",
-    "status": "Look",
-    "report": "Look",
-    "restore": "Go back",
-    "undo": "Go back",
-    "drizzle": "The application's own code",
+SECTIONS = {
+    "See it work": [prepare.demo],
+    "Prepare": [
+        *(prepare.setup, prepare.configure, prepare.doctor, backups.backup, backups.backups, backups.prune),
+        prepare.rehearse,
+    ],
+    "Migrate": [migrate.run, migrate.pause, migrate.resume, migrate.pace, look.export],
+    "Look": [look.diff, look.status, look.report],
+    "Go back": [backups.restore, migrate.undo],
+    "The application's own code": [drizzle.drizzle],
 }
-MODULES = {"pause": "control", "resume": "control", "pace": "control"}
-UNPREPARED = ("demo", "setup", "diff", "status")
-"""Before the others, the dbt packages and the profile are set up."""
+"""The commands in the order of work, as `--help` lists them. What they need is imported when they run: dbt takes a second."""
 
 
 class Commands(click.Group):
-    """A group that imports a command's module when that command is asked for."""
+    """The commands, in their order, under the headings of the work they belong to."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Names in the order of work."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
-        """The command, imported; None if there is none of that name."""
-        return _load(cmd_name) if cmd_name in COMMANDS else None
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -72,45 +51,22 @@ class Commands(click.Group):
         except click.UsageError as error:
             from difflib import get_close_matches
 
-            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            near = get_close_matches(args[0], self.commands, n=1)
             if near:
                 raise click.UsageError(f"No such command '{args[0]}'. Did you mean '{near[0]}'?", ctx) from error
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
-        """The commands under the headings of the work they belong to."""
-        width = max(map(len, COMMANDS))
-        for heading, names in groupby(COMMANDS, key=COMMANDS.__getitem__):
+        """The commands under their headings."""
+        width = max(map(len, self.commands))
+        for heading, commands in SECTIONS.items():
             with formatter.section(heading):
-                formatter.write_dl([(name.ljust(width), _load(name).get_short_help_str(90)) for name in names])
-
-
-@functools.cache
-def _load(name: str) -> click.Command:
-    """Import a command, once."""
-    module = importlib.import_module(f"driver.commands.{MODULES.get(name, name)}")
-    command: click.Command = getattr(module, name)
-    return command if name in UNPREPARED else preparing(command)
-
-
-def preparing(command: click.Command) -> click.Command:
-    """Have a command prepare the project before it runs, but not before it shows its help or refuses its arguments."""
-    body = command.callback
-    assert body is not None, "only groups have none"  # noqa: S101
-
-    @functools.wraps(body)
-    def prepared(*args: Any, **kwargs: Any) -> Any:
-        from driver.packages import prepare
-
-        prepare()
-        return body(*args, **kwargs)
-
-    command.callback = prepared
-    return command
+                formatter.write_dl([(str(one.name).ljust(width), one.get_short_help_str(90)) for one in commands])
 
 
 @click.group(
     cls=Commands,
+    commands=[command for commands in SECTIONS.values() for command in commands],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     # Without a command there is nothing to go wrong: show the help and succeed.
     invoke_without_command=True,

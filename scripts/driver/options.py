@@ -1,10 +1,8 @@
-"""Options and output that several commands have, and numbers as options take them.
-
-click calls what is none `not a valid float range`, and takes `nan` for one.
-"""
+"""What several commands have: options, output, and that the project is prepared before they run."""
 
 from __future__ import annotations
 
+import functools
 import math
 import shlex
 from pathlib import Path
@@ -18,8 +16,22 @@ if TYPE_CHECKING:
     from driver.drizzle.files import Change
 
 
+class Prepared(click.Command):
+    """A command before which the dbt packages and the profile are set up, but not before it shows its help or refuses arguments."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Prepare, then run it."""
+        from driver.packages import prepare
+
+        prepare()
+        return super().invoke(ctx)
+
+
+prepared_command = functools.partial(click.command, cls=Prepared)
+
+
 class Number(click.FloatRange):
-    """A number within bounds."""
+    """A number within bounds; click calls what is none `not a valid float range`, and takes `nan` for one."""
 
     name = "number"
 

@@ -1,1 +1,1 @@
-"""One file per command of `scripts/cmsid`: declarations only, the work is done by the driver's other modules."""
+"""The commands of `scripts/cmsid`, by the kind of work: declarations only; it is done by the driver's other modules."""

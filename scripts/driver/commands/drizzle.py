@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from driver.options import show_changes
+from driver.options import prepared_command, show_changes
 
 
-@click.command()
+@prepared_command()
 @click.argument("src", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--write", is_flag=True, help="Write the files. Without it, a diff is shown and nothing is changed.")
 @click.option(
