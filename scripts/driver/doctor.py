@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 from psycopg.rows import dict_row
+from rich import box
+from rich.table import Table
+from rich.text import Text
 
 from driver import packages
 from driver.backup import files, hindrances, pg_tools, prepared, store
@@ -26,12 +29,15 @@ from driver.estimate import estimate
 from driver.facts import migration_log
 from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED
+from driver.progress import plain_table
 from driver.rehearsal import in_place_of
 from driver.result import Figures  # noqa: TC001  the JSON's schema is made from it
-from driver.wording import duration, moment, size
+from driver.wording import duration, moment, short, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
 
     from driver.dbt_project import CoreTable, DbtProject
     from driver.facts import TableLog
@@ -43,63 +49,48 @@ LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 LONGEST_WAIT = "3s"
 AS_OWNER = "look as the owner of the tables"
 LATER = "look again later"
-# What is looked at, in the order of the table, and by which findings it may fail.
-CHECKS: dict[str, tuple[str, ...]] = {
-    "server": ("server_version", "server_version_new", "citus", "standby"),
-    "client programs": ("no_tools",),
+STYLES = {"both": "bold red", "window": "red", "online": "red", "none": "yellow"}
+CHECKS: dict[str, tuple[str, str]] = {
+    "server": ("{server}", "server_version server_version_new citus standby"),
+    "client programs": ("", "no_tools"),
     "dbt profile": (
-        "autocommit",
-        "database_name",
-        "audit_schema_is_registry",
-        "audit_schema_in_use",
-        "audit_schema",
-        "no_temporary_tables",
+        "target {target}, our own schema is {audit_schema}",
+        "autocommit database_name audit_schema_is_registry audit_schema_in_use audit_schema no_temporary_tables",
     ),
-    "dbt packages": (),
+    "dbt packages": ("", ""),
     "core tables": (
-        "missing_table",
-        "not_a_table",
-        "inherited",
-        "typed_table",
-        "columns_used_up",
-        "row_type_used",
-        "subscribed",
-        "locked",
+        "{tables}",
+        "missing_table not_a_table inherited typed_table columns_used_up row_type_used subscribed locked",
     ),
-    "ownership": ("not_owner", "no_create_in_schema"),
-    "ids": ("id_missing", "id_type", "id_null", "id_not_unique", "id_wider", "id_too_large", "id_is_mark", "unread"),
-    "cms_id": ("cms_id_exists", "cms_id_unlogged", "cms_id_values", "half_way", "unread_log"),
-    "constraint names": ("constraint_name_long", "constraint_name_taken", "constraint_name_shared"),
-    "indexes": ("invalid_index",),
-    "sequences": ("sequence_behind",),
-    "triggers and rules": ("update_trigger", "update_rule", "event_trigger"),
-    "check constraints": ("check_not_valid",),
-    "row level security": ("row_security",),
-    "replication": ("published", "logical_slot"),
-    "other sessions": ("old_snapshot", "unseen_sessions", "old_transaction", "prepared_transaction"),
-    "throttle": ("signal_unreadable",),
-    "settings": ("lock_timeout", "connections", "window_budget"),
-    "application": ("row_use_breaks", "row_use_may_break", "row_type_functions", "row_use_unseen", "row_use_statement"),
-    "disk": ("disk", "disk_unknown", "disk_backups"),
+    "ownership": ("{user} may alter them", "not_owner no_create_in_schema"),
+    "ids": (
+        "unique, never NULL, within the type",
+        "id_missing id_type id_null id_not_unique id_wider id_too_large id_is_mark unread",
+    ),
+    "cms_id": ("{left}", "cms_id_exists cms_id_unlogged cms_id_values half_way unread_log"),
+    "constraint names": ("free", "constraint_name_long constraint_name_taken constraint_name_shared"),
+    "indexes": ("all valid", "invalid_index"),
+    "sequences": ("ahead of the ids", "sequence_behind"),
+    "triggers and rules": ("none fires on UPDATE or ALTER TABLE", "update_trigger update_rule event_trigger"),
+    "check constraints": ("all valid", "check_not_valid"),
+    "row level security": ("none hides rows from this role", "row_security"),
+    "replication": ("no core table is published", "published logical_slot"),
+    "other sessions": ("none in the way", "old_snapshot unseen_sessions old_transaction prepared_transaction"),
+    "throttle": ("every signal can be read by which online mode pauses", "signal_unreadable"),
+    "settings": ("lock_timeout {lock_timeout}, enough connections are free", "lock_timeout connections window_budget"),
+    "application": (
+        "functions are not read: there is no parser for this kind of machine",
+        "row_use_breaks row_use_may_break row_type_functions row_use_unseen row_use_statement",
+    ),
+    "disk": ("", "disk disk_unknown disk_backups"),
     "backup and way back": (
-        "unreadable",
-        "row_security_elsewhere",
-        "lock_table",
-        "language_withheld",
-        "no_createdb",
-        "database_of_another",
-        "extension",
-        "superusers_object",
-        "subscription",
-        "owned_by_another",
-        "owner_without_create",
-        "granted_by_another",
-        "tablespace",
-        "evaluation_fails",
-        "evaluation_reads",
-        "template",
+        "all can be read; restore beside the live database, swapped by rename",
+        """unreadable row_security_elsewhere lock_table language_withheld no_createdb database_of_another extension
+        superusers_object subscription owned_by_another owner_without_create granted_by_another tablespace
+        evaluation_fails evaluation_reads template""",
     ),
 }
+"""What is looked at, in the order of the table: what is said where all is well, and by which findings it may fail."""
 
 
 # What a template may hold.
@@ -126,7 +117,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         """Refuse what no check would show."""
-        if not any(self.code in codes for codes in CHECKS.values()):
+        if not any(self.code in codes.split() for _, codes in CHECKS.values()):
             raise LookupError(self.code)
 
 
@@ -156,7 +147,7 @@ class Diagnosis:
 
     def of_check(self, check: str) -> list[Finding]:
         """The findings of one check, the worst first."""
-        codes = CHECKS[check]
+        codes = CHECKS[check][1].split()
         return sorted((f for f in self.findings if f.code in codes), key=lambda f: ORDER.index(f.blocks))
 
     def against(self, mode: str) -> list[Finding]:
@@ -238,40 +229,58 @@ class _Examination:
 
     def run(self, *, test_restore: bool) -> None:
         """Look at everything, the catalogue first: what it speaks against is not read."""
-        tables = self.project.core_tables()
-        version = one_value(self.session, "show server_version")
-        self._found("server", f"PostgreSQL {version}, {self.connection.describe()}")
-        self._found("dbt profile", f"target {self.connection.target}, our own schema is {self.connection.audit_schema}")
-        self._client_programs()
+        tables, schema = self.project.core_tables(), self.connection.audit_schema
         log = self._log()
         todo, foreign = self._still_to_migrate(tables, log)
+        version = one_value(self.session, "show server_version")
+        total, left = len(tables), len(todo)
+        told = {
+            "server": f"PostgreSQL {version}, {self.connection.describe()}",
+            "target": self.connection.target,
+            "audit_schema": schema,
+            "user": self.connection.user,
+            "tables": f"{total} ordinary tables" if left or foreign else f"{total} tables, all migrated",
+            "left": f"still to be added to {left} of {total}" if left else "there, in every table",
+            "lock_timeout": self.project.var("lock_timeout"),
+        }
+        found = {check: words.format(**told) for check, (words, _) in CHECKS.items()}
+        self.diagnosis.found = {**found, **self.diagnosis.found}
+        self._client_programs()
         self._server_findings(tables)
-        schema = self.connection.audit_schema
         if log:
-            self._ask(render_macro("preflight_audit_findings", tables=tables, audit_schema=schema))
-        self._table_findings(todo, log)
-        self._application(todo)
+            self._ask("preflight_audit_findings", tables=tables, audit_schema=schema)
+        if todo:
+            self._ask(
+                "preflight_findings",
+                tables=todo,
+                cms_id_type=self.project.var("cms_id_type"),
+                allow_update_triggers=self.project.var("allow_update_triggers"),
+                open_tables=[name for name, entry in log.items() if entry.state in UNFINISHED],
+            )
+        if find_spec("postgast"):
+            self._application(todo)
         # a log that this role may not read may know all about them
         if foreign and not any(finding.code == "unread_log" for finding in self.diagnosis.findings):
-            self._ask(render_macro("preflight_unlogged_findings", tables=foreign, audit_schema=schema))
+            self._ask("preflight_unlogged_findings", tables=foreign, audit_schema=schema)
         self._way_back(todo, test_restore=test_restore)
-        readable = self._readable(todo)
-        self._row_findings(readable, self._readable(foreign))
+        codes = ("missing_table", "not_a_table", "id_missing", "id_type")
+        hindered = {finding.table for finding in self.diagnosis.findings if finding.code in codes}
+        for table in [table for table in [*todo, *foreign] if table.name not in hindered]:
+            self._row_findings(table, migrated=table in foreign)
         self._sizes(todo)
         self._backup_disk()
-        self._describe(tables, todo, foreign)
 
     # ---- what only this machine knows
 
     def _client_programs(self) -> None:
         try:
-            self._found("client programs", pg_tools.find(self.session.info.server_version // 10000).describe())
+            tools = pg_tools.find(self.session.info.server_version // 10000)
+            self.diagnosis.found["client programs"] = tools.describe()
         except Problem as problem:
             self._add("no_tools", "both", problem.what, f"{problem.do}; without them there is no backup")
 
     def _way_back(self, todo: Sequence[CoreTable], *, test_restore: bool) -> None:
         """What this role cannot dump or restore; of the tables that are to be migrated, row security is told elsewhere."""
-        self._found("backup and way back", "all can be read; restore beside the live database, swapped by rename")
         # as a backup and a restore ask: an operator of the application's on regclass would be taken before one on oid
         with self.session.transaction(force_rollback=True):
             self.session.execute(render_macro("pinned_names").encode())
@@ -304,8 +313,8 @@ class _Examination:
                 f"{existing} has {size(free)} free, and a backup may take {size(needed)}",
                 "make room there",
             )
-        told = self.diagnosis.found.get("disk")
-        self._found("disk", f"{size(free)} free for backups" + (f"; {told}" if told else ""))
+        told = self.diagnosis.found["disk"]
+        self.diagnosis.found["disk"] = f"{size(free)} free for backups" + (f"; {told}" if told else "")
 
     # ---- the state of things
 
@@ -323,7 +332,7 @@ class _Examination:
     ) -> tuple[list[CoreTable], list[CoreTable]]:
         """The tables that a migration would touch or refuse, and those that another tool has migrated."""
         kind = str(self.project.var("cms_id_type"))
-        rows = self._rows(render_macro("cms_id_catalogue_query", tables=tables))
+        rows = self._rows("cms_id_catalogue_query", tables=tables)
         complete = {
             row["table_name"]: bool(row["column_type"] == kind and row["constraint_name"] and row["constraint_valid"])
             for row in rows
@@ -349,22 +358,18 @@ class _Examination:
 
     def _server_findings(self, tables: Sequence[CoreTable]) -> None:
         self._ask(
-            render_macro(
-                "preflight_server_findings",
-                tables=tables,
-                audit_schema=self.connection.audit_schema,
-                autocommit=self.connection.autocommit,
-                lock_timeout=self.project.var("lock_timeout"),
-                connections=nodes_at_a_time(self.connection) + 2,
-                allow_unseen_sessions=self.project.var("allow_unseen_sessions"),
-            )
+            "preflight_server_findings",
+            tables=tables,
+            audit_schema=self.connection.audit_schema,
+            autocommit=self.connection.autocommit,
+            lock_timeout=self.project.var("lock_timeout"),
+            connections=nodes_at_a_time(self.connection) + 2,
+            allow_unseen_sessions=self.project.var("allow_unseen_sessions"),
         )
-        without = self.project.var("go_without_signals")
-        schema = self.connection.audit_schema
-        query = render_macro("preflight_signal_findings", audit_schema=schema, go_without_signals=without)
+        without, schema = self.project.var("go_without_signals"), self.connection.audit_schema
         try:
             with self.session.transaction():
-                self._take_in(query)
+                self._take_in("preflight_signal_findings", audit_schema=schema, go_without_signals=without)
         except psycopg.errors.InsufficientPrivilege as error:  # taken from a role that has it by default
             self._add(
                 "signal_unreadable",
@@ -373,25 +378,10 @@ class _Examination:
                 f"have a superuser grant that to {self.connection.user}",
             )
 
-    def _table_findings(self, todo: Sequence[CoreTable], log: dict[str, TableLog]) -> None:
-        if todo:
-            self._ask(
-                render_macro(
-                    "preflight_findings",
-                    tables=todo,
-                    cms_id_type=self.project.var("cms_id_type"),
-                    allow_update_triggers=self.project.var("allow_update_triggers"),
-                    open_tables=[name for name, entry in log.items() if entry.state in UNFINISHED],
-                )
-            )
-
     def _application(self, todo: Sequence[CoreTable]) -> None:
         """What functions, triggers and counted statements do with whole rows of the tables."""
         from driver.row_uses import finder
 
-        if find_spec("postgast") is None:
-            self._found("application", "functions are not read: there is no parser for this kind of machine")
-            return
         try:
             with self.session.transaction():
                 read, uses = finder.find(self.session, todo, self.connection.audit_schema) if todo else (0, [])
@@ -423,9 +413,8 @@ class _Examination:
                 f"what these do with core tables cannot be seen: {', '.join(unseen)}",
                 "look there for whole rows, such as new.* or select *",
             )
-        self._found(
-            "application", f"{read} function{'s' * (read != 1)} read; what only its own code holds cannot be seen"
-        )
+        said = f"{read} function{'s' * (read != 1)} read; what only its own code holds cannot be seen"
+        self.diagnosis.found["application"] = said
         if todo and one_value(self.session, "select to_regclass('pg_stat_statements') is not null"):
             try:
                 with self.session.transaction():
@@ -439,39 +428,16 @@ class _Examination:
                     "name its columns",
                 )
 
-    def _readable(self, tables: Sequence[CoreTable]) -> list[CoreTable]:
-        """The tables whose ids can be read: they exist, have an integer id, and this role may read them."""
-        readable = []
-        codes = ("missing_table", "not_a_table", "id_missing", "id_type")
-        hindered = {finding.table for finding in self.diagnosis.findings if finding.code in codes}
-        for table in [table for table in tables if table.name not in hindered]:
-            allowed = one_value(
-                self.session,
-                "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')"
-                " from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on c.relnamespace = n.oid"
-                " where n.nspname = %s and c.relname = %s",
-                table.schema,
-                table.identifier,
-            )
-            if allowed:
-                readable.append(table)
-            else:
-                self._warn("unread", f"the ids of {table.name} may not be read by this role", AS_OWNER)
-        return readable
-
-    def _row_findings(self, todo: Sequence[CoreTable], foreign: Sequence[CoreTable]) -> None:
-        """What the rows say; a table that somebody keeps locked is left out, and named."""
-        for table in todo:
-            self._ask(
-                render_macro("preflight_id_findings", tables=[table], cms_id_type=self.project.var("cms_id_type")),
-                table,
-            )
+    def _row_findings(self, table: CoreTable, *, migrated: bool) -> None:
+        """What the rows say."""
+        with self._looking_at(table.name):
+            if migrated:
+                self._take_in("preflight_value_findings", tables=[table])
+                return
+            self._take_in("preflight_id_findings", tables=[table], cms_id_type=self.project.var("cms_id_type"))
             allowed = self.project.var("allow_sequences_behind")
-            query = render_macro("preflight_sequence_queries", tables=[table], allow_sequences_behind=allowed)
-            for row in self._rows(query):
-                self._ask(row["finding_query"], table)
-        for table in foreign:
-            self._ask(render_macro("preflight_value_findings", tables=[table]), table)
+            for row in self._rows("preflight_sequence_queries", tables=[table], allow_sequences_behind=allowed):
+                self._take_in(row["finding_query"])
 
     def _sizes(self, todo: Sequence[CoreTable]) -> None:
         """Estimates, and whether the server's disk has room."""
@@ -496,8 +462,8 @@ class _Examination:
         needs = ", ".join(f"{size(e.disk_bytes)} in {mode} mode" for mode, e in self.diagnosis.estimates.items())
         if free:
             kept = self.project.var("min_disk_free")
-            self._ask(render_macro("preflight_disk_findings", tables=todo, free_space=free, min_disk_free=kept))
-            self._found("disk", f"{free} free on the server's disk, needed there: {needs}")
+            self._ask("preflight_disk_findings", tables=todo, free_space=free, min_disk_free=kept)
+            self.diagnosis.found["disk"] = f"{free} free on the server's disk, needed there: {needs}"
         else:
             self._warn(
                 "disk_unknown",
@@ -505,30 +471,7 @@ class _Examination:
                 "look there, and set var server_disk_free to have it checked",
             )
 
-    # ---- the table
-
-    def _describe(self, tables: Sequence[CoreTable], todo: Sequence[CoreTable], foreign: Sequence[CoreTable]) -> None:
-        """What is well, for the checks without findings."""
-        total, left = len(tables), len(todo)
-        self._found("core tables", f"{total} ordinary tables" if left or foreign else f"{total} tables, all migrated")
-        self._found("ownership", f"{self.connection.user} may alter them")
-        self._found("ids", "unique, never NULL, within the type")
-        self._found("cms_id", f"still to be added to {left} of {total}" if left else "there, in every table")
-        self._found("constraint names", "free")
-        self._found("indexes", "all valid")
-        self._found("sequences", "ahead of the ids")
-        self._found("triggers and rules", "none fires on UPDATE or ALTER TABLE")
-        self._found("check constraints", "all valid")
-        self._found("row level security", "none hides rows from this role")
-        self._found("replication", "no core table is published")
-        self._found("other sessions", "none in the way")
-        self._found("throttle", "every signal can be read by which online mode pauses")
-        self._found("settings", f"lock_timeout {self.project.var('lock_timeout')}, enough connections are free")
-
     # ---- asking
-
-    def _found(self, check: str, what: str) -> None:
-        self.diagnosis.found[check] = what
 
     def _add(self, code: str, blocks: Blocks, detail: str, remedy: str, table: str = "") -> None:
         self.diagnosis.findings.append(Finding(code, table, blocks, detail, remedy))
@@ -537,21 +480,85 @@ class _Examination:
         """Add a finding that blocks nothing."""
         self._add(code, "none", detail, remedy, table)
 
-    def _ask(self, query: str, table: CoreTable | None = None) -> None:
-        """Take in the findings of a query."""
-        name = table.name if table else "a table"
+    @contextmanager
+    def _looking_at(self, name: str) -> Iterator[None]:
+        """For the block: what is locked, or may not be read, is left out and named."""
         try:
             with self.session.transaction():
-                self._take_in(query)
+                yield
         except psycopg.errors.LockNotAvailable:
             self._warn("locked", f"{name} is locked by another session, and could not be looked at", LATER, name)
         except psycopg.errors.InsufficientPrivilege as error:
             self._warn("unread", f"{name} could not be looked at: {why(error)}", AS_OWNER, name)
 
-    def _take_in(self, query: str) -> None:
-        for row in self._rows(query):
+    def _ask(self, macro: str, **arguments: Any) -> None:
+        with self._looking_at("a table"):
+            self._take_in(macro, **arguments)
+
+    def _take_in(self, macro: str, **arguments: Any) -> None:
+        """Take in the findings of a macro's query, or of a query."""
+        for row in self._rows(macro, **arguments):
             self._add(row["finding"], row["blocks"], row["detail"], row["remedy"], row["table_name"] or "")
 
-    def _rows(self, query: str) -> list[dict[str, Any]]:
+    def _rows(self, macro: str, **arguments: Any) -> list[dict[str, Any]]:
+        query = render_macro(macro, **arguments) if arguments else macro
         with self.session.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query.encode()).fetchall()
+
+
+def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
+    """Print everything."""
+    chosen = diagnosis.mode
+    _print_checks(console, diagnosis)
+    _print_estimates(console, diagnosis)
+    if diagnosis.estimates and (firing := [f.detail for f in diagnosis.findings if f.code == "update_trigger"]):
+        console.print(f"The time of triggers is not in the estimate of online mode: {'; '.join(firing)}.")
+    if diagnosis.template:
+        console.print("\nTo have test restores and restores work, a superuser can prepare a template, in psql:")
+        for statement in diagnosis.template:
+            console.print(Text(f"    {statement}".replace("\n", "\n    ")), soft_wrap=True)
+    blocking = diagnosis.against(chosen)
+    console.print()
+    if blocking:
+        count = f"{len(blocking)} findings stand" if len(blocking) > 1 else "1 finding stands"
+        console.print(Text(f"BLOCKED: {count} in the way of {chosen} mode. Nothing was changed.", "bold red"))
+        other = "online" if chosen == "window" else "window"
+        if not diagnosis.against(other):
+            console.print(f"  Nothing stands in the way of {other} mode.")
+        return
+    console.print(Text(f"READY: nothing stands in the way of {chosen} mode.", "bold green"))
+    if diagnosis.next_command:
+        console.print(Text(f"    {diagnosis.next_command}", "bold"), soft_wrap=True)
+
+
+def _print_checks(console: Console, diagnosis: Diagnosis) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("Looked at", no_wrap=True)
+    table.add_column("Blocks", no_wrap=True)
+    table.add_column("Found, and what to do", overflow="fold")
+    for check in CHECKS:
+        findings = diagnosis.of_check(check)
+        if not findings:
+            table.add_row(check, Text("ok", "green"), Text(diagnosis.found.get(check, "")))
+        for number, finding in enumerate(findings):
+            word = "nothing" if finding.blocks == "none" else finding.blocks
+            text = Text(finding.detail).append(f"\n-> {finding.remedy}", "dim" if finding.blocks == "none" else "")
+            table.add_row("" if number else check, Text(word, STYLES[finding.blocks]), text)
+    console.print(table)
+
+
+def _print_estimates(console: Console, diagnosis: Diagnosis) -> None:
+    if not diagnosis.estimates:
+        return
+    console.print()
+    rows = next(iter(diagnosis.estimates.values())).rows
+    table = plain_table(f"Estimate for {rows:,} rows", "Time", "Locked at a time", "WAL", "Disk")
+    for mode, took in diagnosis.estimates.items():
+        table.add_row(
+            f"{mode} mode{', rehearsed' if took.rehearsed_at else ''}",
+            duration(took.seconds),
+            short(took.lock_seconds),
+            size(took.wal_bytes),
+            size(took.disk_bytes),
+        )
+    console.print(table)

@@ -137,7 +137,7 @@ def doctor(mode: Literal["window", "online"] | None, kind: str) -> int:
     """
     from driver import profile
     from driver.dbt_project import DbtProject
-    from driver.doctor import examine
+    from driver.doctor import examine, print_diagnosis
 
     connection = profile.load()
     project = DbtProject(profiles_dir=connection.profiles_dir, target=connection.target or None)
@@ -146,8 +146,6 @@ def doctor(mode: Literal["window", "online"] | None, kind: str) -> int:
         print_json(diagnosis)
     else:
         from rich.console import Console
-
-        from driver.doctor_in_terminal import print_diagnosis
 
         print_diagnosis(Console(highlight=False), diagnosis)
     return 0 if diagnosis.ready else 1
