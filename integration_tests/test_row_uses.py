@@ -14,13 +14,12 @@ from driver.row_uses.finder import Use, broken_statements, find
 from driver.row_uses.plpgsql import pieces
 from support.local_rows import CORE_TABLES
 from support.registry import AUDIT_SCHEMA, SUPERUSER, Registry
-from support.routines import EIGHTH, FIFTH, FIRST, FOURTH, MAY, PRELUDE, SECOND, SEVENTH, SIXTH, THIRD
+from support.routines import COME_TO, COPIED, FIRST, MADE, MAY, MEANT, PRELUDE, ROWS, WRITTEN
 from support.sample_project import SampleProject, connection_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COPIED = "a row copied by a variable"
 TABLES = [CoreTable(name, "public", name, "id", f"{name}_cms_id_unique") for name in CORE_TABLES]
 
 
@@ -64,15 +63,15 @@ def disagreements(registry: Registry, routines: Mapping[str, tuple[str, str]]) -
     return found
 
 
-def test_what_breaks_is_found_and_what_does_not_is_let_be(registry: Registry) -> None:
-    assert disagreements(registry, {**FIRST, COPIED: FIFTH[COPIED]}) == {}
-
-
 @pytest.mark.parametrize(
     "routines",
-    [pytest.param(SIXTH, id="what is come to"), pytest.param(SEVENTH, id="what is meant", marks=pytest.mark.thorough)],
+    [
+        pytest.param(FIRST, id="one of each kind"),
+        pytest.param(COME_TO, id="what a trigger or a known text comes to"),
+        *(pytest.param(cases, marks=pytest.mark.thorough) for cases in (MEANT, COPIED, MADE, WRITTEN, ROWS)),
+    ],
 )
-def test_so_is_what_a_trigger_a_known_text_or_a_name_comes_to(
+def test_what_breaks_is_found_and_what_does_not_is_let_be(
     registry: Registry, routines: Mapping[str, tuple[str, str]]
 ) -> None:
     assert disagreements(registry, routines) == {}
@@ -86,14 +85,6 @@ def test_fewer_variables_than_columns_break_where_a_function_forbids_that(regist
         )
         found = find(connection, TABLES, AUDIT_SCHEMA)[1]
     assert [(use.kind, use.where) for use in found] == [("breaks", "pair(), line 1")]
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize(
-    "routines", [SECOND, THIRD, FOURTH, FIFTH, EIGHTH], ids=["second", "third", "fourth", "fifth", "eighth"]
-)
-def test_so_is_what_was_written_later(registry: Registry, routines: Mapping[str, tuple[str, str]]) -> None:
-    assert disagreements(registry, routines) == {}
 
 
 def test_what_may_be_coped_with_is_a_warning(registry: Registry) -> None:
