@@ -19,20 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from driver.backup import (
-    archive,
-    compare,
-    fingerprints,
-    hindrances,
-    manifest,
-    prune,
-    restore,
-    session,
-    situation,
-    store,
-    swap,
-    verify,
-)
+from driver.backup import compare, hindrances, journal, manifest, pg_tools, prune, restore, session, store, swap, take
 from driver.backup.swap import drop
 from driver.backup.take import take_backup
 from driver.errors import Problem
@@ -149,7 +136,7 @@ def test_a_table_dropped_since_it_was_listed_is_none_of_the_backup(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry.execute('create table "of a ""moment""" (id integer)')
-    listed, drops = fingerprints.tables, ['drop table "of a ""moment"""']
+    listed, drops = compare.tables, ['drop table "of a ""moment"""']
 
     def list_and_drop(session: Any) -> list[tuple[str, str]]:
         tables = listed(session)
@@ -158,7 +145,7 @@ def test_a_table_dropped_since_it_was_listed_is_none_of_the_backup(
         drops.clear()
         return tables
 
-    monkeypatch.setattr(fingerprints, "tables", list_and_drop)
+    monkeypatch.setattr(compare, "tables", list_and_drop)
     backup = take_backup(connection, directory=tmp_path)
     assert {table.name for table in backup.manifest.tables} == registry.counts.keys()
 
@@ -299,7 +286,7 @@ def whole_backup(
     folder = tmp_path_factory.mktemp("whole")
     patch = pytest.MonkeyPatch()
     if request.param == "not compressed":
-        patch.setattr(archive, "COMPRESSION", "0")
+        patch.setattr(pg_tools, "COMPRESSION", "0")
     backup = take_backup(connection, directory=folder, verify=True)
     patch.undo()
     yield connection, backup, folder
@@ -526,7 +513,7 @@ def test_scratch_databases_of_a_crash_are_swept(
         backup = take_backup(connection, directory=tmp_path, verify=True)
     left = databases(registry.server, "cmsid_scratch")
     assert len(left) == 1
-    verify.verify_backup(connection, backup)
+    take.verify_backup(connection, backup)
     assert databases(registry.server, "cmsid_scratch") == []
 
 
@@ -557,7 +544,7 @@ def test_a_scratch_database_that_cannot_be_dropped_is_told_and_prune_drops_it(
     compared, sessions = compare.differences, []
 
     def compare_beside_a_superuser(scratch: Connection, *arguments: Any, **options: Any) -> Findings:
-        assert situation.describe(connection, tmp_path) == []  # it is guarded still
+        assert journal.describe(connection, tmp_path) == []  # it is guarded still
         sessions.append(registry.server.connect(scratch.dbname, application_name="the superuser's"))
         return compared(scratch, *arguments, **options)
 
@@ -569,13 +556,13 @@ def test_a_scratch_database_that_cannot_be_dropped_is_told_and_prune_drops_it(
     told = capsys.readouterr().err
     assert f"Warning: The database {left} could not be dropped" in told
     assert "the superuser's" in told
-    assert any(left in line and "scripts/cmsid prune" in line for line in situation.describe(connection, tmp_path))
+    assert any(left in line and "scripts/cmsid prune" in line for line in journal.describe(connection, tmp_path))
     with pytest.raises(Problem, match=f"{left} could not be dropped"):
         prune.carry_out(connection, prune.plan(connection, directory=tmp_path))
     sessions[0].close()
     prune.carry_out(connection, prune.plan(connection, directory=tmp_path))
     assert databases(registry.server, "cmsid_scratch") == []
-    assert situation.describe(connection, tmp_path) == []
+    assert journal.describe(connection, tmp_path) == []
 
 
 def test_a_backup_that_does_not_restore_is_not_verified(

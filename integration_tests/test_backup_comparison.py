@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from driver.backup import archive, catalogue, compare, journal, pg_tools, restore, situation, store, verify
+from driver.backup import catalogue, compare, journal, pg_tools, restore, store, take
 from driver.backup.session import major_of, pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem
@@ -81,16 +81,16 @@ def test_a_restore_that_went_wrong_is_not_called_identical(
     fault: str, small_backup: tuple[Connection, Backup], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection, backup = small_backup
-    restore_rightly = archive.restore
+    restore_rightly = pg_tools.restore
 
     def restore_wrongly(target: Connection, *arguments: Any, **options: Any) -> None:
         restore_rightly(target, *arguments, **options)
         with target.connect() as session:
             session.execute(fault.encode())
 
-    monkeypatch.setattr(archive, "restore", restore_wrongly)
+    monkeypatch.setattr(pg_tools, "restore", restore_wrongly)
     with pytest.raises(Problem, match="restored to something else") as refused:
-        verify.verify_backup(connection, backup)
+        take.verify_backup(connection, backup)
     assert FAULTS[fault] in refused.value.format_message()
     assert store.read(backup.folder).verification is None
 
@@ -187,7 +187,7 @@ def test_a_damaged_journal_is_told(small_backup: tuple[Connection, Backup], tmp_
     folder = store.folder_of(connection, tmp_path)
     folder.mkdir(parents=True)
     (folder / journal.NAME).write_text("{}")
-    assert "is damaged" in situation.describe(connection, tmp_path)[0]
+    assert "is damaged" in journal.describe(connection, tmp_path)[0]
 
 
 @pytest.mark.parametrize("name", ["registry", "..", ".hidden", "a/b", 'Ü "x"', "a%b"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conftest import SUPPORTED, majors
-from driver.backup import catalogue, compare, restore, verify
+from driver.backup import catalogue, compare, restore, take
 from driver.backup.session import pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem
@@ -183,7 +183,7 @@ def test_what_is_only_written_otherwise_is_the_same(
         return compared(session, found, wanted, major)
 
     monkeypatch.setattr(catalogue, "differences", count)
-    verified = verify.verify_backup(connection, backup).verification
+    verified = take.verify_backup(connection, backup).verification
     assert verified
     assert verified.apart == []
     assert otherwise["view"] >= 50

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from driver.backup import prepared, restore, verify
+from driver.backup import prepared, restore, take
 from driver.backup.session import pinned
 from driver.backup.take import take_backup
 from driver.doctor import examine
@@ -61,9 +61,9 @@ def test_an_ordinary_role_proves_and_restores_what_a_superuser_made(
     before = picture_of(empty_registry, AUDIT_SCHEMA)
     backup = take_backup(connection, directory=tmp_path)
     with pytest.raises(Problem):
-        verify.verify_backup(connection, backup)
+        take.verify_backup(connection, backup)
     prepare_template(empty_registry.server, connection)
-    assert verify.verify_backup(connection, backup).verification
+    assert take.verify_backup(connection, backup).verification
     empty_registry.execute("drop table notes cascade")
     restored = restore.restore(connection, backup, directory=tmp_path)
     assert restored.replaced

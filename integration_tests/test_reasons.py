@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from driver.backup import archive, hindrances
+from driver.backup import hindrances, pg_tools
 from driver.backup.take import take_backup
 from driver.dbt_project import DbtProject
 from driver.dbt_step import DbtStep
@@ -118,7 +118,7 @@ def test_what_does_not_restore_is_named_with_its_function_and_hint(
     ],
 )
 def test_a_programs_lines_become_a_reason(program: str, lines: list[str], reason: str) -> None:
-    assert archive.reason(program, 1, lines) == reason
+    assert pg_tools.reason(program, 1, lines) == reason
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ import pytest
 from rich.console import Console
 
 from driver import profile, rehearsal
-from driver.backup import archive, catalogue, fingerprints, place, store, verify
+from driver.backup import catalogue, compare, pg_tools, place, store, take
 from driver.backup.session import pinned
 from driver.backup.take import take_backup
 from driver.dbt_project import DbtProject
@@ -65,7 +65,7 @@ MAKER = """
 import time
 from driver import profile
 from driver.backup import database_state
-from driver.backup.scratch import scratch_database
+from driver.backup.swap import scratch_database
 from driver.backup.session import pinned
 
 connection = profile.load()
@@ -111,7 +111,7 @@ def everything(registry: Registry, connection: Connection) -> tuple[Any, ...]:
     """What a registry holds and how much was ever written to it."""
     with pinned(connection) as session:
         objects = catalogue.read(session, connection.audit_schema)
-    rows = fingerprints.of_all_tables(connection, jobs=1)
+    rows = compare.of_all_tables(connection, jobs=1)
     return objects, rows, registry.rows(WRITES, user="postgres")
 
 
@@ -265,7 +265,7 @@ def test_a_role_elsewhere_is_as_it_is_here_and_a_server_can_have_any_first_role(
             " where roleid = 'upper'::regrole"
         )
         own = [registry.rows(query) for query in (roles, options)]
-        with place.place(here, backup, "embedded") as there, verify.restored(there, backup) as (copy, _):
+        with place.place(here, backup, "embedded") as there, take.restored(there, backup) as (copy, _):
             with pinned(replace(there.worker, dbname=copy.dbname)) as session:
                 assert [session.execute(query.encode()).fetchall() for query in (roles, options)] == own
                 assert session.execute("select session_user::text, current_user::text").fetchone() == (OWNER, "clerk")
@@ -320,13 +320,13 @@ def test_what_a_place_lacks_is_said_before_the_backup_and_before_the_restore(
     if lacking == "major":
         monkeypatch.setattr(place, "all_servers", lambda: [(13, tmp_path)])
     restores: list[str] = []
-    monkeypatch.setattr(archive, "restore", lambda *_, **__: restores.append("begun"))
+    monkeypatch.setattr(pg_tools, "restore", lambda *_, **__: restores.append("begun"))
     before = servers()
 
     with (
         pytest.raises(Problem, match=words[lacking]),
         place.place(connection, backup, "nowhere" if lacking == "service" else "embedded") as there,
-        verify.restored(there, backup),
+        take.restored(there, backup),
     ):
         pass
 
@@ -442,14 +442,14 @@ def test_a_service_is_left_as_it_was(
     with services.open("a") as file:
         file.write(entry("same", other, OWNER))
     with pytest.raises(Problem, match="missing there: clerk, reader"):
-        verify.verify_backup(connection, backup, on="same")
+        take.verify_backup(connection, backup, on="same")
     with other.connect() as session:
         session.execute("create role clerk; create role reader")
-    assert verify.verify_backup(connection, backup, on="same").verification
+    assert take.verify_backup(connection, backup, on="same").verification
     # where the role is there, whose password only a rehearsal needs
     with pytest.raises(Problem, match=f"There is a role {OWNER} already"):
         said(connection, Wanted(backup.backup_id, on="own", directory=tmp_path))
-    verified = verify.verify_backup(connection, backup, on="own").verification
+    verified = take.verify_backup(connection, backup, on="own").verification
     assert verified and len(verified.elsewhere) == 1
     assert databases(registry.server, "cmsid_") == []
 
@@ -565,7 +565,7 @@ def test_where_its_version_is_missing_the_next_newer_one_is_taken_and_said(
     newer = min(major for major, _ in found)
     monkeypatch.setattr(place, "all_servers", lambda: found)
 
-    verified = verify.verify_backup(connection_of(without_createdb), backup, on="embedded").verification
+    verified = take.verify_backup(connection_of(without_createdb), backup, on="embedded").verification
 
     assert verified
     assert verified.server_version.startswith(f"{newer}.")
@@ -579,7 +579,7 @@ def test_what_is_migrated_already_is_not_rehearsed_and_a_rehearsal_counts_as_pro
     connection = connection_of(registry)
     backup = take_backup(connection, directory=tmp_path)
     assert "not test-restored" in " ".join(status(connection).lines())
-    with place.place(connection, backup, "here") as there, verify.restored(there, backup):
+    with place.place(connection, backup, "here") as there, take.restored(there, backup):
         pass
     assert "test restore identical" in " ".join(status(connection).lines())
     registry.execute(

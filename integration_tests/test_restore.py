@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from driver.backup import compare, journal, prune, restore, situation, store, swap
+from driver.backup import compare, journal, prune, restore, store, swap
 from driver.backup.catalogue import Findings
 from driver.backup.swap import drop
 from driver.backup.take import take_backup
@@ -253,7 +253,7 @@ def test_a_session_that_may_not_be_ended_is_told_before_anything_is_closed(
     assert [made.has(journal.CLOSED) for made in journal.records(tmp_path)] == [False]
     assert state_of(registry) == before
     assert databases(registry.server, "registry_") == []
-    assert situation.describe(connection, tmp_path) == []
+    assert journal.describe(connection, tmp_path) == []
 
 
 @pytest.mark.thorough
@@ -277,9 +277,9 @@ def test_an_address_that_is_hidden_is_called_unknown(registry: Registry, connect
         registry.connect(),
         connection.to_database("postgres").connect() as control,
     ):
-        hidden, seen = sorted(swap.sessions(control, "registry"), key=lambda session: session.role)
-    assert "from an unknown address, unknown state" in hidden.describe()
-    assert f"from {registry.server.host}" in seen.describe()
+        hidden, seen = sorted(swap.sessions(control, "registry"), key=lambda session: session.told)
+    assert "from an unknown address, unknown state" in hidden.told
+    assert f"from {registry.server.host}" in seen.told
 
 
 @pytest.mark.thorough
@@ -296,7 +296,7 @@ def test_a_failed_restore_is_undone_while_autovacuum_is_at_work_in_the_copy(
         with pytest.raises(Problem, match=r"restored to something else: the rows of terms"):
             restore.restore(connection, backup, directory=tmp_path)
     assert databases(registry.server, "registry_") == []
-    assert situation.describe(connection, tmp_path) == []
+    assert journal.describe(connection, tmp_path) == []
 
 
 def test_the_first_failure_is_told_where_the_copy_cannot_be_dropped(
@@ -352,7 +352,7 @@ def test_in_place_refuses_what_it_cannot_do_and_rolls_back_what_fails(
     with registry.server.connect("registry") as session:
         session.execute("drop function of_another_role()")
     assert differences(before, _picture(registry)) == {}
-    assert situation.describe(connection, tmp_path) == []
+    assert journal.describe(connection, tmp_path) == []
 
 
 def test_the_command_asks_shows_who_is_connected_and_says_how_to_go_back(
@@ -375,7 +375,7 @@ def test_the_command_asks_shows_who_is_connected_and_says_how_to_go_back(
     assert f"SELECT COUNT(*) FROM students: {registry.counts['students']}" in done.stdout
     (replaced,) = databases(registry.server, "registry__replaced_")
     assert f"--put-back {replaced}" in done.stdout
-    assert any(replaced in line for line in situation.describe(connection, tmp_path))
+    assert any(replaced in line for line in journal.describe(connection, tmp_path))
     back = cmsid("restore", "--put-back", replaced, "--yes", *options, environment=environment)
     assert back.returncode == 0, back.stderr
     wrong = cmsid("restore", "--put-back", "postgres", "--yes", *options, environment=environment)
@@ -414,7 +414,7 @@ def test_names_with_spaces_are_quoted_in_the_commands_to_type(registry: Registry
         assert listed
         assert shlex.split(listed.restore_command) == ["scripts/cmsid", "restore", taken.backup_id]
         replaced = restore.restore(connection, taken, directory=tmp_path).replaced
-        (line,) = situation.describe(connection, tmp_path)
+        (line,) = journal.describe(connection, tmp_path)
         assert shlex.split(line.split("`")[1]) == ["scripts/cmsid", "restore", "--put-back", replaced]
     finally:
         drop_all(registry.server, name)

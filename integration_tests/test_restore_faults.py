@@ -11,7 +11,7 @@ import pytest
 
 from driver import sample_registry
 from driver.backup import in_place as inside
-from driver.backup import journal, restore, situation, store
+from driver.backup import journal, restore, store
 from driver.backup.take import take_backup
 from driver.embedded_server import EmbeddedServer
 from driver.errors import Problem
@@ -72,7 +72,7 @@ def _unfinished(connection: Connection, directory: Path) -> journal.Journal:
 def _check_what_status_says(connection: Connection, directory: Path) -> None:
     """The lines name the database in which the original data is, and what to do."""
     made = _unfinished(connection, directory)
-    text = "\n".join(situation.describe(connection, directory))
+    text = "\n".join(journal.describe(connection, directory))
     assert made.last_step in text
     assert "scripts/cmsid restore" in text
     if made.has(journal.SWAPPED):
@@ -102,7 +102,7 @@ def test_a_driver_killed_at_a_step_and_then_gone_on(step: str, connection: Conne
             "select datname from pg_database where datname like 'registry\\_\\_%'"
         ).fetchall()
     assert server_databases == [(restored.replaced,)]
-    assert not any("interrupted" in line for line in situation.describe(connection, tmp_path))
+    assert not any("interrupted" in line for line in journal.describe(connection, tmp_path))
 
 
 @pytest.mark.parametrize("step", at_steps("loading"))
@@ -122,7 +122,7 @@ def test_a_driver_killed_at_a_step_and_then_gone_back(
     assert "as it was and open" in said
     assert _holds_original(connection)
     assert databases(registry.server, "registry__") == []
-    assert situation.describe(connection, tmp_path) == []
+    assert journal.describe(connection, tmp_path) == []
 
 
 def test_pg_restore_killed_undoes_everything(connection: Connection, registry: Registry, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_pg_restore_killed_undoes_everything(connection: Connection, registry: R
     assert "the live database is as it was" in failed.stdout
     assert _holds_original(connection)
     assert databases(registry.server, "registry__") == []
-    assert situation.describe(connection, tmp_path) == []
+    assert journal.describe(connection, tmp_path) == []
 
 
 @pytest.mark.parametrize("when", [pytest.param("before the commit", marks=pytest.mark.thorough), "after the commit"])
@@ -143,7 +143,7 @@ def test_a_driver_killed_while_restoring_in_place(
     killed = faulty_restore(connection, tmp_path, step, DRIVER, in_place=True)
     assert was_killed(killed), killed.stderr
     made = _unfinished(connection, tmp_path)
-    assert made.safety_backup in "\n".join(situation.describe(connection, tmp_path))
+    assert made.safety_backup in "\n".join(journal.describe(connection, tmp_path))
     assert _holds_original(connection) == (when == "before the commit")
     if when == "after the commit":
         with pytest.raises(Problem, match="nothing to give up"):
@@ -151,7 +151,7 @@ def test_a_driver_killed_while_restoring_in_place(
     restored = restore.resume(connection, directory=tmp_path)
     assert restored.students == registry.counts["students"]
     assert not _holds_original(connection)
-    assert situation.describe(connection, tmp_path) == []
+    assert journal.describe(connection, tmp_path) == []
     restore.restore(connection, store.find(connection, restored.safety_backup, tmp_path), directory=tmp_path)
     assert _holds_original(connection)
 
@@ -200,7 +200,7 @@ def test_the_server_killed_at_a_step(step: str, then: str, crash_folder: Path) -
         failed = faulty_restore(connection, directory, step, server.pid)
         assert failed.returncode == 1, failed.stdout + failed.stderr
         assert "scripts/cmsid restore" in failed.stdout
-        told = "\n".join(situation.describe(connection, directory))
+        told = "\n".join(journal.describe(connection, directory))
         assert "interrupted" in told  # even while the server is down
     with EmbeddedServer(crash_folder / "server", majors()[-1]) as server:
         connection = connection_of(server)
@@ -214,7 +214,7 @@ def test_the_server_killed_at_a_step(step: str, then: str, crash_folder: Path) -
             restore.put_back(connection, restored.replaced, directory=directory)
         assert _holds_original(connection)
         drop_all(server, "registry__")
-        assert situation.describe(connection, directory) == []
+        assert journal.describe(connection, directory) == []
 
 
 @pytest.mark.thorough
@@ -222,26 +222,26 @@ def test_the_server_killed_at_a_step(step: str, then: str, crash_folder: Path) -
 def test_interrupted_right_behind_the_point_of_no_return_it_is_not_called_given_up(
     connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_place: bool
 ) -> None:
-    record, replace = journal.record, inside._replace
+    done, replace = journal.Work.done, inside._replace
 
-    def recording(folder: Path, made: journal.Journal, step: str, side_oid: int | None = None) -> journal.Journal:
+    def recording(work: journal.Work, step: str, *side_oid: int) -> None:
         if step == journal.SWAPPED:
             raise KeyboardInterrupt
-        return record(folder, made, step, side_oid)
+        done(work, step, *side_oid)
 
     def replacing(*arguments: Any) -> None:
         replace(*arguments)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(journal, "record", recording)
+        patch.setattr(journal.Work, "done", recording)
         patch.setattr(inside, "_replace", replacing)
         backup = store.find(connection, None, tmp_path)
         with pytest.raises(KeyboardInterrupt):
             restore.restore(connection, backup, in_place=in_place, directory=tmp_path)
 
     assert not _holds_original(connection)
-    assert "`scripts/cmsid restore` fin" in "\n".join(situation.describe(connection, tmp_path))
+    assert "`scripts/cmsid restore` fin" in "\n".join(journal.describe(connection, tmp_path))
     with pytest.raises(Problem, match="nothing to give up"):
         restore.abandon(connection, directory=tmp_path)
     finished = restore.resume(connection, directory=tmp_path)

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from driver import profile
-from driver.backup import hindrances, restore, verify
+from driver.backup import hindrances, restore, take
 from driver.backup.hindrances import BESIDE, DUMP, IN_PLACE, TRIAL
 from driver.backup.session import pinned
 from driver.backup.take import take_backup
@@ -366,7 +366,7 @@ def outcomes(connection: profile.Connection, folder: Path, role: str) -> dict[st
     found[DUMP] = ""
     # With one worker: in the archive's order, in which a check that reads another table meets it empty each time.
     for step, attempt in (
-        (TRIAL, lambda: verify.verify_backup(connection, backup, jobs=1)),
+        (TRIAL, lambda: take.verify_backup(connection, backup, jobs=1)),
         (IN_PLACE, lambda: restore.restore(connection, backup, in_place=True, directory=folder)),
         (BESIDE, lambda: restore.restore(connection, backup, jobs=1, directory=folder)),
     ):

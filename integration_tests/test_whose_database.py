@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from driver.backup import journal, manifest, prune, restore, scratch, situation, store, swap
+from driver.backup import journal, manifest, prune, restore, store, swap
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.backups import cmsid, connection_of, databases, drop_all
@@ -73,7 +73,7 @@ def test_of_two_names_that_begin_alike_neither_is_shown_put_back_or_dropped_as_t
 ) -> None:
     mine, theirs = make(one), make(other)
     kept, foreign = _restored(mine, tmp_path), _restored(theirs, tmp_path)
-    told = " ".join(situation.describe(mine, tmp_path))
+    told = " ".join(journal.describe(mine, tmp_path))
     assert kept in told
     assert foreign not in told
     for force in (False, True):
@@ -109,7 +109,7 @@ def test_a_copy_without_a_record_is_of_unknown_origin(
         "CMSID_BACKUPS": str(tmp_path),
     }
     for connection in (mine, theirs):
-        (line,) = situation.describe(connection, tmp_path)
+        (line,) = journal.describe(connection, tmp_path)
         assert f"{foreign} (" in line
         assert "of unknown origin" in line
         assert f"--put-back {foreign} --force" in line
@@ -192,7 +192,7 @@ def test_what_has_the_name_of_the_copy_and_is_not_it_is_left_alone(
     else:
         assert "as it was and open" in restore.abandon(mine, directory=tmp_path)
     assert _holds(mine.to_database(made.side_name)) == "side_by_side"
-    (line,) = situation.describe(mine, tmp_path)
+    (line,) = journal.describe(mine, tmp_path)
     assert "of unknown origin" in line
     assert "--put-back" not in line  # it never was live
     prune.drop_replaced(mine, [made.side_name], tmp_path, force=True)
@@ -226,14 +226,14 @@ def test_a_folder_that_two_servers_share_keeps_them_apart(
 
     with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
         patched.setattr(manifest, "check_files", lambda *_: None)
-        patched.setattr("driver.backup.beside.go_back", stop)
+        patched.setattr("driver.backup.restore.go_back", stop)
         patched.setattr("driver.backup.compare.differences", stop)
         restore.restore(mine, own[1], directory=tmp_path)
     (side,) = databases(server, f"one_folder{swap.RESTORING}")
     path = folder / journal.NAME
-    content = manifest.read_checked(path, "")
+    content = manifest.read_checked(path, "", dict[str, str])
     manifest.write_checked(path, {**content, "server": "1"})
-    assert any("it is not this database's" in line for line in situation.describe(mine, tmp_path))
+    assert any("it is not this database's" in line for line in journal.describe(mine, tmp_path))
     for go in (restore.resume, restore.abandon):
         with pytest.raises(Problem, match="on another server or with its name spelt so"):
             go(mine, directory=tmp_path)
@@ -248,19 +248,19 @@ def test_a_scratch_database_is_swept_by_the_one_it_was_made_for(
 ) -> None:
     mine = make("swept_here")
     end = "20260101t000000z_0123abcd"
-    now = f"{scratch._prefix(mine.dbname)}{end}"
+    now = f"{swap._prefix(mine.dbname)}{end}"
     assert len(now) <= swap.LONGEST_NAME
-    once, others = (f"{scratch._prefix(mine.dbname, scratch.SHORT_HASH)}{end[:-1]}{number}" for number in (1, 2))
+    once, others = (f"{swap._prefix(mine.dbname, swap.SHORT_HASH)}{end[:-1]}{number}" for number in (1, 2))
     for name, of in ((now, ""), (once, "swept_here"), (others, "another whose name has the same short hash")):
         server.create_database(name, OWNER)
         if of:
             with server.connect(name, OWNER) as session:
-                session.execute(f"comment on database {name} is '{scratch.COMMENT.format(of)}'")
+                session.execute(f"comment on database {name} is '{swap.COMMENT.format(of)}'")
     try:
         with mine.connect() as session:
-            assert [name for name, _ in scratch.left_over(session, mine.dbname)] == sorted([now, once])
-            assert scratch.left_over(session, "Swept_here") == []
-            assert sorted(scratch.sweep(session, mine.dbname)) == sorted([now, once])
+            assert [name for name, _ in swap.left_over(session, mine.dbname)] == sorted([now, once])
+            assert swap.left_over(session, "Swept_here") == []
+            assert sorted(swap.sweep(session, mine.dbname)) == sorted([now, once])
         assert databases(server, "cmsid_scratch_") == [others]
     finally:
         drop_all(server, "cmsid_scratch_")

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from driver.backup import archive, in_place, journal, restore, store
+from driver.backup import in_place, journal, pg_tools, restore, store
 from driver.errors import Problem
 from driver.profile import Connection
 
@@ -35,13 +35,12 @@ def main() -> int:
 
 def _arrange(step: str, victim: int) -> None:
     """Have the victim killed once the step is written, or while pg_restore runs."""
-    record, load, completing = journal.record, archive.restore, in_place._complete
+    done, load, completing = journal.Work.done, pg_tools.restore, in_place._complete
 
-    def recording(folder: Path, made: journal.Journal, done: str, side_oid: int | None = None) -> journal.Journal:
-        written = record(folder, made, done, side_oid)
-        if done == step:
+    def recording(work: journal.Work, now: str, *side_oid: int) -> None:
+        done(work, now, *side_oid)
+        if now == step:
             _kill(victim)
-        return written
 
     def loading(*arguments: Any, **options: Any) -> None:
         def at_first_word(*_: object) -> None:
@@ -53,11 +52,11 @@ def _arrange(step: str, victim: int) -> None:
         _kill(victim)
         return completing(*arguments)
 
-    journal.record = recording  # type: ignore[assignment]
+    journal.Work.done = recording  # type: ignore[assignment,method-assign]
     if step == "committed":
         in_place._complete = counting  # type: ignore[assignment]
     if step == "loading":
-        archive.restore = loading
+        pg_tools.restore = loading
 
 
 def _kill(victim: int) -> None:

@@ -30,7 +30,7 @@ from benchmark.measure import (
 from benchmark.stage import BASELINED, CORE_TABLES, DATABASE, OWNER, number, wal_megabytes
 from driver.backup import store
 from driver.backup.place import HERE, place
-from driver.backup.verify import restored
+from driver.backup.take import restored
 from driver.report import files
 
 if TYPE_CHECKING:

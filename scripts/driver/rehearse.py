@@ -17,10 +17,9 @@ from rich.text import Text
 from driver import profile
 from driver.backup import database_state, files, hindrances, listing, store, swap
 from driver.backup.place import EMBEDDED, HERE, SETTINGS, place, require_place
-from driver.backup.scratch import scratch_database
 from driver.backup.session import one_value, pinned
-from driver.backup.take import take_backup
-from driver.backup.verify import restored
+from driver.backup.swap import scratch_database
+from driver.backup.take import restored, take_backup
 from driver.conclusion import COMMAND
 from driver.dbt_project import DbtProject
 from driver.doctor import LOCAL_HOSTS

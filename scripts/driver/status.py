@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg.rows import class_row
 
-from driver.backup import situation, store
+from driver.backup import journal, store
 from driver.backup.session import pinned
 from driver.conclusion import step_from_here, step_while_it_runs, superseded
 from driver.errors import Problem, why
@@ -290,7 +290,7 @@ def status(connection: Connection, reports: Path | None = None) -> Status:
         what = f"Where the migration stands cannot be read: {why(error)}"
         unread = Problem(what, where=connection.describe(), do="look as the owner of the tables")
         found = replace(found, problem=unread.format_message())
-    restores = situation.look(connection)
+    restores = journal.look(connection)
     state = found.migration
     if found.problem and restores.interrupted and not restores.problem:
         found = replace(found, problem="")  # the database is closed by the restore, of which all is told

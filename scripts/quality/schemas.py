@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from mashumaro.jsonschema import build_json_schema
 
-from driver.backup.overview import Overview
+from driver.backup.listing import Overview
 from driver.backup.prune import Pruned
 from driver.bootstrap import ROOT
 from driver.diff import ExportDifference

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import sql
 
-from driver.backup.session import is_superuser, major_of
+from driver.backup.session import Session, is_superuser, major_of, one_value
 from driver.macro_sql import render_macro
 from driver.wording import few
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import psycopg
     from typing_extensions import LiteralString
 
-    Objects = list[list[str]]
-    Rewritten = tuple[str, str, str, str]
-
+Objects = list[list[str]]
+Rewritten = tuple[str, str, str, str]
 # What belongs to the database itself is recorded and set again by database_state.
 OF_THE_DATABASE = {("database", "properties"), ("comment", "on database")}
 ALL_PRIVILEGES = ("DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE")  # before PostgreSQL 17
@@ -40,7 +37,7 @@ class Findings(NamedTuple):
     rewritten: Sequence[Rewritten] = ()
 
 
-def read(session: psycopg.Connection[Any], audit_schema: str) -> Objects:
+def read(session: Session, audit_schema: str) -> Objects:
     """[kind, name, definition] of every object of the session's database, outside the audit schema."""
     objects = render_macro("catalogue_objects", audit_schema=audit_schema)
     query = "select object_kind::text, object_name::text, definition::text from ({}) as o".replace("{}", objects)
@@ -48,7 +45,7 @@ def read(session: psycopg.Connection[Any], audit_schema: str) -> Objects:
     return sorted([kind, name, definition or ""] for kind, name, definition in rows if not _is_apart(kind, name))
 
 
-def differences(session: psycopg.Connection[Any], found: Objects, wanted: Objects, major: int) -> Findings:
+def differences(session: Session, found: Objects, wanted: Objects, major: int) -> Findings:
     """What is missing, too much, or defined otherwise, and what pg_restore does not bring back.
 
     The session is in the restored database, in which nobody else is at work; nothing is left there of what this makes.
@@ -88,7 +85,7 @@ def differences(session: psycopg.Connection[Any], found: Objects, wanted: Object
     )
 
 
-def _told(session: psycopg.Connection[Any], differing: list[dict[str, str | None]]) -> list[str]:
+def _told(session: Session, differing: list[dict[str, str | None]]) -> list[str]:
     """What differs in the words of the project's own comparison, with what belongs together put together."""
     given = recordset(session, differing, "kind text, name text, was text, now text")
     query = "select f.subject || ': ' || f.told from ({}) as f order by f.n desc, f.subject"
@@ -96,7 +93,7 @@ def _told(session: psycopg.Connection[Any], differing: list[dict[str, str | None
     return [row[0] for row in session.execute(query.encode())] if differing else []
 
 
-def recordset(session: psycopg.Connection[Any], rows: Sequence[dict[str, Any]], columns: LiteralString) -> str:
+def recordset(session: Session, rows: Sequence[dict[str, Any]], columns: LiteralString) -> str:
     """A query that returns these rows."""
     query = sql.SQL("select * from pg_catalog.json_to_recordset({}::json) as d ({})")
     return query.format(sql.Literal(json.dumps(rows)), sql.SQL(columns)).as_string(session)
@@ -107,22 +104,21 @@ def is_of_system_types(kind: str, name: str) -> bool:
     return kind == "cast" and "." not in name.replace("pg_catalog.", "")
 
 
-def rewrite_baseline(session: psycopg.Connection[Any], audit_schema: str, rewritten: Sequence[Rewritten]) -> None:
+def rewrite_baseline(session: Session, audit_schema: str, rewritten: Sequence[Rewritten]) -> None:
     """Have the baseline say how an object that a restore brought back is written now, where it said how it was written then."""
     baseline = sql.Identifier(audit_schema, "catalogue_baseline")
-    found = session.execute("select to_regclass(%s)", [baseline.as_string()]).fetchone()
-    if found and found[0] and rewritten:
+    if rewritten and one_value(session, "select to_regclass(%s)", baseline.as_string()):
         statement = "update {} set definition = %s where object_kind = %s and object_name = %s and definition = %s"
         session.cursor().executemany(
             sql.SQL(statement).format(baseline), [(now, kind, name, was) for kind, name, was, now in rewritten]
         )
 
 
-def _reads_the_same(session: psycopg.Connection[Any], kind: str, name: str, was: list[str], now: list[str]) -> bool:
+def _reads_the_same(session: Session, kind: str, name: str, was: list[str], now: list[str]) -> bool:
     """Whether the server takes definitions that are written otherwise for the same."""
     query = "select pg_temp.cms_id_reads_the_same(%s, %s, %s, %s)"
     return len(was) == len(now) and all(
-        before == after or bool((session.execute(query, [kind, name, before, after]).fetchone() or [False])[0])
+        before == after or one_value(session, query, kind, name, before, after)
         for before, after in zip(was, now, strict=True)
     )
 

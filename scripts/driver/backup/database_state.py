@@ -6,20 +6,16 @@ restore has to record them, set them again, and compare them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg import errors, sql
 from psycopg.rows import dict_row
 
-from driver.backup.session import major_of
+from driver.backup.session import Session, major_of
 from driver.errors import why
 
-if TYPE_CHECKING:
-    import psycopg
-
-    State = dict[str, Any]
-    Group = list[sql.SQL | sql.Composed]
-
+State = dict[str, Any]
+Group = list[sql.SQL | sql.Composed]
 # A role whose privileges nobody ever changed has the default ones; spelt out, they compare.
 STATE_QUERY = """
 select
@@ -71,7 +67,7 @@ LIST_SETTINGS = frozenset(
 """Settings whose value is a list of quoted names: as one string literal it would become a single name."""
 
 
-def read(session: psycopg.Connection[Any], name: str) -> State:
+def read(session: Session, name: str) -> State:
     """The state of a database of the session's server."""
     version = major_of(session)
     query = sql.SQL(STATE_QUERY).format(  # type: ignore[arg-type,unused-ignore]
@@ -85,7 +81,7 @@ def read(session: psycopg.Connection[Any], name: str) -> State:
     return row
 
 
-def extensions(session: psycopg.Connection[Any]) -> list[list[str]]:
+def extensions(session: Session) -> list[list[str]]:
     """The extensions of the session's database with their versions."""
     rows = session.execute("select extname::text, extversion from pg_extension order by 1").fetchall()
     return [list(row) for row in rows]
@@ -142,7 +138,7 @@ def changes(name: str, present: State, wanted: State) -> list[Group]:
     return groups
 
 
-def apply(session: psycopg.Connection[Any], name: str, wanted: State) -> list[str]:
+def apply(session: Session, name: str, wanted: State) -> list[str]:
     """Give a database the recorded state, as far as the session's role may.
 
     A line for each thing it may not do: the statement a superuser has to run, and the reason.

@@ -6,14 +6,12 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from typing import IO, TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
 
 from driver.bootstrap import try_lock
 from driver.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.rows import dict_row
 
 from driver.backup import prepared
-from driver.backup.session import one_value
+from driver.backup.session import Session, one_value
 from driver.errors import Problem
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
     from driver.dbt_project import CoreTable
     from driver.profile import Connection
 
@@ -62,7 +61,7 @@ class Hindrance:
 
 
 def find(
-    session: psycopg.Connection[Any],
+    session: Session,
     connection: Connection,
     *,
     tables: Collection[CoreTable] = (),
@@ -104,7 +103,7 @@ def only_in_place(found: Collection[Hindrance]) -> bool:
     return BESIDE in hindered and IN_PLACE not in hindered
 
 
-def require(session: psycopg.Connection[Any], connection: Connection, *steps: str, objects: int = 0) -> None:
+def require(session: Session, connection: Connection, *steps: str, objects: int = 0) -> None:
     """Refuse what could not be done of these steps, before they are begun, in a session outside a transaction."""
     with session.transaction(force_rollback=True):
         found = [
@@ -118,7 +117,7 @@ def require(session: psycopg.Connection[Any], connection: Connection, *steps: st
         )
 
 
-def _evaluations(session: psycopg.Connection[Any]) -> Iterator[Hindrance]:
+def _evaluations(session: Session) -> Iterator[Hindrance]:
     """What a restore evaluates otherwise: tried on the rows there are, as a restore would."""
     with session.transaction(force_rollback=True), session.cursor(row_factory=dict_row) as cursor:
         cursor.execute("set transaction read only")

@@ -10,18 +10,18 @@ import contextlib
 import re
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from driver.backup import (
-    archive,
     catalogue,
     compare,
     database_state,
-    fingerprints,
     hindrances,
     journal,
     listing,
@@ -31,29 +31,25 @@ from driver.backup import (
     store,
     swap,
 )
-from driver.backup.session import major_of, pin, pinned
+from driver.backup.session import Session, major_of, pin, pinned
 from driver.backup.take import take_backup
 from driver.errors import Problem, why
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from driver.backup.journal import Journal, Restored, Work
-    from driver.backup.store import Backup
     from driver.profile import Connection
 
 LOCK_TIMEOUT = "30s"
 EVENT = "restored in place"
 ROLLED_BACK = "everything was rolled back and the database is as it was"
 KIND = ("encoding", "lc_collate", "lc_ctype", "locale_provider", "locale", "icu_rules", "tablespace", "owner")
-CHUNK = 1 << 18  # bytes
+LINES = 100  # of a table at a time
 HEADER = re.compile(rb"^-- (?:Data for )?Name: (.+); Type: (.+); Schema: (.+); Owner:", re.MULTILINE)
 # Around a script for psql, and around large objects for sessions that are in no transaction.
 FOR_OTHERS = (rb"\restrict ", rb"\unrestrict ", b"BEGIN;\n", b"COMMIT;\n")
 
 
-def restore_in_place(work: Work, backup: Backup, directory: Path | None) -> Restored:
+def restore_in_place(work: journal.Work, backup: store.Backup, directory: Path | None) -> journal.Restored:
     """Replace what is in the database by what is in the backup; all of it or nothing."""
     _refuse_unless_possible(work.connection, backup)
     manifest.check_files(backup.folder, backup.manifest, work.progress)
@@ -70,7 +66,7 @@ def restore_in_place(work: Work, backup: Backup, directory: Path | None) -> Rest
     return _complete(work, backup)
 
 
-def resume_in_place(work: Work, backup: Backup, directory: Path | None) -> Restored:
+def resume_in_place(work: journal.Work, backup: store.Backup, directory: Path | None) -> journal.Restored:
     """Find out whether an interrupted restore was committed, and do it again if not."""
     if _is_committed(work):
         return _complete(work, backup)
@@ -79,7 +75,7 @@ def resume_in_place(work: Work, backup: Backup, directory: Path | None) -> Resto
     return restore_in_place(work, backup, directory)
 
 
-def abandon_in_place(work: Work) -> str:
+def abandon_in_place(work: journal.Work) -> str:
     """Close the books on an interrupted restore, which undid itself unless it was committed."""
     made = work.journal
     if _is_committed(work):
@@ -91,13 +87,13 @@ def abandon_in_place(work: Work) -> str:
     return f"The restore of {made.backup_id} is given up; {made.database} is as it was."
 
 
-def new_journal(connection: Connection, backup: Backup) -> Journal:
+def new_journal(connection: Connection, backup: store.Backup) -> journal.Journal:
     """The journal of a restore in place that begins now."""
     moment, folder = store.stamp(store.now()), str(backup.folder)
     return journal.Journal(moment, journal.IN_PLACE, backup.backup_id, folder, connection.dbname, 0, "", 0, "")
 
 
-def _refuse_unless_possible(connection: Connection, backup: Backup) -> None:
+def _refuse_unless_possible(connection: Connection, backup: store.Backup) -> None:
     """Refuse what the transaction could only fail at; nothing was touched."""
     with pinned(connection) as session:
         hindrances.require(session, connection, hindrances.IN_PLACE, objects=len(backup.manifest.catalogue))
@@ -110,7 +106,7 @@ def _refuse_unless_possible(connection: Connection, backup: Backup) -> None:
         )
 
 
-def _replace(work: Work, backup: Backup, safety: Backup) -> None:
+def _replace(work: journal.Work, backup: store.Backup, safety: store.Backup) -> None:
     """The transaction."""
     connection, content = work.connection, backup.manifest
     sizes = {table.label.encode(): table.bytes for table in content.tables}
@@ -118,8 +114,7 @@ def _replace(work: Work, backup: Backup, safety: Backup) -> None:
 
     def copied(table: bytes) -> None:
         done.append(sizes.get(table, 0))
-        if work.progress:
-            work.progress("restore (bytes)", sum(done), sum(sizes.values()))
+        work.progress("restore (bytes)", sum(done), sum(sizes.values()))
 
     with pinned(connection) as session, tempfile.TemporaryDirectory(prefix="cmsid-") as temporary:
         tools = pg_tools.find(major_of(session))
@@ -129,10 +124,10 @@ def _replace(work: Work, backup: Backup, safety: Backup) -> None:
             )
             session.execute(render_macro("database_emptying").encode())
             entries, unproven = prepared.left_out(session, tools, backup.dump)
-            options = archive.selection(tools, backup.dump, entries, Path(temporary))
+            options = pg_tools.selection(tools, backup.dump, entries, Path(temporary))
             _run(session, [tools.pg_restore, "--file=-", *options, str(backup.dump)], copied)
             pin(session)
-            tables = [fingerprints.read_one(session, query) for query in fingerprints.queries(session)]
+            tables = [compare.read_one(session, query) for query in compare.queries(session)]
             rows = compare.table_differences(session, tables, content.tables, unproven)
             others = compare.other_differences(session, content, connection.audit_schema)
             work.found = compare.together(rows, others)
@@ -145,24 +140,24 @@ def _replace(work: Work, backup: Backup, safety: Backup) -> None:
             listing.log(session, connection.audit_schema, EVENT, _evidence(work.journal))
 
 
-def _complete(work: Work, backup: Backup) -> Restored:
+def _complete(work: journal.Work, backup: store.Backup) -> journal.Restored:
     with pinned(work.connection) as session:
         session.execute("analyze")
         return work.finish(session, backup)
 
 
-def _evidence(made: Journal) -> str:
+def _evidence(made: journal.Journal) -> str:
     return f"backup {made.backup_id}, restore {made.restore_id}; what it replaced is the backup {made.safety_backup}"
 
 
-def _is_committed(work: Work) -> bool:
+def _is_committed(work: journal.Work) -> bool:
     with pinned(work.connection) as session:
         return listing.has_event(session, work.connection.audit_schema, EVENT, _evidence(work.journal))
 
 
-def _end(work: Work, error: BaseException) -> None:
+def _end(work: journal.Work, error: BaseException) -> None:
     """Close the books after a failure, if the server can be asked how it ended."""
-    made, is_known, committed = work.journal, isinstance(error, (psycopg.Error, archive.ToolError, Problem)), True
+    made, is_known, committed = work.journal, isinstance(error, (psycopg.Error, pg_tools.ToolError, Problem)), True
     # Where the server cannot be asked, the journal stays, and the next attempt finds out.
     with contextlib.suppress(Problem, psycopg.Error):
         committed = _is_committed(work)
@@ -171,7 +166,7 @@ def _end(work: Work, error: BaseException) -> None:
         if isinstance(error, psycopg.errors.LockNotAvailable):
             with pinned(work.connection) as session:
                 present = [other for other in swap.sessions(session, made.database) if other.state != "idle"]
-            users = ", ".join(other.describe() for other in present[:3]) or "by somebody who has gone"
+            users = ", ".join(other.told for other in present[:3]) or "by somebody who has gone"
             do = f"{ROLLED_BACK}; end those sessions, then run this again"
             raise Problem(f"The tables are in use: {users}", do=do) from error
         if is_known and not isinstance(error, Problem):
@@ -185,14 +180,14 @@ def _end(work: Work, error: BaseException) -> None:
         ) from error
 
 
-def _refused(text: bytes, error: psycopg.Error) -> archive.ToolError:
+def _refused(text: bytes, error: psycopg.Error) -> pg_tools.ToolError:
     """What the server said of an entry of the dump, which the comment before it names."""
     name, kind, schema = (part.decode(errors="replace") for part in (HEADER.findall(text) or [(b"", b"", b"")])[-1])
     entry = f"{kind} {name}: " if schema == "-" else f"{kind} {schema}.{name}: "
-    return archive.ToolError((entry if kind else "") + why(error))
+    return pg_tools.ToolError((entry if kind else "") + why(error))
 
 
-def _run(session: psycopg.Connection[Any], command: Sequence[str], copied: Callable[[bytes], None]) -> None:
+def _run(session: Session, command: Sequence[str], copied: Callable[[bytes], None]) -> None:
     """Run what pg_restore prints in the session's transaction; `copied` is called with each table whose rows are there."""
     for section, play in (("pre-data", _define), ("data", _load), ("post-data", _define)):
         with (
@@ -207,10 +202,10 @@ def _run(session: psycopg.Connection[Any], command: Sequence[str], copied: Calla
             messages.seek(0)
             if code:
                 lines = messages.read().decode(errors="replace").splitlines()
-                raise archive.ToolError(archive.reason("pg_restore", code, lines))
+                raise pg_tools.ToolError(pg_tools.reason("pg_restore", code, lines))
 
 
-def _define(session: psycopg.Connection[Any], lines: Iterator[bytes], _: Callable[[bytes], None]) -> None:
+def _define(session: Session, lines: Iterator[bytes], _: Callable[[bytes], None]) -> None:
     """Run a part without rows in one piece: only the server knows where the body of a function ends."""
     text = b"".join(line for line in lines if not line.startswith(FOR_OTHERS[:2]))
     # The server reads the whole text before it runs any of it, so it has to know the encoding before.
@@ -230,7 +225,7 @@ def _define(session: psycopg.Connection[Any], lines: Iterator[bytes], _: Callabl
         raise
 
 
-def _load(session: psycopg.Connection[Any], lines: Iterator[bytes], copied: Callable[[bytes], None]) -> None:
+def _load(session: Session, lines: Iterator[bytes], copied: Callable[[bytes], None]) -> None:
     """Load the rows. In this part a statement ends with its line, and only PostgreSQL's own begin with COPY."""
     header, statement = b"", b""
     for line in lines:
@@ -242,7 +237,11 @@ def _load(session: psycopg.Connection[Any], lines: Iterator[bytes], copied: Call
             continue
         try:
             if statement.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n"):
-                _copy(session, statement, lines)
+                with session.cursor() as cursor, cursor.copy(statement) as copy:
+                    # Ends with the rows, or with pg_restore, which says then why it ended.
+                    rows = iter(lines.__next__, b"\\.\n")
+                    while piece := b"".join(islice(rows, LINES)):
+                        copy.write(piece)
                 copied(statement.split(b" ", 2)[1])
             else:
                 session.execute(statement)
@@ -251,18 +250,3 @@ def _load(session: psycopg.Connection[Any], lines: Iterator[bytes], copied: Call
                 raise
             raise _refused(header, error) from error
         statement = b""
-
-
-def _copy(session: psycopg.Connection[Any], statement: bytes, lines: Iterator[bytes]) -> None:
-    """Load one table's rows, up to the line that ends them."""
-    with session.cursor() as cursor, cursor.copy(statement) as copy:
-        piece = bytearray()
-        for line in lines:
-            if line == b"\\.\n":
-                copy.write(bytes(piece))
-                return
-            piece += line
-            if len(piece) >= CHUNK:
-                copy.write(bytes(piece))
-                piece.clear()
-        raise archive.ToolError("the dump ends in the middle of a table")

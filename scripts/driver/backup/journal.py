@@ -1,7 +1,8 @@
-"""The journal of a restore: a private file beside the backups that says what is done, so that no crash leaves a riddle.
+"""The journal of a restore, a private file that says what is done, and what it tells afterwards.
 
-A step is written once it is done. What the server says (which database has which name) decides; the journal says which
-names and numbers to look for.
+A step is written once it is done, so that no crash leaves a riddle. What the server says (which database has which name)
+decides; the journal says which names and numbers to look for. So whose a database is that a restore has left is told by
+the journal, with the live database's whole name, never by a name: those of two databases may be cut to the same.
 """
 
 from __future__ import annotations
@@ -10,29 +11,29 @@ import contextlib
 import os
 import re
 import socket
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from driver.backup import files, manifest, store, swap
+from driver.backup import Progress, files, manifest, silent, store, swap
 from driver.backup.catalogue import Findings
-from driver.backup.session import one_value
+from driver.backup.session import Session, elsewhere, one_value, system_identifier
 from driver.errors import Problem
+from driver.wording import size
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import psycopg
-
-    from driver.backup.archive import Progress
-    from driver.backup.store import Backup
     from driver.profile import Connection
 
 NAME = "restore.journal"
+WHAT = "The journal of a restore"
 LOCK = "restore.lock"
 HISTORY = "restores"
 RANDOM_END = re.compile(r"Z_[0-9a-f]{8}$")
+NAMES = rf"^.*({swap.REPLACED}|{swap.RESTORING})(\d{{8}}T\d{{6}}Z(?:_[0-9a-f]{{8}})?)$"
 
 BESIDE = "beside"
 IN_PLACE = "in place"
@@ -112,17 +113,20 @@ class Work:
     """
 
     connection: Connection
-    control: psycopg.Connection[Any]
+    control: Session
     folder: Path
     journal: Journal
     jobs: int = 1
-    progress: Progress | None = None
+    progress: Progress = silent
     found: Findings = field(default_factory=lambda: Findings([], []))
     left: list[str] = field(default_factory=list)
 
     def done(self, step: str, side_oid: int | None = None) -> None:
-        """Write down a step."""
-        self.journal = record(self.folder, self.journal, step, side_oid)
+        """Write down that a step is done, and the number of the side database, once it has one."""
+        steps = [*self.journal.steps, [step, store.now().isoformat()]]
+        number = self.journal.side_oid if side_oid is None else side_oid
+        self.journal = replace(self.journal, steps=steps, side_oid=number)
+        manifest.write_checked(self.folder / NAME, asdict(self.journal))
 
     def end(self, step: str) -> None:
         """Write down the end, and put the journal away."""
@@ -156,7 +160,7 @@ class Work:
         name = self.journal.replaced_name
         return name if name and swap.database(self.control, name, self.journal.live_oid) else ""
 
-    def finish(self, session: psycopg.Connection[Any], backup: Backup | None) -> Restored:
+    def finish(self, session: Session, backup: store.Backup | None) -> Restored:
         """Count the students, as the written procedure asks, and put the journal away; the session is on what was restored."""
         made, replaced = self.journal, self.replaced
         schema = one_value(
@@ -200,17 +204,6 @@ class Restored:
     apart: list[str]
 
 
-def record(folder: Path, journal: Journal, step: str, side_oid: int | None = None) -> Journal:
-    """Write down that a step is done, and the number of the side database, once it has one."""
-    written = replace(
-        journal,
-        steps=[*journal.steps, [step, store.now().isoformat()]],
-        side_oid=journal.side_oid if side_oid is None else side_oid,
-    )
-    manifest.write_checked(folder / NAME, asdict(written))
-    return written
-
-
 def unfinished(folder: Path) -> Journal | None:
     """The restore that was begun and not finished; None if there is none.
 
@@ -218,7 +211,7 @@ def unfinished(folder: Path) -> Journal | None:
         Problem: its journal is damaged.
     """
     path = folder / NAME
-    return _read(path) if path.exists() else None
+    return manifest.read_checked(path, WHAT, Journal) if path.exists() else None
 
 
 def records(root: Path) -> list[Journal]:
@@ -227,12 +220,196 @@ def records(root: Path) -> list[Journal]:
     for path in [*root.glob(f"*/{HISTORY}/*.json"), *root.glob(f"*/{NAME}")]:
         # One that cannot be read is no record: what it would tell of is of unknown origin.
         with contextlib.suppress(Problem):
-            found.append(_read(path))
+            found.append(manifest.read_checked(path, WHAT, Journal))
     return sorted(found, key=lambda made: made.restore_id)
 
 
-def _read(path: Path) -> Journal:
+@dataclass(frozen=True)
+class Situation:
+    """What there is to be told of restores.
+
+    Attributes:
+        lines: an interrupted restore with what to do about it, and databases that restores replaced.
+        interrupted: whether a restore was.
+        problem: why the server could not be asked; empty if it was.
+    """
+
+    lines: list[str]
+    interrupted: bool
+    problem: str = ""
+
+
+def describe(connection: Connection, directory: Path | None = None) -> list[str]:
+    """What there is to be told of restores, in lines; none if there is nothing."""
+    found = look(connection, directory)
+    return [*found.lines, *filter(None, [found.problem])]
+
+
+def look(connection: Connection, directory: Path | None = None) -> Situation:
+    """The same, with whether the server could be asked."""
+    folder = store.folder_of(connection, directory)
+    lines = []
     try:
-        return Journal(**manifest.read_checked(path, "The journal of a restore"))
-    except TypeError as error:
-        raise Problem("The journal of a restore is damaged", where=str(path), do="move it away") from error
+        open_journal = unfinished(folder)
+    except Problem as problem:
+        return Situation([problem.format_message()], interrupted=True)
+    try:
+        with elsewhere(connection, connection.dbname) as control:
+            if open_journal and not open_journal.is_of(connection.dbname, system_identifier(control)):
+                lines.append(
+                    f"{folder} has the journal of a restore of {open_journal.database}, on another server or with its name"
+                    " spelt so; it is not this database's."
+                )
+            elif open_journal:
+                lines += _interrupted(Work(connection, control, folder, open_journal))
+            lines += [
+                _left(copy, connection.dbname)
+                for copy in copies(control, connection, directory)
+                if copy.database in ("", connection.dbname)
+            ]
+            for name, count in swap.left_over(control, connection.dbname):
+                lines.append(
+                    f"{name} ({size(count)}) is left over from a test restore: `scripts/cmsid prune` drops it."
+                )
+    except Problem as problem:
+        if open_journal:
+            lines += [
+                f"A restore of {open_journal.backup_id} was interrupted after the step `{open_journal.last_step}`."
+            ]
+        return Situation(lines, open_journal is not None, problem.format_message())
+    return Situation(lines, open_journal is not None)
+
+
+def _left(copy: Copy, database: str) -> str:
+    name, force = quote(copy.name), "" if copy.own else " --force"
+    told = f"{copy.name} ({size(copy.size)}) was replaced by a restore:"
+    if not copy.own:
+        told = (
+            f"{copy.name} ({size(copy.size)}) is of unknown origin: no record here says that it belongs to the"
+            f" database {database} of now. If it does,"
+        )
+    back = f" `scripts/cmsid restore --put-back {name}{force}` puts it back," if copy.replaced else ""
+    drop = f"prune --replaced {name}{force}" if force else "prune --replaced"
+    return f"{told}{back} `scripts/cmsid {drop}` drops it."
+
+
+def _interrupted(work: Work) -> list[str]:
+    made = work.journal
+    found = swap.databases(work.control, [made.database, made.side_name])
+    lines = [
+        f"A restore of {made.backup_id} was interrupted after the step `{made.last_step}` (process {made.process})."
+    ]
+    live = found.get(made.database)
+    if made.mode == IN_PLACE:
+        lines.append(
+            f"It works within {made.database}, in one transaction: either all of it is done or none. What it"
+            f" replaces is also in the backup {made.safety_backup}."
+        )
+        lines.append("`scripts/cmsid restore` finds out which, and goes on if it is not done.")
+        return lines
+    if work.is_swapped:
+        lines.append(f"{made.database} is the restored database already; the original data is in {made.replaced_name}.")
+        lines.append("`scripts/cmsid restore` finishes: it lists the backup again and counts.")
+        return lines
+    if live is None:
+        lines.append(f"There is no database {made.database}; there was none when the restore began.")
+    elif live.open:
+        lines.append(f"{made.database} holds the original data, unchanged and open.")
+    else:
+        lines.append(f"{made.database} holds the original data, unchanged, but is closed to connections.")
+    if made.side_name in found and made.mode == BESIDE:
+        lines.append(f"{made.side_name} is the restored copy, not in use.")
+    lines.append(
+        "`scripts/cmsid restore` goes on; `scripts/cmsid restore --abandon` goes back to the original, open again."
+    )
+    return lines
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A database that a restore has left: one that it replaced, or a half-restored one.
+
+    Attributes:
+        name: its name.
+        size: its size in bytes; 0 where that is not to be known.
+        replaced: whether it once was live; a half-restored one never was.
+        database: the database that the record says it was replaced as; empty without a record.
+        own: whether the record says that the live database, or the lack of one, came of it.
+    """
+
+    name: str
+    size: int
+    replaced: bool
+    database: str
+    own: bool
+
+    @property
+    def remark(self) -> str:
+        """What a person has to know before it is dropped."""
+        return size(self.size) + ("" if self.own else "  of unknown origin")
+
+
+def copies(control: Session, connection: Connection, directory: Path | None = None) -> list[Copy]:
+    """The databases that restores have left, oldest first: of this database, of unknown origin, and of others.
+
+    Without a record in this folder of backups only those count whose names could have been made of this database's.
+    """
+    server, live = system_identifier(control), swap.database(control, connection.dbname)
+    known = [made for made in records(directory or store.default_folder()) if made.is_of(made.database, server)]
+    rows = control.execute(
+        "select datname::text, oid::bigint, case when has_database_privilege(oid, 'CONNECT') then pg_database_size(oid)"
+        " else 0 end, m[1], m[2] from pg_catalog.pg_database cross join lateral regexp_match(datname, %s) as m"
+        " where m is not null order by m[2], datname",
+        [NAMES],
+    )
+    found = []
+    for name, oid, held, suffix, stamp in rows:
+        if any((made.side_name, made.side_oid) == (name, oid) and not made.has(DONE) for made in known):
+            continue  # at work, or interrupted
+        record = next((made for made in known if (made.replaced_name, made.live_oid) == (name, oid)), None)
+        if record:
+            own = record.database == connection.dbname and (live is None or live.oid in _successors(record, known))
+            found.append(Copy(name, held, replaced=True, database=record.database, own=own))
+        elif name in _possible(connection.dbname, suffix, stamp):
+            found.append(Copy(name, held, replaced=suffix == swap.REPLACED, database="", own=False))
+    return found
+
+
+def choose(found: Sequence[Copy], connection: Connection, name: str, *, force: bool, replaced: bool = True) -> Copy:
+    """The copy somebody names, if it is the live database's own, or of unknown origin and they insist by `force`."""
+    own = [copy.name for copy in found if copy.own]
+    chosen = next((copy for copy in found if copy.name == name and (copy.replaced or not replaced)), None)
+    if chosen is None:
+        raise Problem(
+            f"{name} is no database that a restore replaced",
+            do=f"name one of: {', '.join(own)}" if own else "there is none; `scripts/cmsid backups` lists the backups",
+        )
+    if chosen.database not in ("", connection.dbname):
+        raise Problem(
+            f"{name} is what a restore of {chosen.database} replaced, not one of {connection.dbname}",
+            do=f"nothing was touched; connect to {chosen.database} if that is what you want",
+        )
+    if not (chosen.own or force):
+        raise Problem(
+            f"{name} is of unknown origin: no record here says that it belongs to the database {connection.dbname} of now",
+            do="nothing was touched; look into it, and add --force if it does",
+        )
+    return chosen
+
+
+def _successors(record: Journal, known: Sequence[Journal]) -> set[int]:
+    """The numbers of the databases that took a replaced one's place, one after the other."""
+    numbers, newest = {record.side_oid}, record.side_oid
+    for made in known[known.index(record) :]:
+        ended = made.has(SWAPPED) or made.has(DONE)
+        if ended and (made.database, made.live_oid) == (record.database, newest):
+            newest = made.side_oid
+            numbers.add(newest)
+    return numbers
+
+
+def _possible(database: str, suffix: str, stamp: str) -> tuple[str, str]:
+    """The names that a restore of a database makes, and those that it made when they were only cut."""
+    room = swap.LONGEST_NAME - len(suffix) - len(stamp)
+    cut = database.encode()[:room].decode(errors="ignore") + suffix + stamp
+    return swap.derived_name(database, suffix, stamp), cut

@@ -1,23 +1,121 @@
-"""The backups' rows in the audit schema, where a migration looks for the backup it must have."""
+"""What backups there are, each with what is known of it; and their rows in the audit schema.
+
+There a migration looks for the backup it must have.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
 
-from driver.backup.session import application_names, pin
+import psycopg
+
+from driver.backup import store
+from driver.backup.session import Session, application_names, pin, pinned
+from driver.errors import Problem
 from driver.facts import exists, in_audit_schema, rows_of
 from driver.macro_sql import render_macro
 from driver.migration_state import UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import psycopg
-
-    from driver.backup.store import Backup
+    from driver.profile import Connection
 
 
-def record(session: psycopg.Connection[Any], audit_schema: str, backup: Backup) -> None:
+@dataclass(frozen=True)
+class ListedBackup:
+    """A backup in the folder.
+
+    Attributes:
+        backup_id: its name, and its folder's.
+        damage: why it cannot be used; empty if it can, as far as names and sizes of its files tell.
+        verified_at: when a test restore of it was identical, in UTC; empty if none was, or if it is damaged.
+        taken_at: the moment it holds, in UTC; empty if its manifest cannot be read.
+        bytes: the size of its dump.
+        listed: whether it is listed in the database; None if the database could not be asked.
+        purposes: what it was taken for, and the migration it stands behind.
+        extent: what is in it, in words; empty if it is damaged.
+    """
+
+    backup_id: str
+    damage: str
+    verified_at: str
+    taken_at: str
+    bytes: int
+    listed: bool | None
+    purposes: list[str]
+    extent: str
+
+    def lines(self) -> Iterator[str]:
+        """What a person reads of it."""
+        verdict = f"DAMAGED: {self.damage}" if self.damage else "verified" if self.verified_at else "not verified"
+        verdict += ", not listed in the database" if self.listed is False else ""
+        yield f"{self.backup_id}  {verdict}" + (f"  for: {'; '.join(self.purposes)}" if self.purposes else "")
+        if self.extent:
+            yield f"    {self.extent}"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The backups of a database.
+
+    Attributes:
+        folder: where they are.
+        backups: each of them, the newest first.
+        left_over: how many folders interrupted work has left there.
+        next_command: takes a verified backup if there is none, else removes what interrupted work has left; None if neither.
+    """
+
+    folder: str
+    backups: list[ListedBackup]
+    left_over: int
+    next_command: str | None
+
+    def lines(self) -> Iterator[str]:
+        """What a person reads of them."""
+        if not self.backups:
+            yield f"There is no backup of this database in {self.folder}: take one with `scripts/cmsid backup --verify`."
+        for backup in self.backups:
+            yield from backup.lines()
+        if self.left_over:
+            yield f"Left over from interrupted work: {self.left_over} folder(s); `scripts/cmsid prune` removes them."
+
+
+def look(connection: Connection, directory: Path | None = None) -> Overview:
+    """Every backup of a database, which need not answer. Of the files only names and sizes are looked at."""
+    backed: dict[str, str] = {}
+    known: set[str] | None = None
+    with contextlib.suppress(Problem, psycopg.Error), pinned(connection) as session:
+        backed = uses(session, connection.audit_schema)
+        known = listed(session, connection.audit_schema)
+    folder = store.folder_of(connection, directory)
+    backups = [_listed(backup, backed, known) for backup in store.all_backups(folder)]
+    left_over, command = len(store.partial_folders(folder)), None
+    if not any(backup.verified_at for backup in backups):
+        command = "scripts/cmsid backup --verify"
+    elif left_over:
+        command = "scripts/cmsid prune"
+    if command and directory:
+        command += f" --directory {quote(str(directory))}"
+    return Overview(str(folder), backups, left_over, command)
+
+
+def _listed(backup: store.Backup | store.Damaged, backed: dict[str, str], known: set[str] | None) -> ListedBackup:
+    name, damage = backup.backup_id, backup.shortcoming
+    use, is_listed = backed.get(name, ""), None if known is None else name in known
+    if isinstance(backup, store.Damaged):
+        return ListedBackup(name, damage, "", "", 0, is_listed, [use] if use else [], "")
+    content, verified = backup.manifest, backup.verification.verified_at if backup.verification else ""
+    purposes = [purpose for purpose in (content.purpose, use) if purpose]
+    if damage:
+        return ListedBackup(name, damage, "", content.taken_at, content.bytes, is_listed, purposes, "")
+    return ListedBackup(name, "", verified, content.taken_at, content.bytes, is_listed, purposes, content.extent)
+
+
+def record(session: Session, audit_schema: str, backup: store.Backup) -> None:
     """List a backup with its tables, or bring its row up to date."""
     manifest, verification = backup.manifest, backup.verification
     with session.transaction():
@@ -56,18 +154,18 @@ def record(session: psycopg.Connection[Any], audit_schema: str, backup: Backup) 
             )
 
 
-def manifest_checksum(session: psycopg.Connection[Any], audit_schema: str, backup_id: str) -> str | None:
+def manifest_checksum(session: Session, audit_schema: str, backup_id: str) -> str | None:
     """The checksum the manifest had when the backup was listed; None if it is not listed here."""
     query = "select manifest_sha256 from {backups} where backup_id = %s"
     return next((checksum for (checksum,) in rows_of(session, audit_schema, query, [backup_id])), None)
 
 
-def listed(session: psycopg.Connection[Any], audit_schema: str) -> set[str]:
+def listed(session: Session, audit_schema: str) -> set[str]:
     """The names of the backups that are listed in the database."""
     return {backup_id for (backup_id,) in rows_of(session, audit_schema, "select backup_id from {backups}")}
 
 
-def uses(session: psycopg.Connection[Any], audit_schema: str) -> dict[str, str]:
+def uses(session: Session, audit_schema: str) -> dict[str, str]:
     """What a backup stands behind, by its name: `open migration 3`, `migration 2 (done)`."""
     query = (
         "select distinct on (backup_id) backup_id, migration_id, state from {migrations}"
@@ -80,7 +178,7 @@ def uses(session: psycopg.Connection[Any], audit_schema: str) -> dict[str, str]:
     }
 
 
-def mark_pruned(session: psycopg.Connection[Any], audit_schema: str, backup_ids: Sequence[str]) -> None:
+def mark_pruned(session: Session, audit_schema: str, backup_ids: Sequence[str]) -> None:
     """Say of backups that they are gone."""
     if exists(session, audit_schema, "backups"):
         session.execute(
@@ -89,7 +187,7 @@ def mark_pruned(session: psycopg.Connection[Any], audit_schema: str, backup_ids:
         )
 
 
-def log(session: psycopg.Connection[Any], audit_schema: str, event: str, detail: str) -> None:
+def log(session: Session, audit_schema: str, event: str, detail: str) -> None:
     """Add a line to the log of the audit schema, which is made if it is missing."""
     session.execute(render_macro("audit_tables_ddl", audit_schema=audit_schema).encode())
     session.execute(
@@ -97,7 +195,7 @@ def log(session: psycopg.Connection[Any], audit_schema: str, event: str, detail:
     )
 
 
-def has_event(session: psycopg.Connection[Any], audit_schema: str, event: str, detail: str) -> bool:
+def has_event(session: Session, audit_schema: str, event: str, detail: str) -> bool:
     """Whether the log of the audit schema has exactly this line."""
     query = "select from {events} where event = %s and detail = %s"
     return bool(rows_of(session, audit_schema, query, [event, detail]))

@@ -10,16 +10,15 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-from driver.backup import files
+from driver.backup import Progress, files, silent
 from driver.errors import Problem
 from driver.wording import size
-
-if TYPE_CHECKING:
-    from driver.backup.archive import Progress
 
 FORMAT = 1
 NAME = "manifest.json"
@@ -27,6 +26,7 @@ VERIFIED = "verified.json"
 DUMP = "dump"
 REHEARSAL = re.compile(r"rehearsal-\d{8}T\d{6}Z\.json")
 """The records of rehearsals of a backup, which are no part of it."""
+T = TypeVar("T")
 REFUSAL = "nothing was touched; choose another backup (`scripts/cmsid backups` lists them)"
 
 
@@ -169,23 +169,21 @@ def read(folder: Path) -> Manifest:
         list(folder.iterdir())
         path.stat()
     except FileNotFoundError as error:
-        raise Problem(
-            "The backup has no manifest: it was never finished, or the file is lost", where=str(folder), do=REFUSAL
-        ) from error
+        raise _refused("The backup has no manifest: it was never finished, or the file is lost", folder) from error
     except OSError as error:
         raise _unreadable(folder, error) from error
-    content = read_checked(path, "The manifest")
-    if content.pop("format", None) != FORMAT:
-        raise Problem("The manifest is of a format this version does not know", where=str(path), do=REFUSAL)
-    try:
-        content["tables"] = [Table(**table) for table in content["tables"]]
-        content["files"] = [File(**file) for file in content["files"]]
-        manifest = Manifest(**content)
-    except (KeyError, TypeError) as error:
-        raise Problem("The manifest lacks something or holds too much", where=str(path), do=REFUSAL) from error
+    manifest = read_checked(path, "The manifest", partial(_made, path))
     if manifest.backup_id != folder.name:
-        raise Problem(f"The manifest is that of another backup, {manifest.backup_id}", where=str(path), do=REFUSAL)
+        raise _refused(f"The manifest is that of another backup, {manifest.backup_id}", path)
     return manifest
+
+
+def _made(path: Path, **content: Any) -> Manifest:
+    if content.pop("format", None) != FORMAT:
+        raise _refused("The manifest is of a format this version does not know", path)
+    content["tables"] = [Table(**table) for table in content["tables"]]
+    content["files"] = [File(**file) for file in content["files"]]
+    return Manifest(**content)
 
 
 def read_verification(folder: Path, manifest: Manifest) -> Verification | None:
@@ -197,25 +195,21 @@ def read_verification(folder: Path, manifest: Manifest) -> Verification | None:
     path = folder / VERIFIED
     if not path.exists():
         return None
-    try:
-        verification = Verification(**read_checked(path, "The record of the test restore"))
-    except TypeError as error:
-        raise Problem("The record of the test restore is damaged", where=str(path), do=REFUSAL) from error
+    verification = read_checked(path, "The record of the test restore", Verification)
     if verification.backup_id != manifest.backup_id or verification.manifest_sha256 != manifest.checksum:
-        raise Problem("The record of the test restore is that of another backup", where=str(path), do=REFUSAL)
+        raise _refused("The record of the test restore is that of another backup", path)
     return verification
 
 
-def check_files(folder: Path, manifest: Manifest, progress: Progress | None = None) -> None:
+def check_files(folder: Path, manifest: Manifest, progress: Progress = silent) -> None:
     """Compare every file of a backup with its manifest: none missing, none too many, each byte as it was."""
     found = own_files(folder, manifest)
-    total, done = manifest.bytes, 0
+    done, total = 0, manifest.bytes
 
     def read_piece(count: int) -> None:
         nonlocal done
         done += count
-        if progress:
-            progress("checksums (bytes)", done, total)
+        progress("checksums (bytes)", done, total)
 
     for file in manifest.files:
         path = found[file.path]
@@ -224,9 +218,7 @@ def check_files(folder: Path, manifest: Manifest, progress: Progress | None = No
         except OSError as error:
             raise _unreadable(path, error) from error
         if digest != file.sha256:
-            raise Problem(
-                "A file of the backup was changed: its sha256 is not that of the manifest", where=str(path), do=REFUSAL
-            )
+            raise _refused("A file of the backup was changed: its sha256 is not that of the manifest", path)
 
 
 def own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
@@ -236,20 +228,16 @@ def own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
     found = {path.relative_to(folder).as_posix(): path for path in entries}
     for name, path in found.items():
         if not (name in expected or name in (NAME, VERIFIED) or REHEARSAL.fullmatch(name)):
-            raise Problem("The backup holds a file that is not its own", where=str(path), do=REFUSAL)
+            raise _refused("The backup holds a file that is not its own", path)
     for name in sorted(expected.keys() - found.keys()):
-        raise Problem(f"The backup is incomplete: {name} is missing", where=str(folder), do=REFUSAL)
+        raise _refused(f"The backup is incomplete: {name} is missing", folder)
     for path in entries:
         if path.is_symlink() or not path.is_file():
-            raise Problem("A file of the backup was replaced by a link", where=str(path), do=REFUSAL)
+            raise _refused("A file of the backup was replaced by a link", path)
     for name, file in expected.items():
         size = found[name].stat().st_size
         if size != file.bytes:
-            raise Problem(
-                f"The backup is incomplete: {name} has {size} bytes instead of {file.bytes}",
-                where=str(folder),
-                do=REFUSAL,
-            )
+            raise _refused(f"The backup is incomplete: {name} has {size} bytes instead of {file.bytes}", folder)
     return found
 
 
@@ -262,6 +250,10 @@ def _walk(folder: Path) -> list[Path]:
     return [Path(at, name) for at, folders, names in os.walk(folder, onerror=refuse) for name in [*folders, *names]]
 
 
+def _refused(what: str, place: Path) -> Problem:
+    return Problem(what, where=str(place), do=REFUSAL)
+
+
 def _unreadable(path: Path, error: OSError) -> Problem:
     return Problem(
         f"The backup cannot be read: {error.strerror or error}",
@@ -270,8 +262,8 @@ def _unreadable(path: Path, error: OSError) -> Problem:
     )
 
 
-def read_checked(path: Path, what: str) -> dict[str, Any]:
-    """A JSON file with a checksum of itself, without that checksum; messages call it `what`."""
+def read_checked(path: Path, what: str, make: Callable[..., T]) -> T:
+    """What is made of a JSON file with a checksum of itself; messages call it `what`."""
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -280,11 +272,14 @@ def read_checked(path: Path, what: str) -> dict[str, Any]:
         content = json.loads(text)
         checksum = content.pop("checksum")
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise Problem(f"{what} is damaged: it is not whole", where=str(path), do=REFUSAL) from error
+        raise _refused(f"{what} is damaged: it is not whole", path) from error
     # The exact bytes count, so that not even a blank is changed unseen.
     if checksum != _checksum(content) or text != _spell(content, checksum).encode():
-        raise Problem(f"{what} was changed: its checksum is not its own", where=str(path), do=REFUSAL)
-    return dict(content)
+        raise _refused(f"{what} was changed: its checksum is not its own", path)
+    try:
+        return make(**content)
+    except (KeyError, TypeError) as error:
+        raise _refused(f"{what} is damaged: it lacks something or holds too much", path) from error
 
 
 def write_checked(path: Path, content: dict[str, Any]) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -16,18 +18,14 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from driver import profile
-from driver.backup import archive, database_state, pg_tools, scratch
-from driver.backup.session import is_superuser, major_of, one_value, pinned
+from driver.backup import database_state, pg_tools, swap
+from driver.backup.session import Session, is_superuser, major_of, one_value, pinned
 from driver.embedded_server import EmbeddedServer
 from driver.errors import Problem, why
 from driver.server_programs import PACKAGE, all_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
     from driver.backup.store import Backup
-    from driver.profile import Connection
 
 HERE, EMBEDDED = "here", "embedded"
 # The server's first role, which owns what is the system's, and which the system's privileges name.
@@ -102,8 +100,8 @@ class Place:
 
     on: str
     server: str
-    control: Connection
-    worker: Connection
+    control: profile.Connection
+    worker: profile.Connection
     told: list[str] = field(default_factory=list)
     stand_ins: list[str] = field(default_factory=list)
 
@@ -129,7 +127,7 @@ class _Live:
         works: whether somebody is to work there as the live database's role.
     """
 
-    connection: Connection
+    connection: profile.Connection
     what: str
     major: int
     extensions: set[str]
@@ -140,7 +138,7 @@ class _Live:
 
 
 @contextlib.contextmanager
-def place(connection: Connection, backup: Backup | None, on: str, *, works: bool = True) -> Iterator[Place]:
+def place(connection: profile.Connection, backup: Backup | None, on: str, *, works: bool = True) -> Iterator[Place]:
     """The place, for the block; what was made for it is gone afterwards.
 
     Args:
@@ -175,14 +173,14 @@ def place(connection: Connection, backup: Backup | None, on: str, *, works: bool
         yield replace(found, told=told + found.told)
 
 
-def require_place(connection: Connection, on: str, *, works: bool = False) -> None:
+def require_place(connection: profile.Connection, on: str, *, works: bool = False) -> None:
     """Refuse another server that cannot be had, or lacks something, before a backup is taken for it."""
     if on != HERE:
         with place(connection, None, on, works=works):
             pass
 
 
-def _live(session: psycopg.Connection[Any], connection: Connection, backup: Backup | None, *, works: bool) -> _Live:
+def _live(session: Session, connection: profile.Connection, backup: Backup | None, *, works: bool) -> _Live:
     """What a copy needs: among the roles who works, in which roles they are, and whom the database's objects name."""
     if backup:
         what, major, state = f"the backup {backup.backup_id}", backup.manifest.server_major, backup.manifest.state
@@ -237,11 +235,11 @@ def _server(live: _Live, settings: Mapping[str, str]) -> tuple[EmbeddedServer, l
 
 
 @contextlib.contextmanager
-def _furnished(control: Connection, live: _Live, backup: Backup | None, on: str) -> Iterator[Place]:
+def _furnished(control: profile.Connection, live: _Live, backup: Backup | None, on: str) -> Iterator[Place]:
     """Another server, with the roles that the backup needs; those that were made for it are dropped at the end."""
     with pinned(control) as session:
         superuser = _require(session, control, live)
-        in_dump = archive.tablespaces(pg_tools.find(major_of(session)), backup.dump) if backup else set()
+        in_dump = pg_tools.tablespaces(pg_tools.find(major_of(session)), backup.dump) if backup else set()
         _require_all(control, live, "extension", live.extensions - _names(session, EXTENSIONS_THERE))
         _require_all(control, live, "tablespace", (live.tablespaces | in_dump) - _names(session, TABLESPACES_THERE))
         server = f"PostgreSQL {one_value(session, 'show server_version')}"
@@ -252,7 +250,7 @@ def _furnished(control: Connection, live: _Live, backup: Backup | None, on: str)
             return
         if not one_value(session, ALONE):
             raise Problem("Another test restore is at work there", where=control.describe(), do="wait for its end")
-        scratch.sweep(session, control.dbname)  # first, since what a killed one left belongs to the roles that it made
+        swap.sweep(session, control.dbname)  # first, since what a killed one left belongs to the roles that it made
         _drop_roles(session)
         there = {name for name, _ in _roles_there(session)}
         _require_unknown(control, live, there)
@@ -272,7 +270,7 @@ def _furnished(control: Connection, live: _Live, backup: Backup | None, on: str)
             _drop_roles(session)
 
 
-def _require(session: psycopg.Connection[Any], control: Connection, live: _Live) -> bool:
+def _require(session: Session, control: profile.Connection, live: _Live) -> bool:
     """Refuse another server that no backup of the live database can be restored on by this role.
 
     Returns whether the role is a superuser there, who makes what roles are missing.
@@ -314,7 +312,7 @@ def _require(session: psycopg.Connection[Any], control: Connection, live: _Live)
     return True
 
 
-def _require_unknown(control: Connection, live: _Live, there: set[str]) -> None:
+def _require_unknown(control: profile.Connection, live: _Live, there: set[str]) -> None:
     """Refuse a server that knows the role that is to work there, unless it is the one we connect as."""
     user = live.connection.user
     if live.works and user in there - {control.user}:
@@ -325,16 +323,16 @@ def _require_unknown(control: Connection, live: _Live, there: set[str]) -> None:
         )
 
 
-def _roles_there(session: psycopg.Connection[Any]) -> list[tuple[str, bool]]:
+def _roles_there(session: Session) -> list[tuple[str, bool]]:
     """The roles of a server, each with whether a test restore has made it."""
     return session.execute(ROLES_THERE, [COMMENT]).fetchall()
 
 
-def _names(session: psycopg.Connection[Any], query: str) -> set[str]:
+def _names(session: Session, query: str) -> set[str]:
     return {name for (name,) in session.execute(query.encode())}
 
 
-def _require_all(control: Connection, live: _Live, kind: str, missing: set[str]) -> None:
+def _require_all(control: profile.Connection, live: _Live, kind: str, missing: set[str]) -> None:
     """Refuse a server that lacks something."""
     if missing:
         raise Problem(
@@ -345,7 +343,7 @@ def _require_all(control: Connection, live: _Live, kind: str, missing: set[str])
         )
 
 
-def _make(session: psycopg.Connection[Any], role: Mapping[str, Any], password: str) -> None:
+def _make(session: Session, role: Mapping[str, Any], password: str) -> None:
     """Make a role with its attributes, under a comment that says what it is for."""
     name = sql.Identifier(role["name"])
     words = [word if role["attributes"][column] else f"no{word}" for word, column in ATTRIBUTES.items()]
@@ -358,7 +356,7 @@ def _make(session: psycopg.Connection[Any], role: Mapping[str, Any], password: s
         session.execute(sql.SQL("comment on role {} is {}").format(name, sql.Literal(COMMENT)))
 
 
-def _equip(session: psycopg.Connection[Any], role: Mapping[str, Any]) -> list[str]:
+def _equip(session: Session, role: Mapping[str, Any]) -> list[str]:
     """Give a role its memberships and settings. Returns what could not be, in words."""
     name = sql.Identifier(role["name"])
     left = []
@@ -382,7 +380,7 @@ def _equip(session: psycopg.Connection[Any], role: Mapping[str, Any]) -> list[st
     return left
 
 
-def _drop_roles(session: psycopg.Connection[Any]) -> None:
+def _drop_roles(session: Session) -> None:
     """Drop the roles that test restores have made, but for those that something depends on."""
     for name in [name for name, ours in _roles_there(session) if ours]:
         with contextlib.suppress(psycopg.Error):

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from driver.backup import archive, catalogue, database_state, pg_tools
-from driver.backup.session import is_superuser, major_of, pinned
+from driver.backup import catalogue, database_state, pg_tools, store
+from driver.backup.session import Session, is_superuser, major_of, pinned
 from driver.errors import Problem
 from driver.macro_sql import render_macro
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import psycopg
-
     from driver.backup.manifest import Manifest
-    from driver.backup.pg_tools import Tools
-    from driver.backup.store import Backup
     from driver.profile import Connection
 
 # Only superusers may say something about an extension; creating it says the same.
@@ -74,9 +69,7 @@ def template_name(dbname: str) -> str:
     return f"cmsid_template_{hashlib.sha256(dbname.encode()).hexdigest()[:22]}"
 
 
-def find_template(
-    connection: Connection, control: psycopg.Connection[Any], content: Manifest | None = None
-) -> Template | None:
+def find_template(connection: Connection, control: Session, content: Manifest | None = None) -> Template | None:
     """The template of a database, if there is one and this role is not a superuser, who needs none.
 
     It has to fit the content of a backup or, without one, the live database, in which the session is then.
@@ -108,7 +101,7 @@ def find_template(
     return Template(name, names, problems)
 
 
-def start(connection: Connection, control: psycopg.Connection[Any], backup: Backup) -> tuple[str, list[str], set[str]]:
+def start(connection: Connection, control: Session, backup: store.Backup) -> tuple[str, list[str], set[str]]:
     """The database from which a restore begins, the entries of the dump to be left out, and tables that will lack rows."""
     template = find_template(connection, control, backup.manifest)
     if template is None or template.problems:
@@ -117,13 +110,13 @@ def start(connection: Connection, control: psycopg.Connection[Any], backup: Back
         return (template.name, *left_out(session, pg_tools.find(major_of(control)), backup.dump))
 
 
-def casts_beyond(control: psycopg.Connection[Any], content: Manifest) -> list[str]:
+def casts_beyond(control: Session, content: Manifest) -> list[str]:
     """The beginnings of a dump's entries for casts between types of the system, which only a superuser may create."""
     casts = [name for kind, name, _ in content.catalogue if catalogue.is_of_system_types(kind, name)]
     return [] if is_superuser(control) else [f"CAST - CAST {name.replace('pg_catalog.', '')} " for name in casts]
 
 
-def statements(session: psycopg.Connection[Any], dbname: str) -> list[str]:
+def statements(session: Session, dbname: str) -> list[str]:
     """What a superuser runs in psql to prepare the template of the session's database; nothing where it would be empty."""
     name = template_name(dbname)
     made = database_state.creation(database_state.read(session, dbname), name, major_of(session)).as_string(session)
@@ -131,7 +124,7 @@ def statements(session: psycopg.Connection[Any], dbname: str) -> list[str]:
     return [f"{made};", f"\\connect {name}", *within, f"alter database {name} is_template true;"] if within else []
 
 
-def left_out(session: psycopg.Connection[Any], tools: Tools, dump: Path) -> tuple[list[str], set[str]]:
+def left_out(session: Session, tools: pg_tools.Tools, dump: Path) -> tuple[list[str], set[str]]:
     """Entries of a dump that are not restored into the session's database: what is there, and what others own.
 
     The database holds what was prepared, or what stays, and nothing else. With the entries come the tables (`schema.name`)
@@ -140,7 +133,7 @@ def left_out(session: psycopg.Connection[Any], tools: Tools, dump: Path) -> tupl
     there = tuple(entry for (entry,) in session.execute(render_macro("entries_left_out").encode()))
     roles = session.execute("select rolname::text, pg_has_role(oid, 'USAGE') from pg_catalog.pg_roles").fetchall()
     others = {name for name, is_ours in roles if not is_ours}
-    entries = [archive.entry_of(line) for line in archive.table_of_contents(tools, dump)]
+    entries = [pg_tools.entry_of(line) for line in pg_tools.table_of_contents(tools, dump)]
     kept = [
         entry
         for entry in entries

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from driver.backup import journal, listing, manifest, scratch, store, swap
-from driver.backup.session import elsewhere, pinned, system_identifier
-from driver.backup.situation import Copy, choose, copies
+from driver.backup import journal, listing, manifest, store, swap
+from driver.backup.journal import Copy, choose, copies
+from driver.backup.session import Session, elsewhere, pinned, system_identifier
 from driver.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from pathlib import Path
-
-    import psycopg
-
     from driver.profile import Connection
 
 
@@ -95,7 +92,7 @@ def plan(connection: Connection, *, keep: int = 3, directory: Path | None = None
     with pinned(connection) as session:
         pinned_ones = _in_use(session, connection, folder)
         server, listed = system_identifier(session), listing.listed(session, connection.audit_schema)
-        left = [name for name, _ in scratch.left_over(session, connection.dbname)]
+        left = [name for name, _ in swap.left_over(session, connection.dbname)]
     kept: list[tuple[str, str]] = []
     removed: list[Path] = []
     good = 0
@@ -163,13 +160,11 @@ def drop_replaced(
         for name in names:
             present = swap.sessions(control, name)
             if present:
-                raise Problem(
-                    f"{name} is in use by {present[0].describe()}", do="end that session, then run this again"
-                )
+                raise Problem(f"{name} is in use by {present[0].told}", do="end that session, then run this again")
             swap.drop(control, name, end_sessions=False)
 
 
-def _in_use(session: psycopg.Connection[Any], connection: Connection, folder: Path) -> dict[str, str]:
+def _in_use(session: Session, connection: Connection, folder: Path) -> dict[str, str]:
     uses = listing.uses(session, connection.audit_schema)
     held = {backup_id: f"behind {use}" for backup_id, use in uses.items() if use.startswith("open ")}
     unfinished = journal.unfinished(folder)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from driver.errors import Problem
 from driver.macro_sql import render_macro
-from driver.profile import connection_problem
+from driver.profile import Connection, connection_problem
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from driver.profile import Connection
-
+Session = psycopg.Connection[Any]
 SESSION_POOLER = "CMSID_SESSION_POOLER"
 POOLER_ROUNDS = 5
 # As they are in a session that has set nothing; pg_restore sets all others itself. No operator, since nothing is pinned yet.
@@ -26,7 +23,7 @@ _in_session_mode: set[tuple[str, int]] = set()
 MAINTENANCE_DATABASES = ("postgres", "template1")
 
 
-def pinned(connection: Connection) -> psycopg.Connection[Any]:
+def pinned(connection: Connection) -> Session:
     """A session in autocommit mode with the settings that all our sessions have."""
     session = connection.connect()
     try:
@@ -42,7 +39,7 @@ def pinned(connection: Connection) -> psycopg.Connection[Any]:
     return session
 
 
-def _refuse_transaction_pooler(session: psycopg.Connection[Any], connection: Connection) -> None:
+def _refuse_transaction_pooler(session: Session, connection: Connection) -> None:
     """A pooler tells libpq a process that is not the one that answers. In session mode, a connection keeps the one it has.
 
     Raises:
@@ -72,12 +69,12 @@ def _refuse_transaction_pooler(session: psycopg.Connection[Any], connection: Con
     os.environ[SESSION_POOLER] = "true"  # for dbt, which runs in this process and has one connection to look at
 
 
-def _server_session(session: psycopg.Connection[Any]) -> int:
+def _server_session(session: Session) -> int:
     row = session.execute("select pg_catalog.pg_backend_pid()", prepare=False).fetchone()
     return int(row[0]) if row else 0
 
 
-def pin(session: psycopg.Connection[Any]) -> None:
+def pin(session: Session) -> None:
     """Give a session the settings that all our sessions have, also after what it ran has set others."""
     session.execute(render_macro("session_pins", local=False).encode())
     # Texts of SQL_ASCII may be in any encoding: a character for each byte, which comes back as the same byte.
@@ -86,19 +83,19 @@ def pin(session: psycopg.Connection[Any]) -> None:
         session.execute(f"set client_encoding = {encoding}".encode())
 
 
-def application_names(session: psycopg.Connection[Any]) -> None:
+def application_names(session: Session) -> None:
     """Have a pinned session in a transaction look names up in pg_catalog, and then where the application has them."""
     session.execute("set local search_path = default")
     session.execute(render_macro("session_pins", local=False, names="application").encode())
 
 
-def settings(session: psycopg.Connection[Any]) -> dict[str, str]:
+def settings(session: Session) -> dict[str, str]:
     """The settings of a pinned session, as a record of how its values were written."""
     rows = session.execute(render_macro("session_settings").encode()).fetchall()
     return {**dict(rows), "client_encoding": str(session.info.parameter_status("client_encoding"))}
 
 
-def one_row(session: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
+def one_row(session: Session, query: str) -> tuple[Any, ...]:
     """The row of a query that always has one."""
     row = session.execute(query.encode()).fetchone()
     if row is None:
@@ -106,24 +103,24 @@ def one_row(session: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
     return tuple(row)
 
 
-def one_value(session: psycopg.Connection[Any], query: str | sql.Composed, *parameters: Any) -> Any:
+def one_value(session: Session, query: str | sql.Composed, *parameters: Any) -> Any:
     """What a query of one value gives; None where it has no row."""
     text = query.encode() if isinstance(query, str) else query
     row = session.execute(text, parameters or None).fetchone()
     return row[0] if row else None
 
 
-def major_of(session: psycopg.Connection[Any]) -> int:
+def major_of(session: Session) -> int:
     """The server's major version."""
     return session.info.server_version // 10000
 
 
-def is_superuser(session: psycopg.Connection[Any]) -> bool:
+def is_superuser(session: Session) -> bool:
     """Whether the session's role is a superuser."""
     return bool(one_value(session, "select rolsuper from pg_catalog.pg_roles where rolname = current_user"))
 
 
-def system_identifier(session: psycopg.Connection[Any]) -> str:
+def system_identifier(session: Session) -> str:
     """The number that tells this server's data directory from any other; empty where the role may not read it."""
     try:
         with session.transaction():
@@ -132,7 +129,7 @@ def system_identifier(session: psycopg.Connection[Any]) -> str:
         return ""
 
 
-def elsewhere(connection: Connection, *avoid: str) -> psycopg.Connection[Any]:
+def elsewhere(connection: Connection, *avoid: str) -> Session:
     """A session on the same server in a database that will not be renamed: `postgres`, `template1`, or any but those named."""
     problem: Problem | None = None
     for name in _others(connection, avoid):
@@ -159,9 +156,7 @@ def _others(connection: Connection, avoid: Collection[str]) -> Iterator[str]:
         yield from (other for (other,) in found)
 
 
-def begin_with_locks(
-    session: psycopg.Connection[Any], connection: Connection, tables: Collection[tuple[str, str]]
-) -> None:
+def begin_with_locks(session: Session, connection: Connection, tables: Collection[tuple[str, str]]) -> None:
     """Begin a reading transaction whose first query takes the snapshot, once nobody can rewrite these tables any more.
 
     A table that is rewritten is empty, without an error, to every snapshot from before: whoever takes a snapshot and
@@ -189,7 +184,7 @@ def begin_with_locks(
         ) from error
 
 
-def join_snapshot(session: psycopg.Connection[Any], snapshot: str) -> None:
+def join_snapshot(session: Session, snapshot: str) -> None:
     """Begin a reading transaction that sees exactly what the exporting session sees.
 
     Raises:

@@ -1,45 +1,49 @@
-"""Takes a backup: one exported snapshot for the dump and for what the dump is later compared with."""
+"""Takes a backup, one exported snapshot for the dump and for what it is compared with, and proves that it restores.
+
+The proof is a test restore: into a scratch database, compared table by table and object by object.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from driver import __version__
 from driver.backup import (
-    archive,
+    Progress,
     catalogue,
+    compare,
     database_state,
     files,
-    fingerprints,
     hindrances,
     listing,
+    manifest,
     pg_tools,
+    prepared,
+    silent,
     store,
 )
-from driver.backup.manifest import DUMP, File, Manifest
-from driver.backup.place import HERE, require_place
-from driver.backup.session import begin_with_locks, major_of, one_value, pinned, settings, system_identifier
-from driver.backup.verify import verify_backup
+from driver.backup.manifest import DUMP, File, Manifest, Table, Verification
+from driver.backup.place import HERE, Place, place, require_place
+from driver.backup.session import Session, begin_with_locks, major_of, one_value, pinned, settings, system_identifier
+from driver.backup.swap import scratch_database
 from driver.dbt_project import keep_out_of_git
 from driver.errors import Problem, why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from driver.backup.archive import Progress
-    from driver.backup.manifest import Table
-    from driver.backup.pg_tools import Tools
-    from driver.backup.store import Backup
     from driver.profile import Connection
 
 LISTINGS = 5
+# A subscription would reach out to its publisher and keep its database from being dropped.
+NOT_ON_TRIAL = ("subscription",)
 HINT = "the live database is as it was and nothing of the failed backup counts; correct that, then run this again"
 
 
@@ -52,8 +56,8 @@ def take_backup(
     on: str = HERE,
     listed: bool = True,
     purpose: str = "",
-    progress: Progress | None = None,
-) -> Backup:
+    progress: Progress = silent,
+) -> store.Backup:
     """Back up a database, list the backup in its audit schema, and, if asked, prove that it restores.
 
     Args:
@@ -89,10 +93,10 @@ def take_backup(
         backup_id = store.new_id(connection, folder, moment)
         with _partial_folder(folder, backup_id) as partial:
             # Before the snapshot, because sequences move on: so the dump can only be further.
-            positions = fingerprints.of_sequences(session)
+            positions = compare.of_sequences(session)
             snapshot = one_value(session, "select pg_export_snapshot()")
             tables = _dump(connection, session, tools, partial, snapshot=snapshot, jobs=jobs, progress=progress)
-            manifest = Manifest(
+            content = Manifest(
                 backup_id=backup_id,
                 purpose=purpose,
                 taken_at=moment.isoformat(),
@@ -109,13 +113,13 @@ def take_backup(
                     "extensions": database_state.extensions(session),
                 },
                 sequences=positions,
-                large_objects=fingerprints.of_large_objects(session),
+                large_objects=compare.of_large_objects(session),
                 catalogue=catalogue.read(session, connection.audit_schema),
                 tables=tables,
             )
             # The session that exported the snapshot must be the last to leave it: only now is it proven to have lived on.
             session.execute("commit")
-            _finish(tools, partial, folder / backup_id, manifest)
+            _finish(tools, partial, folder / backup_id, content)
         backup = store.read(folder / backup_id)
         try:
             if listed:
@@ -126,9 +130,7 @@ def take_backup(
                 where=f"schema {connection.audit_schema} of {connection.describe()}",
                 do="allow this role to create that schema, then take the backup again",
             ) from error
-    if verify:
-        return verify_backup(connection, backup, on=on, jobs=jobs, progress=progress)
-    return backup
+    return verify_backup(connection, backup, on=on, jobs=jobs, progress=progress) if verify else backup
 
 
 @contextlib.contextmanager
@@ -151,20 +153,18 @@ def _partial_folder(folder: Path, backup_id: str) -> Iterator[Path]:
             lock.unlink(missing_ok=True)
 
 
-def _begin(session: psycopg.Connection[Any], connection: Connection, progress: Progress | None) -> None:
+def _begin(session: Session, connection: Connection, progress: Progress) -> None:
     """Begin the transaction that exports the snapshot, with every table locked before."""
     for _ in range(LISTINGS):
-        tables = fingerprints.tables(session)
-        if progress:
-            progress("locks", 0, len(tables))
+        tables = compare.tables(session)
+        progress("locks", 0, len(tables))
         try:
             begin_with_locks(session, connection, tables)
         except psycopg.errors.UndefinedTable:
             # dropped since it was listed
             session.rollback()
         else:
-            if progress:
-                progress("locks", len(tables), len(tables))
+            progress("locks", len(tables), len(tables))
             return
     raise Problem(
         f"In each of {LISTINGS} attempts a table was dropped while the tables were being locked",
@@ -175,20 +175,20 @@ def _begin(session: psycopg.Connection[Any], connection: Connection, progress: P
 
 def _dump(
     connection: Connection,
-    session: psycopg.Connection[Any],
-    tools: Tools,
+    session: Session,
+    tools: pg_tools.Tools,
     partial: Path,
     *,
     snapshot: str,
     jobs: int,
-    progress: Progress | None,
+    progress: Progress,
 ) -> list[Table]:
     """Dump and fingerprint one snapshot, side by side."""
-    extents = {f"{query.schema}.{query.name}": query for query in fingerprints.queries(session)}
+    extents = {f"{query.schema}.{query.name}": query for query in compare.queries(session)}
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(
-            fingerprints.of_all_tables,
+            compare.of_all_tables,
             connection,
             snapshot=snapshot,
             jobs=jobs,
@@ -196,7 +196,7 @@ def _dump(
             stop=stop,
         )
         try:
-            archive.dump(
+            pg_tools.dump(
                 connection,
                 tools,
                 partial / DUMP,
@@ -208,7 +208,7 @@ def _dump(
                 beside=reading,
             )
             return reading.result()
-        except archive.ToolError as failure:
+        except pg_tools.ToolError as failure:
             if reading.done():
                 reading.result()  # where this failed, it ended the dump, whose end is not the reason
             raise Problem(f"The dump failed: {failure}", where=connection.describe(), do=HINT) from failure
@@ -216,20 +216,104 @@ def _dump(
             stop.set()
 
 
-def _finish(tools: Tools, partial: Path, folder: Path, manifest: Manifest) -> None:
+def _finish(tools: pg_tools.Tools, partial: Path, folder: Path, content: Manifest) -> None:
     """Bring the files to the disk, the manifest last, and give the folder its name, which makes it a backup."""
     try:
-        archive.read_through(tools, partial / DUMP)
-    except archive.ToolError as failure:
+        pg_tools.read_through(tools, partial / DUMP)
+    except pg_tools.ToolError as failure:
         raise Problem(f"The dump cannot be read back: {failure}", where=str(partial), do=HINT) from failure
     files.settle(partial)
     with ThreadPoolExecutor(pg_tools.usual_jobs()) as pool:
         paths = sorted(path for path in partial.rglob("*") if path.is_file())
         digests = list(pool.map(files.sha256_of, paths))
-    manifest.files.extend(
+    content.files.extend(
         File(path.relative_to(partial).as_posix(), path.stat().st_size, digest)
         for path, digest in zip(paths, digests, strict=True)
     )
-    manifest.write(partial)
+    content.write(partial)
     partial.rename(folder)
     files.sync(folder.parent)
+
+
+def verify_backup(
+    connection: Connection,
+    backup: store.Backup,
+    *,
+    on: str = HERE,
+    jobs: int | None = None,
+    progress: Progress = silent,
+) -> store.Backup:
+    """Restore a backup on trial, compare it with the manifest, and record and list that it was identical.
+
+    Raises:
+        Problem: it is damaged, does not restore, or restores to something else.
+    """
+    with (
+        place(connection, backup, on, works=False) as there,
+        restored(there, backup, jobs=jobs, progress=progress) as (_, verified),
+    ):
+        pass
+    with pinned(connection) as session:
+        listing.record(session, connection.audit_schema, verified)
+    return verified
+
+
+@contextlib.contextmanager
+def restored(
+    there: Place, backup: store.Backup, *, name: str = "", jobs: int | None = None, progress: Progress = silent
+) -> Iterator[tuple[Connection, store.Backup]]:
+    """A backup restored into a scratch database, of this name, and compared, for the block; that is recorded in its folder."""
+    jobs = jobs or pg_tools.usual_jobs()
+    began = time.monotonic()
+    content = backup.manifest
+    manifest.check_files(backup.folder, content, progress)
+    control = there.control
+    with pinned(control) as session:
+        major = major_of(session)
+        server_version = str(one_value(session, "show server_version"))
+        require_major(content, major)
+        tools = pg_tools.find(major)
+        template, leave_out, unproven = prepared.start(control, session, backup)
+        leave_out = [*leave_out, *prepared.casts_beyond(session, content)]
+    with scratch_database(control, content.state, template, name) as scratch:
+        try:
+            pg_tools.restore(
+                scratch,
+                tools,
+                backup,
+                jobs=jobs,
+                leave_out=leave_out,
+                options=("--no-subscriptions",),
+                step="test restore (bytes)",
+                progress=progress,
+            )
+        except pg_tools.ToolError as failure:
+            raise Problem(
+                f"The backup {backup.backup_id} does not restore: {failure}",
+                where=str(backup.folder),
+                do="the live database is as it was; correct that and take another backup",
+            ) from failure
+        found = compare.differences(
+            scratch, content, jobs=jobs, left_out=NOT_ON_TRIAL, unproven=unproven, progress=progress
+        )
+        compare.require_same(found, backup, "the live database is as it was; do not rely on this backup, take another")
+        Verification(
+            backup_id=backup.backup_id,
+            manifest_sha256=content.checksum,
+            verified_at=store.now().isoformat(),
+            server_version=server_version,
+            tables=len(content.tables),
+            seconds=round(time.monotonic() - began, 1),
+            apart=found.apart,
+            elsewhere=[] if there.on == HERE else there.lines,
+        ).write(backup.folder)
+        yield scratch, store.read(backup.folder)
+
+
+def require_major(content: Manifest, major: int) -> None:
+    """Refuse a server that is older than the backup's: PostgreSQL reads what older versions wrote, and not the other way."""
+    if content.server_major > major:
+        raise Problem(
+            f"The backup {content.backup_id} is of PostgreSQL {content.server_major}, the server is PostgreSQL {major}",
+            do=f"nothing was touched; restore it on a server of version {content.server_major} or newer",
+        )

@@ -85,9 +85,9 @@ def backups(directory: Path | None, kind: str) -> None:
       scripts/cmsid backups
     """
     from driver import profile
-    from driver.backup import overview
+    from driver.backup import listing
 
-    found = overview.look(profile.load(), directory)
+    found = listing.look(profile.load(), directory)
     if kind == "json":
         print_json(found)
         return
@@ -207,7 +207,7 @@ def restore(
     from driver import profile
     from driver.backup import journal, store
     from driver.backup import restore as work
-    from driver.backup.situation import describe
+    from driver.backup.journal import describe
     from driver.progress import Bars
 
     if sum((abandon, bool(put_back), bool(backup))) > 1:
