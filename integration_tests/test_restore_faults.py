@@ -73,7 +73,7 @@ def _check_what_status_says(connection: Connection, directory: Path) -> None:
     """The lines name the database in which the original data is, and what to do."""
     made = _unfinished(connection, directory)
     text = "\n".join(journal.describe(connection, directory))
-    assert made.last_step in text
+    assert made.interruption in text
     assert "scripts/cmsid restore" in text
     if made.has(journal.SWAPPED):
         assert f"the original data is in {made.replaced_name}" in text

@@ -216,7 +216,7 @@ def test_a_folder_that_two_servers_share_keeps_them_apart(
     damaged.mkdir()
     decided = prune.plan(mine, keep=1, directory=tmp_path)
     assert [path.name for path in decided.removed] == [own[0].backup_id]
-    told = dict(decided.kept)
+    told = {decision.name: decision.remark for decision in decided.decisions if not decision.goes}
     assert told["20260101T000000Z-elsewhere"] == "of a database of another server"
     assert told["20260102T000000Z-One_folder"] == "of the database One_folder"
     assert told[damaged.name].startswith("not listed in one_folder; damaged")

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg import sql
 
 from driver.backup.session import Session, is_superuser, major_of, one_value
 from driver.macro_sql import render_macro
 from driver.wording import few
-
-if TYPE_CHECKING:
-    from typing_extensions import LiteralString
 
 Objects = list[list[str]]
 Rewritten = tuple[str, str, str, str]
@@ -93,7 +90,7 @@ def _told(session: Session, differing: list[dict[str, str | None]]) -> list[str]
     return [row[0] for row in session.execute(query.encode())] if differing else []
 
 
-def recordset(session: Session, rows: Sequence[dict[str, Any]], columns: LiteralString) -> str:
+def recordset(session: Session, rows: Sequence[dict[str, Any]], columns: str) -> str:
     """A query that returns these rows."""
     query = sql.SQL("select * from pg_catalog.json_to_recordset({}::json) as d ({})")
     return query.format(sql.Literal(json.dumps(rows)), sql.SQL(columns)).as_string(session)

@@ -158,13 +158,21 @@ def differences(
     """
     tables = of_all_tables(connection, jobs=jobs, step="comparison (bytes)", progress=progress)
     with pinned(connection) as session:
-        others = other_differences(session, manifest, connection.audit_schema, left_out)
-        rows = table_differences(session, tables, manifest.tables, unproven)
-    return together(rows, others)
+        return compared(session, tables, manifest, connection.audit_schema, left_out=left_out, unproven=unproven)
 
 
-def together(rows: Findings, others: Findings) -> Findings:
-    """What differs in the rows of tables and besides, as one."""
+def compared(
+    session: Session,
+    tables: list[Table],
+    manifest: Manifest,
+    audit_schema: str,
+    *,
+    left_out: Collection[str] = (),
+    unproven: Collection[str] = (),
+) -> Findings:
+    """The same, of tables that were read already."""
+    rows = table_differences(session, tables, manifest.tables, unproven)
+    others = other_differences(session, manifest, audit_schema, left_out)
     return Findings(rows.differences + others.differences, others.apart + rows.apart, others.rewritten)
 
 

@@ -89,52 +89,42 @@ def extensions(session: Session) -> list[list[str]]:
 
 def creation(state: State, name: str, major: int, template: str = "template0") -> sql.Composed:
     """The statement that creates a database of the kind that this state has, as a copy of the template, of that kind too."""
-    parts = [
-        sql.SQL("create database {} template {} owner {} encoding {} lc_collate {} lc_ctype {}").format(
-            sql.Identifier(name),
-            sql.Identifier(template),
-            sql.Identifier(state["owner"]),
-            *(sql.Literal(state[key]) for key in ("encoding", "lc_collate", "lc_ctype")),
-        ),
-    ]
     provider = {"i": "icu", "b": "builtin", "c": "libc"}[state["locale_provider"]]
-    if major >= PROVIDERS_SINCE:
-        parts.append(sql.SQL("locale_provider {}").format(sql.Identifier(provider)))
-    if state["locale"] and provider != "libc":
-        parts.append(
-            sql.SQL("icu_locale {}" if provider == "icu" else "builtin_locale {}").format(sql.Literal(state["locale"]))
-        )
-    if state["icu_rules"]:
-        parts.append(sql.SQL("icu_rules {}").format(sql.Literal(state["icu_rules"])))
-    if state["tablespace"] != "pg_default":
-        parts.append(sql.SQL("tablespace {}").format(sql.Identifier(state["tablespace"])))
-    return sql.SQL(" ").join(parts)
+    options = {
+        "template": sql.Identifier(template),
+        "owner": sql.Identifier(state["owner"]),
+        **{key: sql.Literal(state[key]) for key in ("encoding", "lc_collate", "lc_ctype")},
+        "locale_provider": sql.Identifier(provider) if major >= PROVIDERS_SINCE else None,
+        f"{provider}_locale": sql.Literal(state["locale"]) if state["locale"] and provider != "libc" else None,
+        "icu_rules": sql.Literal(state["icu_rules"]) if state["icu_rules"] else None,
+        "tablespace": sql.Identifier(state["tablespace"]) if state["tablespace"] != "pg_default" else None,
+    }
+    told = [sql.SQL(option + " {}").format(value) for option, value in options.items() if value]
+    return sql.SQL("create database {} {}").format(sql.Identifier(name), sql.SQL(" ").join(told))
 
 
 def changes(name: str, present: State, wanted: State) -> list[Group]:
     """Groups of statements that give a database of the present state the wanted one; each group belongs together."""
     database = sql.Identifier(name)
+    own = sql.SQL("alter database {}").format(database)
     groups: list[Group] = []
-    if present["owner"] != wanted["owner"]:
-        groups.append([sql.SQL("alter database {} owner to {}").format(database, sql.Identifier(wanted["owner"]))])
-    if present["comment"] != wanted["comment"]:
-        groups.append([sql.SQL("comment on database {} is {}").format(database, sql.Literal(wanted["comment"]))])
-    for key, option in (("connection_limit", "connection limit"), ("is_template", "is_template")):
+    for key, statement in (
+        ("owner", "alter database {} owner to {}"),
+        ("comment", "comment on database {} is {}"),
+        ("connection_limit", "alter database {} with connection limit {}"),
+        ("is_template", "alter database {} with is_template {}"),
+    ):
         if present[key] != wanted[key]:
-            statement = sql.SQL("alter database {} with " + option + " {}")
-            groups.append([statement.format(database, sql.Literal(wanted[key]))])
+            kind = sql.Identifier if key == "owner" else sql.Literal
+            groups.append([sql.SQL(statement).format(database, kind(wanted[key]))])
     if present["privileges"] != wanted["privileges"]:
         groups.append(_privileges(database, present["privileges"], wanted["privileges"]))
-    groups += [
-        setting(_subject(database, role), parameter, None)
-        for role, parameter, _ in present["settings"]
-        if [role, parameter] not in [setting[:2] for setting in wanted["settings"]]
-    ]
-    groups += [
-        setting(_subject(database, role), parameter, value)
-        for role, parameter, value in wanted["settings"]
-        if [role, parameter, value] not in present["settings"]
-    ]
+    before, after = ({(role, name): value for role, name, value in state["settings"]} for state in (present, wanted))
+    for role, parameter in {**before, **after}:
+        value = after.get((role, parameter))
+        if before.get((role, parameter)) != value:
+            subject = sql.SQL("alter role {} in database {}").format(sql.Identifier(role), database) if role else own
+            groups.append(setting(subject, parameter, value))
     return groups
 
 
@@ -169,23 +159,15 @@ def _privileges(database: sql.Identifier, present: list[Any], wanted: list[Any])
     def role(item: list[Any]) -> sql.Composable:
         return sql.SQL("public") if item[1] else sql.Identifier(item[0])
 
-    holders = {(item[0], item[1]): role(item) for item in present}
-    statements: Group = [
-        sql.SQL("revoke all on database {} from {} cascade").format(database, holder) for holder in holders.values()
+    holders = {(item[0], item[1]): role(item) for item in present}.values()
+    grant = "grant {} on database {} to {}"
+    return [
+        *(sql.SQL("revoke all on database {} from {} cascade").format(database, holder) for holder in holders),
+        *(
+            sql.SQL(grant + (" with grant option" if item[3] else "")).format(sql.SQL(item[2]), database, role(item))
+            for item in wanted
+        ),
     ]
-    statements += [
-        sql.SQL("grant " + item[2] + " on database {} to {}" + (" with grant option" if item[3] else "")).format(
-            database, role(item)
-        )
-        for item in wanted
-    ]
-    return statements
-
-
-def _subject(database: sql.Identifier, role: str | None) -> sql.Composed:
-    if role:
-        return sql.SQL("alter role {} in database {}").format(sql.Identifier(role), database)
-    return sql.SQL("alter database {}").format(database)
 
 
 def setting(subject: sql.Composed, parameter: str, value: str | None) -> Group:

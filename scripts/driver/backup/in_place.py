@@ -128,9 +128,7 @@ def _replace(work: journal.Work, backup: store.Backup, safety: store.Backup) -> 
             _run(session, [tools.pg_restore, "--file=-", *options, str(backup.dump)], copied)
             pin(session)
             tables = [compare.read_one(session, query) for query in compare.queries(session)]
-            rows = compare.table_differences(session, tables, content.tables, unproven)
-            others = compare.other_differences(session, content, connection.audit_schema)
-            work.found = compare.together(rows, others)
+            work.found = compare.compared(session, tables, content, connection.audit_schema, unproven=unproven)
             compare.require_same(work.found, backup, ROLLED_BACK)
             work.left = database_state.apply(session, connection.dbname, content.state)
             catalogue.rewrite_baseline(session, connection.audit_schema, work.found.rewritten)

@@ -84,9 +84,9 @@ class Journal:
     steps: list[list[str]] = field(default_factory=list)
 
     @property
-    def last_step(self) -> str:
-        """The last step done."""
-        return self.steps[-1][0]
+    def interruption(self) -> str:
+        """In words, where it was interrupted."""
+        return f"A restore of {self.backup_id} was interrupted after the step `{self.steps[-1][0]}`"
 
     def has(self, step: str) -> bool:
         """Whether a step is done."""
@@ -273,9 +273,7 @@ def look(connection: Connection, directory: Path | None = None) -> Situation:
                 )
     except Problem as problem:
         if open_journal:
-            lines += [
-                f"A restore of {open_journal.backup_id} was interrupted after the step `{open_journal.last_step}`."
-            ]
+            lines.append(f"{open_journal.interruption}.")
         return Situation(lines, open_journal is not None, problem.format_message())
     return Situation(lines, open_journal is not None)
 
@@ -296,33 +294,32 @@ def _left(copy: Copy, database: str) -> str:
 def _interrupted(work: Work) -> list[str]:
     made = work.journal
     found = swap.databases(work.control, [made.database, made.side_name])
-    lines = [
-        f"A restore of {made.backup_id} was interrupted after the step `{made.last_step}` (process {made.process})."
-    ]
-    live = found.get(made.database)
+    interrupted, live = f"{made.interruption} (process {made.process}).", found.get(made.database)
     if made.mode == IN_PLACE:
-        lines.append(
-            f"It works within {made.database}, in one transaction: either all of it is done or none. What it"
-            f" replaces is also in the backup {made.safety_backup}."
-        )
-        lines.append("`scripts/cmsid restore` finds out which, and goes on if it is not done.")
-        return lines
+        return [
+            interrupted,
+            f"It works within {made.database}, in one transaction: either all of it is done or none.",
+            f"What it replaces is also in the backup {made.safety_backup}.",
+            "`scripts/cmsid restore` finds out which, and goes on if it is not done.",
+        ]
     if work.is_swapped:
-        lines.append(f"{made.database} is the restored database already; the original data is in {made.replaced_name}.")
-        lines.append("`scripts/cmsid restore` finishes: it lists the backup again and counts.")
-        return lines
+        return [
+            interrupted,
+            f"{made.database} is the restored database already; the original data is in {made.replaced_name}.",
+            "`scripts/cmsid restore` finishes: it lists the backup again and counts.",
+        ]
     if live is None:
-        lines.append(f"There is no database {made.database}; there was none when the restore began.")
-    elif live.open:
-        lines.append(f"{made.database} holds the original data, unchanged and open.")
+        original = f"There is no database {made.database}; there was none when the restore began."
     else:
-        lines.append(f"{made.database} holds the original data, unchanged, but is closed to connections.")
-    if made.side_name in found and made.mode == BESIDE:
-        lines.append(f"{made.side_name} is the restored copy, not in use.")
-    lines.append(
-        "`scripts/cmsid restore` goes on; `scripts/cmsid restore --abandon` goes back to the original, open again."
-    )
-    return lines
+        state = "and open" if live.open else "but is closed to connections"
+        original = f"{made.database} holds the original data, unchanged{',' * (not live.open)} {state}."
+    copy = [f"{made.side_name} is the restored copy, not in use."] if made.side_name in found else []
+    return [
+        interrupted,
+        original,
+        *(copy if made.mode == BESIDE else []),
+        "`scripts/cmsid restore` goes on; `scripts/cmsid restore --abandon` goes back to the original, open again.",
+    ]
 
 
 @dataclass(frozen=True)

@@ -157,10 +157,6 @@ class Verification:
     apart: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
 
-    def write(self, folder: Path) -> None:
-        """Write it into its backup's folder, whole or not at all."""
-        write_checked(folder / VERIFIED, asdict(self))
-
 
 def read(folder: Path) -> Manifest:
     """The manifest of a backup, checked against its own checksum and its folder's name."""

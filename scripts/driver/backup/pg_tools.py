@@ -52,7 +52,8 @@ inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
 where p.datname = current_database()
 """
 OBJECTS = "(?:INDEX|CONSTRAINT|FK CONSTRAINT|TRIGGER)"
-MOST_JOBS = 4
+JOBS = max(1, min(4, os.cpu_count() or 1))
+"""How many parallel workers to use when nobody says."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,6 @@ def find(major: int) -> Tools:
         f"The server is PostgreSQL {major} and there is no pg_dump of that version here{seen}",
         do=f"install PostgreSQL {major}'s client programs, or put their folder on the PATH",
     )
-
-
-def usual_jobs() -> int:
-    """How many parallel workers to use when nobody says: the machine's processors, four at most."""
-    return max(1, min(MOST_JOBS, os.cpu_count() or 1))
 
 
 class ToolError(Exception):

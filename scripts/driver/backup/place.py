@@ -10,7 +10,6 @@ import contextlib
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -114,18 +113,7 @@ class Place:
 
 @dataclass(frozen=True)
 class _Live:
-    """What another server is measured by.
-
-    Attributes:
-        connection: the live database.
-        what: the backup that is to be restored, or the database that one is to be taken of, in words.
-        major: its version of PostgreSQL.
-        extensions: those that a copy needs.
-        tablespaces: likewise, but for those that only the dump names.
-        first: the live server's first role.
-        roles: likewise.
-        works: whether somebody is to work there as the live database's role.
-    """
+    """What another server is measured by: what a copy of `what` needs there, but for tablespaces that only its dump names."""
 
     connection: profile.Connection
     what: str
@@ -135,6 +123,26 @@ class _Live:
     first: str
     roles: list[dict[str, Any]]
     works: bool
+
+    def lacks(self, kind: str, missing: set[str], where: str) -> None:
+        """Refuse a server that lacks something."""
+        if missing:
+            what, names = self.what[0].upper() + self.what[1:], ", ".join(sorted(missing))
+            raise Problem(
+                f"{what} needs the {kind}{'s' * (len(missing) > 1)} {names}, which this server does not have",
+                where=where,
+                do=OTHER_WAYS,
+            )
+
+    def unknown(self, control: profile.Connection, there: set[str]) -> None:
+        """Refuse a server that knows the role that is to work there, unless it is the one we connect as."""
+        user = self.connection.user
+        if self.works and user in there - {control.user}:
+            raise Problem(
+                f"There is a role {user} already, whose password is not known here",
+                where=control.describe(),
+                do="name a service that connects as this role, or another server",
+            )
 
 
 @contextlib.contextmanager
@@ -197,39 +205,32 @@ def _live(session: Session, connection: profile.Connection, backup: Backup | Non
     return _Live(connection, what, major, names, tablespaces, first, roles, works)
 
 
-def _servers(oldest: int) -> list[tuple[int, Path]]:
-    """The servers of this machine of this major version or a newer one, the oldest first."""
-    # of one version that of an installation first, which may have more extensions
-    found = sorted(all_servers(), key=lambda server: (server[0], PACKAGE in str(server[1])))
-    if fitting := [(major, programs) for major, programs in found if major >= oldest]:
-        return fitting
-    raise Problem(
-        f"There is no server of PostgreSQL {oldest} or newer on this machine", do=f"install one, or {OTHER_WAYS}"
-    )
-
-
 def _server(live: _Live, settings: Mapping[str, str]) -> tuple[EmbeddedServer, list[str]]:
     """A server of this machine, started, that has the extensions that a copy needs, and what is other there, in words.
 
     It is of the same major version, or else of the next newer one.
     """
-    lacking: dict[int, set[str]] = {}
-    for major, programs in _servers(live.major):
-        server = EmbeddedServer(programs=programs, superuser=live.first, settings=settings).start()
-        try:
+    lacking = []
+    # of one version that of an installation first, which may have more extensions
+    for major, programs in sorted(all_servers(), key=lambda server: (server[0], PACKAGE in str(server[1]))):
+        if major < live.major:
+            continue
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(EmbeddedServer(programs=programs, superuser=live.first, settings=settings))
             with server.connect() as session:
                 missing = live.extensions - _names(session, EXTENSIONS_THERE)
             if not missing:
+                stack.pop_all()
                 newer = f"it is PostgreSQL {major}, and the backup is of {live.major}"
                 return server, [newer] if major != live.major else []
-            lacking[major] = missing
-        except BaseException:
-            server.stop()
-            raise
-        server.stop()
-    told = "; ".join(f"PostgreSQL {major} lacks {', '.join(sorted(names))}" for major, names in lacking.items())
+        lacking.append(f"PostgreSQL {major} lacks {', '.join(sorted(missing))}")
+    if not lacking:
+        raise Problem(
+            f"There is no server of PostgreSQL {live.major} or newer on this machine",
+            do=f"install one, or {OTHER_WAYS}",
+        )
     raise Problem(
-        f"No server of this machine has every extension of {live.what}: {told}",
+        f"No server of this machine has every extension of {live.what}: {'; '.join(lacking)}",
         do=f"install what it lacks, or {OTHER_WAYS}",
     )
 
@@ -240,8 +241,8 @@ def _furnished(control: profile.Connection, live: _Live, backup: Backup | None, 
     with pinned(control) as session:
         superuser = _require(session, control, live)
         in_dump = pg_tools.tablespaces(pg_tools.find(major_of(session)), backup.dump) if backup else set()
-        _require_all(control, live, "extension", live.extensions - _names(session, EXTENSIONS_THERE))
-        _require_all(control, live, "tablespace", (live.tablespaces | in_dump) - _names(session, TABLESPACES_THERE))
+        live.lacks("extension", live.extensions - _names(session, EXTENSIONS_THERE), control.describe())
+        live.lacks("tablespace", (live.tablespaces | in_dump) - _names(session, TABLESPACES_THERE), control.describe())
         server = f"PostgreSQL {one_value(session, 'show server_version')}"
         server = f"a temporary {server} of this machine" if on == EMBEDDED else f"{server} of the service {on}"
         itself = replace(control, role=live.connection.role)
@@ -253,7 +254,7 @@ def _furnished(control: profile.Connection, live: _Live, backup: Backup | None, 
         swap.sweep(session, control.dbname)  # first, since what a killed one left belongs to the roles that it made
         _drop_roles(session)
         there = {name for name, _ in _roles_there(session)}
-        _require_unknown(control, live, there)
+        live.unknown(control, there)
         login = live.connection.user if live.works and control.user != live.connection.user else ""
         password = secrets.token_urlsafe(24)
         told: list[str] = []
@@ -308,19 +309,8 @@ def _require(session: Session, control: profile.Connection, live: _Live) -> bool
             where=where,
             do="name a service with another superuser, or one with this role as it is on the live server",
         )
-    _require_unknown(control, live, {name for name, ours in there if not ours})
+    live.unknown(control, {name for name, ours in there if not ours})
     return True
-
-
-def _require_unknown(control: profile.Connection, live: _Live, there: set[str]) -> None:
-    """Refuse a server that knows the role that is to work there, unless it is the one we connect as."""
-    user = live.connection.user
-    if live.works and user in there - {control.user}:
-        raise Problem(
-            f"There is a role {user} already, whose password is not known here",
-            where=control.describe(),
-            do="name a service that connects as this role, or another server",
-        )
 
 
 def _roles_there(session: Session) -> list[tuple[str, bool]]:
@@ -330,17 +320,6 @@ def _roles_there(session: Session) -> list[tuple[str, bool]]:
 
 def _names(session: Session, query: str) -> set[str]:
     return {name for (name,) in session.execute(query.encode())}
-
-
-def _require_all(control: profile.Connection, live: _Live, kind: str, missing: set[str]) -> None:
-    """Refuse a server that lacks something."""
-    if missing:
-        raise Problem(
-            f"{live.what[0].upper()}{live.what[1:]} needs the {kind}{'s' * (len(missing) > 1)} {', '.join(sorted(missing))},"
-            " which this server does not have",
-            where=control.describe(),
-            do=OTHER_WAYS,
-        )
 
 
 def _make(session: Session, role: Mapping[str, Any], password: str) -> None:

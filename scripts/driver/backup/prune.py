@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from driver.backup import journal, listing, manifest, store, swap
 from driver.backup.journal import Copy, choose, copies
-from driver.backup.session import Session, elsewhere, pinned, system_identifier
+from driver.backup.session import elsewhere, pinned, system_identifier
 from driver.errors import Problem
 
 if TYPE_CHECKING:
@@ -52,26 +52,16 @@ class Plan:
     """What a removal is about to do.
 
     Attributes:
-        kept: the backups that stay, each with the reason.
-        removed: the backups that go.
+        decisions: all of it, one by one.
+        removed: the folders of the backups that go.
         left_over: folders of interrupted work that go.
         scratch: databases that go: copies of test restores that nobody guards any more.
     """
 
-    kept: list[tuple[str, str]]
+    decisions: list[Decision]
     removed: list[Path]
     left_over: list[Path]
     scratch: list[str]
-
-    @property
-    def decisions(self) -> list[Decision]:
-        """All of it, one by one."""
-        return [
-            *(Decision(name, goes=False, remark=reason) for name, reason in self.kept),
-            *(Decision(path.name, goes=True) for path in self.removed),
-            *(Decision(path.name, goes=True, remark="left over from interrupted work") for path in self.left_over),
-            *(Decision(name, goes=True, remark="a copy left over from a test restore") for name in self.scratch),
-        ]
 
 
 def plan(connection: Connection, *, keep: int = 3, directory: Path | None = None) -> Plan:
@@ -90,22 +80,29 @@ def plan(connection: Connection, *, keep: int = 3, directory: Path | None = None
         )
     folder = store.folder_of(connection, directory)
     with pinned(connection) as session:
-        pinned_ones = _in_use(session, connection, folder)
+        uses = listing.uses(session, connection.audit_schema)
         server, listed = system_identifier(session), listing.listed(session, connection.audit_schema)
         left = [name for name, _ in swap.left_over(session, connection.dbname)]
-    kept: list[tuple[str, str]] = []
+    held = {backup_id: f"behind {use}" for backup_id, use in uses.items() if use.startswith("open ")}
+    if unfinished := journal.unfinished(folder):
+        held |= dict.fromkeys((unfinished.backup_id, unfinished.safety_backup), "of an interrupted restore")
+    kept: list[Decision] = []
     removed: list[Path] = []
     good = 0
     for backup in store.all_backups(folder):
         others = _of_others(backup, connection.dbname, server, listed)
-        use = pinned_ones.get(backup.backup_id) or others
+        use = held.get(backup.backup_id) or others
         if not use and good >= max(keep, 1):
             removed.append(backup.folder)
             continue
         state = others or _state(backup)
         good += state == "verified"
-        kept.append((backup.backup_id, use or state))
-    return Plan(kept, removed, store.partial_folders(folder), left)
+        kept.append(Decision(backup.backup_id, goes=False, remark=use or state))
+    partial = store.partial_folders(folder)
+    gone = [(path.name, "") for path in removed]
+    gone += [(path.name, "left over from interrupted work") for path in partial]
+    gone += [(name, "a copy left over from a test restore") for name in left]
+    return Plan([*kept, *(Decision(name, goes=True, remark=why) for name, why in gone)], removed, partial, left)
 
 
 def carry_out(connection: Connection, decided: Plan) -> None:
@@ -162,16 +159,6 @@ def drop_replaced(
             if present:
                 raise Problem(f"{name} is in use by {present[0].told}", do="end that session, then run this again")
             swap.drop(control, name, end_sessions=False)
-
-
-def _in_use(session: Session, connection: Connection, folder: Path) -> dict[str, str]:
-    uses = listing.uses(session, connection.audit_schema)
-    held = {backup_id: f"behind {use}" for backup_id, use in uses.items() if use.startswith("open ")}
-    unfinished = journal.unfinished(folder)
-    if unfinished:
-        held[unfinished.backup_id] = "of an interrupted restore"
-        held[unfinished.safety_backup] = "of an interrupted restore"
-    return held
 
 
 def _of_others(backup: store.Backup | store.Damaged, database: str, server: str, listed: Collection[str]) -> str:

@@ -109,7 +109,7 @@ def restore(
     """
     with _begun(connection, directory, in_place=in_place) as (folder, control):
         _require_possible(control, connection, backup, in_place=in_place, from_elsewhere=from_elsewhere)
-        jobs = jobs or pg_tools.usual_jobs()
+        jobs = jobs or pg_tools.JOBS
         made = inside.new_journal(connection, backup) if in_place else _new_journal(control, connection, backup)
         work = Work(connection, control, folder, made, jobs, progress)
         if in_place:
@@ -124,7 +124,7 @@ def resume(
 ) -> Restored:
     """Go on with a restore that was interrupted, from where the server is."""
     with _interrupted(connection, directory) as work:
-        work.jobs, work.progress = jobs or pg_tools.usual_jobs(), progress
+        work.jobs, work.progress = jobs or pg_tools.JOBS, progress
         if work.journal.mode == journal.BACK:
             return _carry_on(work, None)
         backup = store.read(Path(work.journal.backup_folder))
@@ -177,7 +177,7 @@ def put_back(connection: Connection, name: str, *, force: bool = False, director
 def unfinished_problem(open_journal: Journal) -> Problem:
     """The sentence for a restore that stands in the way of another."""
     return Problem(
-        f"A restore of {open_journal.backup_id} was interrupted after the step `{open_journal.last_step}`",
+        open_journal.interruption,
         do="go on with `scripts/cmsid restore`, or give it up with `scripts/cmsid restore --abandon`",
     )
 
@@ -463,7 +463,7 @@ def _undo(work: Work, error: BaseException) -> None:
     except LOST as lost:
         reason = why(error if isinstance(error, Problem) else lost) or "the connection was lost"
         raise Problem(
-            f"The restore was interrupted after the step `{made.last_step}`: {reason}",
+            f"{made.interruption}: {reason}",
             do=f"the original data is in {made.database} or, if that holds the backup already, in {made.replaced_name};"
             " once the server answers, `scripts/cmsid restore` goes on and `scripts/cmsid restore --abandon` gives up",
         ) from error

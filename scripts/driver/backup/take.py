@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def take_backup(
     Raises:
         Problem: it could not be taken; nothing that looks like a backup is left.
     """
-    jobs = jobs or pg_tools.usual_jobs()
+    jobs = jobs or pg_tools.JOBS
     with pinned(connection) as session:
         if one_value(session, "select pg_is_in_recovery()"):
             raise Problem(
@@ -223,7 +224,7 @@ def _finish(tools: pg_tools.Tools, partial: Path, folder: Path, content: Manifes
     except pg_tools.ToolError as failure:
         raise Problem(f"The dump cannot be read back: {failure}", where=str(partial), do=HINT) from failure
     files.settle(partial)
-    with ThreadPoolExecutor(pg_tools.usual_jobs()) as pool:
+    with ThreadPoolExecutor(pg_tools.JOBS) as pool:
         paths = sorted(path for path in partial.rglob("*") if path.is_file())
         digests = list(pool.map(files.sha256_of, paths))
     content.files.extend(
@@ -263,7 +264,7 @@ def restored(
     there: Place, backup: store.Backup, *, name: str = "", jobs: int | None = None, progress: Progress = silent
 ) -> Iterator[tuple[Connection, store.Backup]]:
     """A backup restored into a scratch database, of this name, and compared, for the block; that is recorded in its folder."""
-    jobs = jobs or pg_tools.usual_jobs()
+    jobs = jobs or pg_tools.JOBS
     began = time.monotonic()
     content = backup.manifest
     manifest.check_files(backup.folder, content, progress)
@@ -297,7 +298,7 @@ def restored(
             scratch, content, jobs=jobs, left_out=NOT_ON_TRIAL, unproven=unproven, progress=progress
         )
         compare.require_same(found, backup, "the live database is as it was; do not rely on this backup, take another")
-        Verification(
+        record = Verification(
             backup_id=backup.backup_id,
             manifest_sha256=content.checksum,
             verified_at=store.now().isoformat(),
@@ -306,7 +307,8 @@ def restored(
             seconds=round(time.monotonic() - began, 1),
             apart=found.apart,
             elsewhere=[] if there.on == HERE else there.lines,
-        ).write(backup.folder)
+        )
+        manifest.write_checked(backup.folder / manifest.VERIFIED, asdict(record))
         yield scratch, store.read(backup.folder)
 
 
