@@ -12,7 +12,7 @@ import pytest
 
 from driver.dbt_project import CoreTable
 from driver.drizzle.files import Change, unified, write_all
-from driver.drizzle.migrations import Form, content, statements
+from driver.drizzle.migrations import Form, statements
 from driver.drizzle.plan import Plan, make_plan
 from driver.drizzle.typescript import TypeScript, source_files, string_value
 from driver.errors import Problem
@@ -753,7 +753,6 @@ def test_schema_and_migration_are_written_together_or_not_at_all(app: App) -> No
 def test_sql_is_taken_apart_as_sql() -> None:
     text = "select ';', \"a;b\" -- ; no\n, $$;$$ /* ; */;\nselect $x$ $$ ; $x$"
     assert statements(text) == ["select ';', \"a;b\" , $$;$$", "select $x$ $$ ; $x$"]
-    assert content("select 1;") is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,9 @@ from driver.drizzle.files import Change, counted
 from driver.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from driver.dbt_project import CoreTable
 
 Relation = tuple[str | None, str]
 """Schema, where one is given, and table."""
@@ -86,38 +86,32 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Content:
-    """What a migration holds of ours, and what else."""
-
-    form: Form
-    targets: tuple[Target, ...]
-    others: tuple[str, ...]
-    """Statements that are none of ours."""
-    dropped: tuple[str, ...]
-    """The DROP of each view that is made again: drizzle-kit does that with views that select all columns of a table."""
-    made_again: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Migration:
-    """A migration that concerns cms_id columns of core tables."""
+    """A migration that concerns cms_id columns: what it holds of ours, and what else."""
 
     path: Path
     before: bytes
-    found: Content
     breakpoints: bool
+    form: Form
+    targets: tuple[Target, ...]
+    others: tuple[str, ...] = ()
+    """Statements that are none of ours."""
+    dropped: tuple[str, ...] = ()
+    """The DROP of each view that is made again: drizzle-kit does that with views that select all columns of a table."""
+    made_again: tuple[str, ...] = ()
 
 
 class HalfDoneError(Exception):
     """A migration that holds only a part of what a table needs; the message completes "<file> ..."."""
 
 
-def content(text: str) -> Content | None:
+def read(path: Path, before: bytes, *, breakpoints: bool) -> Migration | None:
     """What the SQL of a migration does to cms_id columns; None where it does nothing to any.
 
     Raises:
         HalfDoneError: it does so only in part.
     """
+    text = before.decode("utf-8")
     found: dict[str, dict[Relation, re.Match[str]]] = {kind: {} for kind in _PATTERNS}
     others: list[str] = []
     for statement in statements(text):
@@ -131,10 +125,11 @@ def content(text: str) -> Content | None:
     dropped = tuple(drops[relation][0] for relation in drops if relation in creates)
     made_again = tuple(creates[relation][0] for relation in creates if relation in drops)
     rest = tuple(statement for statement in others if statement not in dropped + made_again)
+    migration = partial(Migration, path, before, breakpoints)
     if _MARKER.search(text):
         pairs = [[one.replace("''", "'") for one in pair] for pair in _MARKED.findall(text.replace("\r\n", "\n"))]
         marked = tuple(Target(*_split(relation), constraint) for relation, constraint in pairs)
-        return Content(Form.MARKER, marked, (), dropped, made_again)
+        return migration(Form.MARKER, marked, (), dropped, made_again)
     for relation in found["added"]:
         if relation not in found["named"]:
             raise HalfDoneError(f"adds {COLUMN} to {relation[1]}, but no unique constraint on it")
@@ -142,9 +137,9 @@ def content(text: str) -> Content | None:
             raise HalfDoneError(f"fills {COLUMN} of some tables, but not of {relation[1]}")
     if found["added"]:
         targets = tuple(Target(*relation, _name(found["named"][relation]["name"])) for relation in found["added"])
-        return Content(Form.WHOLE if found["filled"] else Form.GENERATED, targets, rest, dropped, made_again)
+        return migration(Form.WHOLE if found["filled"] else Form.GENERATED, targets, rest, dropped, made_again)
     created = tuple(Target(*relation, "") for relation in found["created"])
-    return Content(Form.CREATED, created, rest, (), ()) if created else None
+    return migration(Form.CREATED, created, rest) if created else None
 
 
 def statements(text: str) -> list[str]:
@@ -169,13 +164,12 @@ def _name(identifier: str) -> str:
     return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier.lower()
 
 
-def read_migrations(folder: Path, tables: Sequence[str]) -> tuple[list[Migration], list[str]]:
+def read_migrations(folder: Path, tables: Collection[str]) -> tuple[list[Migration], list[str]]:
     """The migrations that concern cms_id of these tables, oldest first, and what is wrong with others."""
     migrations, problems = [], []
     for path, breakpoints in _listed(folder):
         try:
-            before = path.read_bytes()
-            found = content(before.decode("utf-8"))
+            found = read(path, path.read_bytes(), breakpoints=breakpoints)
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:
@@ -184,41 +178,43 @@ def read_migrations(folder: Path, tables: Sequence[str]) -> tuple[list[Migration
             problems.append(f"the migration {path} {error}: complete it by hand, or take it out and generate it again")
         else:
             if found is not None and any(target.table in tables for target in found.targets):
-                migrations.append(Migration(path, before, found, breakpoints))
+                migrations.append(found)
     return migrations, problems
 
 
 def fill(
-    migrations: Sequence[Migration], identifiers: Mapping[str, str], form: Form | None
+    migrations: Sequence[Migration], id_columns: Mapping[str, str], form: Form | None
 ) -> tuple[list[Change], list[str]]:
     """Puts the backfill into the migrations that drizzle-kit generated: what to write, and what is in the way.
 
     Given WHOLE or MARKER, it brings the newest of those filled before into that form too; without a form, it fills in as
-    WHOLE what is not filled yet. The identifiers are the column that each core table's cms_id is taken from.
+    WHOLE what is not filled yet. By core table, `id_columns` says which column its cms_id is taken from.
     """
     changes: list[Change] = []
     problems: list[str] = []
-    filled = [m for m in migrations if m.found.form is not Form.CREATED]
+    filled = [m for m in migrations if m.form is not Form.CREATED]
     for migration in filled:
-        found = migration.found
-        is_changed = form and migration is filled[-1] and found.form is not form
-        if found.form is not Form.GENERATED and not is_changed:
+        is_changed = form and migration is filled[-1] and migration.form is not form
+        if migration.form is not Form.GENERATED and not is_changed:
             continue
-        foreign = [
-            f"a cms_id for {t.table}, which is no core table" for t in found.targets if t.table not in identifiers
+        others = [
+            *migration.others,
+            *(
+                f"a cms_id for {t.table}, which is no core table"
+                for t in migration.targets
+                if t.table not in id_columns
+            ),
         ]
-        if what := [*found.others, *foreign]:
+        if others:
             problems.append(
                 f"the migration {migration.path} holds more than the cms_id of core tables "
-                f"({shorten(what[0], width=60, placeholder=' ...')}): generate that in a migration of its own"
+                f"({shorten(others[0], width=60, placeholder=' ...')}): generate that in a migration of its own"
             )
             continue
-        order = list(identifiers)
-        targets = sorted(found.targets, key=lambda target: order.index(target.table))
-        columns = [identifiers[target.table] for target in targets]
-        text = marker(targets) if form is Form.MARKER else whole(targets, columns, breakpoints=migration.breakpoints)
-        pieces = [*(f"{one};" for one in found.dropped), text.rstrip("\n"), *(f"{one};" for one in found.made_again)]
-        text = (BREAKPOINT * migration.breakpoints + "\n").join(pieces) + "\n"
+        targets = sorted(migration.targets, key=lambda target: [*id_columns].index(target.table))
+        text = marker(targets) if form is Form.MARKER else whole(targets, id_columns, breakpoints=migration.breakpoints)
+        around = [[f"{one};" for one in views] for views in (migration.dropped, migration.made_again)]
+        text = (BREAKPOINT * migration.breakpoints + "\n").join([*around[0], text.rstrip("\n"), *around[1]]) + "\n"
         if b"\r\n" in migration.before:
             text = text.replace("\n", "\r\n")
         changes.append(Change(migration.path, migration.before, text.encode()))
@@ -226,21 +222,21 @@ def fill(
 
 
 def notes(
-    migrations: Sequence[Migration], filled: Sequence[Change], folder: Path, tables: Sequence[CoreTable]
+    migrations: Sequence[Migration], filled: Sequence[Change], folder: Path, tables: Collection[str]
 ) -> list[str]:
     """Says which migrations hold cms_id, and what is still to be generated."""
     found = []
     for migration in migrations:
-        count = counted(len(migration.found.targets), "core table")
+        count = counted(len(migration.targets), "core table")
         if migration.path in [change.path for change in filled]:
             what = f"SQL to be filled in for {count}"
-        elif migration.found.form is Form.CREATED:
+        elif migration.form is Form.CREATED:
             what = f"creates {count} with cms_id, nothing to fill in"
         else:
-            what = f"filled in already ({migration.found.form.value}) for {count}"
+            what = f"filled in already ({migration.form.value}) for {count}"
         found.append(f"migration {migration.path.relative_to(folder)}: {what}")
-    covered = {target.table for migration in migrations for target in migration.found.targets}
-    missing = [table.identifier for table in tables if table.identifier not in covered]
+    covered = {target.table for migration in migrations for target in migration.targets}
+    missing = [table for table in tables if table not in covered]
     if missing:
         which = "cms_id" if len(missing) == len(tables) else f"cms_id of {', '.join(missing)}"
         found.append(
@@ -267,13 +263,13 @@ def _listed(folder: Path) -> list[tuple[Path, bool]]:
     return [(file, BREAKPOINT in file.read_text("utf-8", "replace")) for file in files]
 
 
-def whole(targets: Sequence[Target], id_columns: Sequence[str], *, breakpoints: bool = True) -> str:
+def whole(targets: Sequence[Target], id_columns: Mapping[str, str], *, breakpoints: bool = True) -> str:
     """The whole migration: for each table the column, its values from the id column, its constraint."""
     end = ";" + BREAKPOINT if breakpoints else ";"
     lines: list[str] = []
-    for target, id_column in zip(targets, id_columns, strict=True):
+    for target in targets:
         lines += ["-- " + "=" * 44, f"-- {' '.join(target.table.upper().split())}", "-- " + "=" * 44]
-        names = {"column": COLUMN, "id_column": id_column, "constraint": target.constraint}
+        names = {"column": COLUMN, "id_column": id_columns[target.table], "constraint": target.constraint}
         quoted = {name: sql.Identifier(value) for name, value in names.items()} | {"relation": target.identifier}
         lines += [sql.SQL(statement).format(**quoted).as_string() + end for statement in _STATEMENTS]
         lines.append("")

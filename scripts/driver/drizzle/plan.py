@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from driver.drizzle.files import Change, nothing_written
 from driver.drizzle.kit import read_kit
-from driver.drizzle.migrations import Form, Migration, Target, fill, marker, notes, read_migrations, whole
+from driver.drizzle.migrations import Form, Target, fill, marker, notes, read_migrations, whole
 from driver.drizzle.schema import Schema
 from driver.drizzle.typescript import source_files
 from driver.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from driver.dbt_project import CoreTable
@@ -29,8 +29,8 @@ class Plan:
     changes: tuple[Change, ...]
     targets: tuple[Target, ...]
     """The core tables as the application's migration names them."""
-    id_columns: tuple[str, ...]
-    """For each of them the column its cms_id is taken from."""
+    id_columns: Mapping[str, str]
+    """By core table, the column its cms_id is taken from."""
     notes: tuple[str, ...]
 
     def sql(self, form: Form) -> str:
@@ -68,39 +68,29 @@ def make_plan(
             do="add the columns by hand",
         )
     kit = read_kit(sources[0], config)
-    schema = Schema(sources, _contents(source_files(sources)), tables, kit, name_constraints=name_constraints)
+    try:
+        contents = {path: path.read_bytes() for path in source_files(sources)}
+    except OSError as error:
+        raise Problem(f"{error.filename} cannot be read: {error.strerror}", do="nothing was written") from error
+    schema = Schema(sources, contents, tables, kit, name_constraints=name_constraints)
     folder = migrations if migrations is not None else kit.out
-    found, unreadable = read_migrations(folder, [table.identifier for table in tables])
-    filled, obstacles = fill(found, {table.identifier: table.id_column for table in tables}, form)
+    id_columns = {table.identifier: table.id_column for table in tables}
+    found, unreadable = read_migrations(folder, id_columns)
+    filled, obstacles = fill(found, id_columns, form)
     problems = [*schema.problems, *unreadable, *obstacles]
     if problems:
         raise Problem(nothing_written(problems))
-    # What drizzle-kit has generated is surer than what it is thought to generate.
-    names = schema.constraints | {t: name for t, name in _in_migrations(found).items() if t not in schema.named}
-    targets = [Target(schema.declared[t].factory.schema, t, names[t]) for t in (table.identifier for table in tables)]
+    # What drizzle-kit has generated, the newest last, is surer than what it is thought to generate.
+    generated = [target for migration in found for target in migration.targets if target.constraint]
+    names = schema.constraints | {one.table: one.constraint for one in generated if one.table not in schema.named}
+    targets = [Target(schema.declared[table].factory.schema, table, names[table]) for table in id_columns]
     return Plan(
         folder=kit.folder,
         changes=(*schema.changes, *filled),
         targets=tuple(targets),
-        id_columns=tuple(table.id_column for table in tables),
-        notes=(schema.summary(), _about_names(tables, targets, kit), *notes(found, filled, folder, tables)),
+        id_columns=id_columns,
+        notes=(schema.summary(), _about_names(tables, targets, kit), *notes(found, filled, folder, id_columns)),
     )
-
-
-def _contents(paths: Sequence[Path]) -> dict[Path, bytes]:
-    contents = {}
-    for path in paths:
-        try:
-            contents[path] = path.read_bytes()
-        except OSError as error:
-            raise Problem(f"{path} cannot be read: {error.strerror}", do="nothing was written") from error
-    return contents
-
-
-def _in_migrations(migrations: Sequence[Migration]) -> dict[str, str]:
-    """The name of each table's constraint in the newest migration that adds it."""
-    targets = (target for migration in migrations for target in migration.found.targets)
-    return {target.table: target.constraint for target in targets if target.constraint}
 
 
 def _about_names(tables: Sequence[CoreTable], targets: Sequence[Target], kit: Kit) -> str:
