@@ -73,11 +73,21 @@ inner join pg_catalog.pg_attribute as a on c.oid = a.attrelid and a.attnum > 0 a
 where c.relkind in ('r', 'p', 'v', 'm', 'f', 'c') and n.nspname !~ '^pg_(toast|temp)' and n.nspname <> 'information_schema'
 group by 1, 2
 """
+# Each type that is made of a row type: that of which relation, whether it is one of arrays, and what it is called.
 TYPES = """
-select t.oid::bigint, t.typelem::bigint + t.typbasetype::bigint, t.typcategory = 'A', n.nspname::text, t.typname::text, t.typrelid <> 0
-from pg_catalog.pg_type as t
+with recursive made as (
+    select t.oid, t.typrelid as relation from pg_catalog.pg_type as t where t.typrelid <> 0
+    union
+    select t.oid, made.relation
+    from made
+    inner join pg_catalog.pg_type as t on made.oid = t.typbasetype or (made.oid = t.typelem and t.typcategory = 'A')
+)
+select t.oid::bigint, t.typcategory = 'A', rn.nspname::text, r.relname::text, n.nspname::text, t.typname::text
+from made
+inner join pg_catalog.pg_type as t on made.oid = t.oid
 inner join pg_catalog.pg_namespace as n on t.typnamespace = n.oid
-where t.typrelid <> 0 or t.typbasetype <> 0 or (t.typelem <> 0 and t.typcategory = 'A')
+inner join pg_catalog.pg_class as r on made.relation = r.oid
+inner join pg_catalog.pg_namespace as rn on r.relnamespace = rn.oid
 """
 CHILDREN = """
 with recursive children as (
@@ -199,24 +209,24 @@ def find(session: psycopg.Connection[Any], tables: Sequence[CoreTable], audit_sc
 
     with session.cursor(row_factory=dict_row) as cursor:
         routines = cursor.execute(ROUTINES, [audit_schema]).fetchall()
-    before, after, row_types = _catalogues(session, tables, routines)
+    before, after = _catalogues(session, tables, routines)
     core = {(table.schema, table.identifier) for table in tables}
     names = [routine["routine_name"] for routine in routines]
-    given = [one for one in routines if _is_record(one) or row_types.get(one["returned"]) in core]
+    given = [one for one in routines if _is_record(one) or before.row_types.get(one["returned"]) in core]
     for routine in given * 2:  # twice, as they may call each other
         name = routine["routine_name"]
         for world in (before, after):
-            reading = _Routine(session, world, routine, row_types, None)
+            reading = _Routine(session, world, routine, None)
             gave = reading.gave if reading.read() else None
             if _is_record(routine) or (is_stored(gave) and names.count(name) == 1):
                 world.given[name] = gave
     uses: dict[Use, None] = {}
     for routine in routines:
         worlds = [
-            [_Routine(session, world, routine, row_types, trigger) for trigger in routine["triggers"] or [None]]
+            [_Routine(session, world, routine, trigger) for trigger in routine["triggers"] or [None]]
             for world in (before, after)
         ]
-        uses |= dict.fromkeys(_uses(routine, core, row_types, worlds))
+        uses |= dict.fromkeys(_uses(routine, core, before.row_types, worlds))
     for called, text in session.execute(EXPRESSIONS, [audit_schema]).fetchall():
         broken = _broken(session, text, before, after, _KEPT)
         uses |= {Use("breaks", called, problem): None for problem in broken}
@@ -261,7 +271,7 @@ def broken_statements(session: psycopg.Connection[Any], tables: Sequence[CoreTab
     Raises:
         psycopg.Error: they may not be read, or are not counted here.
     """
-    before, after, _ = _catalogues(session, tables, ())
+    before, after = _catalogues(session, tables, ())
     found = session.execute(
         "select s.query from pg_stat_statements as s where s.dbid = (select d.oid from pg_catalog.pg_database as d"
         " where d.datname = pg_catalog.current_database()) and s.query !~ 'cms_id' order by s.calls desc limit 5000"
@@ -283,69 +293,41 @@ def _broken(
 
 def _catalogues(
     session: psycopg.Connection[Any], tables: Sequence[CoreTable], routines: Iterable[Mapping[str, Any]]
-) -> tuple[Catalogue, Catalogue, dict[int, Name]]:
-    """What names mean before and after the migration, and the relation of each type that is made of a row type."""
-    found = session.execute(RELATIONS).fetchall()
-    parts, row_types, arrays, names = {}, {}, set(), {}
-    for oid, part, is_array, schema, name, is_row in session.execute(TYPES):
-        if is_array:
-            arrays.add(oid)
-        if is_row:
-            row_types[oid] = (schema, name)
-        else:
-            parts[oid], names[oid] = part, (schema, name)
-    for oid in parts:
-        part = oid
-        while part in parts:
-            part = parts[part]
-        if part in row_types:
-            row_types[oid] = row_types[part]
+) -> tuple[Catalogue, Catalogue]:
+    """What names mean before the migration, and after it."""
+    relations, types = (session.execute(query).fetchall() for query in (RELATIONS, TYPES))
+    row_types = {oid: (schema, name) for oid, _, schema, name, *_ in types}
+    arrays = {oid for oid, is_array, *_ in types if is_array}
     core = {(table.schema, table.identifier) for table in tables}
     heirs = {(child[0], child[1]) for child in session.execute(CHILDREN) if (child[2], child[3]) in core}
-    worlds: list[Catalogue] = []
-    evaluated: dict[str, str | None] = {}
-    for grown in ({}, {**dict.fromkeys(heirs, Inherited(ADDED)), **dict.fromkeys(core, Added(ADDED))}):
-        relations = _relations(found, row_types, arrays, grown, names)
-        given: dict[str, Any] = {}
-        taken: dict[str, Any] = {}
+    grown = {**dict.fromkeys(heirs, Inherited(ADDED)), **dict.fromkeys(core, Added(ADDED))}
+    before, after = Catalogue({}, row_types, arrays), Catalogue({}, row_types, arrays)
+    after.evaluated = before.evaluated
+    for world in (before, after):
+        for schema, name, columns, _ in relations:
+            more = [grown[schema, name]] if world is after and (schema, name) in grown and ADDED not in columns else []
+            world.relations[schema, name] = columns + more
+        for schema, name, columns, oids in relations:
+            for place, oid in enumerate(oids):
+                if row := world.columns_of(oid):
+                    world.relations[schema, name][place] = Whole(columns[place], row)
+        world.relations |= {
+            (schema, name): row
+            for oid, _, _, _, schema, name in types
+            if (schema, name) not in world.relations and (row := world.columns_of(oid))
+        }
         for routine in routines:
-            name = routine["routine_name"]
-            outs: Columns = [
-                Whole(out, Elements(row) if row and oid in arrays else row)
-                for out, oid in _arguments(routine, "obt")
-                for row in [relations.get(row_types.get(oid, ("", "")))]
-            ]
-            gives: Any = None if routine["returned"] in arrays else row_types.get(routine["returned"]) or outs or None
+            name, returned = routine["routine_name"], routine["returned"]
             inputs = _arguments(routine, "ibv")
-            takes = {key: row_types[oid] for at, (n, oid) in enumerate(inputs) if oid in row_types for key in (at, n)}
-            if routine["returned"] in ANY:
+            outs: Columns = [Whole(out, world.columns_of(oid)) for out, oid in _arguments(routine, "obt")]
+            gives: Any = None if returned in arrays else world.columns_of(returned) or outs or None
+            if returned in ANY:
                 gives = next((at for at, (_, oid) in enumerate(inputs) if oid in (*ANY, *ANY_ARRAY)), None)
-            given[name] = gives if given.get(name, gives) == gives else None  # those of the same name may differ
-            taken[name] = takes if taken.get(name, takes) == takes else {}
-        worlds.append(Catalogue(relations, given, taken, arrays, evaluated))
-    return worlds[0], worlds[1], row_types
-
-
-def _relations(
-    found: Sequence[tuple[Any, ...]],
-    row_types: Mapping[int, Name],
-    arrays: Collection[int],
-    grown: Mapping[Name, Added],
-    others: Mapping[int, Name],
-) -> dict[Name, Columns]:
-    """The columns of each relation, and of domains over rows; those that hold a row with its columns; of some with the added one."""
-    relations: dict[Name, Columns] = {
-        (schema, name): columns + [grown.get((schema, name), "")] * ((schema, name) in grown and ADDED not in columns)
-        for schema, name, columns, _ in found
-    }
-    for schema, name, columns, types in found:
-        for place, oid in enumerate(types):
-            if row := relations.get(row_types.get(oid, ("", ""))):
-                relations[schema, name][place] = Whole(columns[place], Elements(row) if oid in arrays else row)
-    for oid, named in others.items():
-        if row := relations.get(row_types.get(oid, ("", ""))):
-            relations[named] = Elements(row) if oid in arrays else row
-    return relations
+            takes = {key: oid for at, (n, oid) in enumerate(inputs) if oid in row_types for key in (at, n)}
+            # those of the same name may differ
+            world.given[name] = gives if world.given.get(name, gives) == gives else None
+            world.taken[name] = takes if world.taken.get(name, takes) == takes else {}
+    return before, after
 
 
 def _is_record(routine: Mapping[str, Any]) -> bool:
@@ -410,7 +392,6 @@ class _Routine:
         session: psycopg.Connection[Any],
         world: Catalogue,
         routine: Mapping[str, Any],
-        row_types: Mapping[int, Name],
         trigger: Mapping[str, Any] | None,
     ) -> None:
         self._session = session
@@ -427,18 +408,13 @@ class _Routine:
         self._records: set[str] = set()
         self._cursors: dict[str, Columns | None] = {}
         inputs, variables = (
-            [
-                (name, Elements(row) if row and oid in world.arrays else row)
-                for name, oid in _arguments(routine, modes)
-                for row in [world.relations.get(row_types.get(oid, ("", "")))]
-            ]
-            for modes in ("ibv", "iobvt")
+            [(name, world.columns_of(oid)) for name, oid in _arguments(routine, modes)] for modes in ("ibv", "iobvt")
         )
         self._wins = bool(re.search(r"#\s*variable_conflict\s+use_variable", routine["body"], re.IGNORECASE))
         self.reader.names = set() if self._wins else {*_outs(routine), *(name for name, _ in inputs)}
         self.reader.parameters = [columns for _, columns in inputs]
         self.reader.rows = {name: columns for name, columns in variables if columns}
-        self._returned = world.relations.get(row_types.get(routine["returned"], ("", ""))) or _outs(routine) or None
+        self._returned = world.columns_of(routine["returned"]) or _outs(routine) or None
         if trigger:
             self._returned = world.relations.get((trigger["tg_table_schema"], trigger["tg_table_name"]))
             self._records = {"new", "old"}

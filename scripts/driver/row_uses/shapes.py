@@ -95,16 +95,23 @@ class Problem:
 
 @dataclass
 class Catalogue:
-    """What names mean: relations by schema and name, for functions what they give and take; which types are arrays.
+    """What names mean: relations by schema and name, which of them a type is made of, which types are arrays.
 
-    What a function gives may be a row of the argument at this place. And what constant expressions came to, so that each is asked once.
+    Of functions, by name, what they give (or the place of the argument of which it is a row) and the types of rows that they take.
+    And what constant expressions came to, so that each is asked once.
     """
 
-    relations: Mapping[tuple[str, str], Columns]
-    given: dict[str, Columns | tuple[str, str] | int | None]
-    taken: Mapping[str, Mapping[str | int, tuple[str, str]]]
+    relations: dict[tuple[str, str], Columns]
+    row_types: Mapping[int, tuple[str, str]]
     arrays: Collection[int] = ()
+    given: dict[str, Columns | int | None] = field(default_factory=dict)
+    taken: dict[str, Mapping[str | int, int]] = field(default_factory=dict)
     evaluated: dict[str, str | None] = field(default_factory=dict)
+
+    def columns_of(self, oid: int) -> Columns | None:
+        """The columns of a type that is made of a row type."""
+        row = self.relations.get(self.row_types.get(oid, ("", "")))
+        return Elements(row) if row and oid in self.arrays else row
 
     def relation(self, names: Sequence[str], path: Sequence[str]) -> Columns | None:
         """The columns of a relation or of its row type."""
@@ -529,7 +536,7 @@ class Reader:
         if isinstance(given, int):
             columns = self._row(arguments[given], scope) if given < len(arguments) else None
             return columns and list(stored(columns, still=False) or ())
-        return self.catalogue.relations.get(given) if isinstance(given, tuple) else given
+        return given
 
     def _replaced(self, base: Node, by: Node, scope: Scope) -> Columns | None:
         """A row of which JSON or hstore replaces columns: those that it has, or names."""
@@ -720,7 +727,8 @@ class Reader:
             named = argument.get("named_arg_expr", {"name": place, "arg": argument})
             if row_type := taken.get(named["name"]):
                 at = named["arg"].get("row_expr", {}).get("location", self.at)
-                self._cast(named["arg"], self.catalogue.relations.get(row_type), row_type[1], scope, at)
+                wanted, (_, row_name) = self.catalogue.columns_of(row_type), self.catalogue.row_types[row_type]
+                self._cast(named["arg"], wanted, row_name, scope, at)
 
     def is_json(self, node: Node, scope: Scope) -> bool:
         """Whether this is a row of a core table as JSON."""
