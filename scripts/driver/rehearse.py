@@ -16,7 +16,7 @@ from rich.text import Text
 
 from driver import profile
 from driver.backup import database_state, files, hindrances, listing, store, swap
-from driver.backup.place import EMBEDDED, HERE, SETTINGS, place, require_place
+from driver.backup.place import EMBEDDED, HERE, SETTINGS, place
 from driver.backup.session import one_value, pinned
 from driver.backup.swap import scratch_database
 from driver.backup.take import restored, take_backup
@@ -82,8 +82,12 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
         if wanted.on == HERE:
             hindrances.require(session, connection, hindrances.TRIAL)
     untried = any(hindrances.TRIAL in each.hinders for each in found)
-    backup = _backup(connection, wanted, stages)
-    if refused := files.hindrance(backup.folder):
+    any_backup = wanted.backup or store.all_backups(store.folder_of(connection, wanted.directory))
+    backup = store.find(connection, wanted.backup, wanted.directory) if any_backup else None
+    if backup:
+        told = f"{backup.backup_id}, {age(seconds_since(backup.manifest.taken_at))} old"
+        stages.finished("backup", "done", 0, told)
+    if backup and (refused := files.hindrance(backup.folder)):
         raise Problem(
             f"The record of a rehearsal cannot be kept: {refused}", where=str(backup.folder), do="make it yours"
         )
@@ -97,6 +101,7 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
                 project.core_tables()
             there = stack.enter_context(place(connection, backup, wanted.on))
         stages.finished("server", "done", perf_counter() - began, "; ".join(there.lines))
+        backup = backup or _taken(connection, wanted.directory, stages)
         began = perf_counter()
         with stages.running("restore") as progress:
             base, backup = stack.enter_context(restored(there, backup, name=name, progress=progress.step))
@@ -132,19 +137,12 @@ def rehearse(connection: Connection, wanted: Wanted, console: Console) -> Rehear
     return rehearsal
 
 
-def _backup(connection: Connection, wanted: Wanted, stages: Stages) -> Backup:
-    """The backup to be rehearsed on: the one named, the newest, or a new one that the database does not list."""
-    began = perf_counter()
-    folder = store.folder_of(connection, wanted.directory)
+def _taken(connection: Connection, directory: Path | None, stages: Stages) -> Backup:
+    """A new backup, which the database does not list."""
+    began, purpose = perf_counter(), "for a rehearsal"
     with stages.running("backup") as progress:
-        if wanted.backup or store.all_backups(folder):
-            backup = store.find(connection, wanted.backup, wanted.directory)
-            told = f"{backup.backup_id}, {age(seconds_since(backup.manifest.taken_at))} old"
-        else:
-            require_place(connection, wanted.on, works=True)
-            directory, purpose = wanted.directory, "for a rehearsal"
-            backup = take_backup(connection, directory=directory, listed=False, purpose=purpose, progress=progress.step)
-            told = f"{backup.backup_id}, taken for this: {backup.manifest.extent}"
+        backup = take_backup(connection, directory=directory, listed=False, purpose=purpose, progress=progress.step)
+    told = f"{backup.backup_id}, taken for this: {backup.manifest.extent}"
     stages.finished("backup", "done", perf_counter() - began, told)
     return backup
 

@@ -87,7 +87,7 @@ class Overview:
 def look(connection: Connection, directory: Path | None = None) -> Overview:
     """Every backup of a database, which need not answer. Of the files only names and sizes are looked at."""
     backed: dict[str, str] = {}
-    known: set[str] | None = None
+    known: dict[str, str] | None = None
     with contextlib.suppress(Problem, psycopg.Error), pinned(connection) as session:
         backed = uses(session, connection.audit_schema)
         known = listed(session, connection.audit_schema)
@@ -103,7 +103,7 @@ def look(connection: Connection, directory: Path | None = None) -> Overview:
     return Overview(str(folder), backups, left_over, command)
 
 
-def _listed(backup: store.Backup | store.Damaged, backed: dict[str, str], known: set[str] | None) -> ListedBackup:
+def _listed(backup: store.Backup | store.Damaged, backed: dict[str, str], known: dict[str, str] | None) -> ListedBackup:
     name, damage = backup.backup_id, backup.shortcoming
     use, is_listed = backed.get(name, ""), None if known is None else name in known
     if isinstance(backup, store.Damaged):
@@ -154,15 +154,9 @@ def record(session: Session, audit_schema: str, backup: store.Backup) -> None:
             )
 
 
-def manifest_checksum(session: Session, audit_schema: str, backup_id: str) -> str | None:
-    """The checksum the manifest had when the backup was listed; None if it is not listed here."""
-    query = "select manifest_sha256 from {backups} where backup_id = %s"
-    return next((checksum for (checksum,) in rows_of(session, audit_schema, query, [backup_id])), None)
-
-
-def listed(session: Session, audit_schema: str) -> set[str]:
-    """The names of the backups that are listed in the database."""
-    return {backup_id for (backup_id,) in rows_of(session, audit_schema, "select backup_id from {backups}")}
+def listed(session: Session, audit_schema: str) -> dict[str, str]:
+    """The backups that are listed in the database, by name, each with the checksum that its manifest had then."""
+    return dict(rows_of(session, audit_schema, "select backup_id, manifest_sha256 from {backups}"))
 
 
 def uses(session: Session, audit_schema: str) -> dict[str, str]:

@@ -95,6 +95,7 @@ class Place:
         worker: the same by the role that works there as the live database's does.
         told: what is not there as it is on the live server, in words.
         stand_ins: roles that were made there so that the dump finds them, and that cannot log in.
+        variables: libpq's for that server; None if it is the live one.
     """
 
     on: str
@@ -103,6 +104,11 @@ class Place:
     worker: profile.Connection
     told: list[str] = field(default_factory=list)
     stand_ins: list[str] = field(default_factory=list)
+    variables: Mapping[str, str] | None = None
+
+    def reached(self) -> contextlib.AbstractContextManager[None]:
+        """For the block, this server is reached, and the live one is not, whose variables may be others."""
+        return contextlib.nullcontext() if self.variables is None else profile.libpq(self.variables)
 
     @property
     def lines(self) -> list[str]:
@@ -151,41 +157,34 @@ def place(connection: profile.Connection, backup: Backup | None, on: str, *, wor
 
     Args:
         connection: the live database.
-        backup: what is to be restored there; None: a backup that is still to be taken, so that what lacks is said before.
+        backup: what is to be restored there; None: a backup that is taken within the block, so that what lacks is said before.
         on: here, embedded, or the name of a service.
         works: whether somebody is to work there as the live database's role, beside the one that restores.
 
     Raises:
         Problem: it cannot be had, or lacks something that the backup needs; nothing was restored.
     """
-    told: list[str] = []
     with contextlib.ExitStack() as stack:
         with pinned(connection) as session:
             live = _live(session, connection, backup, works=works)
             settings = {name: str(one_value(session, "select current_setting(%s)", name)) for name in SETTINGS}
-            found = Place(
-                on, f"the live server, PostgreSQL {one_value(session, 'show server_version')}", connection, connection
-            )
-        if on != HERE:
-            if on == EMBEDDED:
-                senders = {"max_wal_senders": "0"} if settings["wal_level"] == "minimal" else {}
-                server, told = _server(live, {**settings, **senders})
-                stack.enter_context(server)
-                stack.enter_context(profile.libpq({}))
-                control = server.reach("postgres", live.first)
-            else:
-                control, variables = profile.of_service(on)
-                stack.enter_context(profile.libpq(variables))
-            control = replace(control, audit_schema=connection.audit_schema, threads=connection.threads)
+            version = one_value(session, "show server_version")
+        if on == HERE:
+            yield Place(on, f"the live server, PostgreSQL {version}", connection, connection)
+            return
+        told: list[str] = []
+        variables: Mapping[str, str] = {}
+        if on == EMBEDDED:
+            senders = {"max_wal_senders": "0"} if settings["wal_level"] == "minimal" else {}
+            server, told = _server(live, {**settings, **senders})
+            stack.enter_context(server)
+            control = server.reach("postgres", live.first)
+        else:
+            control, variables = profile.of_service(on)
+        control = replace(control, audit_schema=connection.audit_schema, threads=connection.threads)
+        with profile.libpq(variables):
             found = stack.enter_context(_furnished(control, live, backup, on))
-        yield replace(found, told=told + found.told)
-
-
-def require_place(connection: profile.Connection, on: str, *, works: bool = False) -> None:
-    """Refuse another server that cannot be had, or lacks something, before a backup is taken for it."""
-    if on != HERE:
-        with place(connection, None, on, works=works):
-            pass
+        yield replace(found, told=told + found.told, variables=variables)
 
 
 def _live(session: Session, connection: profile.Connection, backup: Backup | None, *, works: bool) -> _Live:

@@ -263,7 +263,7 @@ def _require_own(control: Session, connection: Connection, backup: store.Backup,
         )
     recorded = None
     with contextlib.suppress(Problem, psycopg.Error), pinned(connection) as session:
-        recorded = listing.manifest_checksum(session, connection.audit_schema, manifest.backup_id)
+        recorded = listing.listed(session, connection.audit_schema).get(manifest.backup_id)
     if recorded and recorded != manifest.checksum:
         raise Problem(
             f"The backup {manifest.backup_id} is not the one that was listed in the database: its manifest is another",
@@ -354,26 +354,14 @@ def _prepare(work: Work, backup: store.Backup) -> None:
 
 def _fill(side: Connection, work: Work, backup: store.Backup, template: str, leave_out: list[str]) -> None:
     """Create the side database and restore into it, anew if a first attempt was interrupted."""
-    manifest, name, major = backup.manifest, work.journal.side_name, major_of(work.control)
+    manifest, name = backup.manifest, work.journal.side_name
     if work.side:
         swap.drop(work.control, name)
-    try:
-        work.control.execute(database_state.creation(manifest.state, name, major, template))
-    except (
-        psycopg.errors.UndefinedObject,
-        psycopg.errors.InsufficientPrivilege,
-        psycopg.errors.InvalidParameterValue,
-        psycopg.errors.DuplicateDatabase,
-    ) as error:
-        raise Problem(
-            f"The side database cannot be created: {why(error)}",
-            do=f"{UNTOUCHED}; correct that, then run this again",
-        ) from error
+    swap.create(work.control, manifest.state, name, template, f"{UNTOUCHED}; correct that, then run this again")
     work.done(journal.CREATED, swap.databases(work.control, [name])[name].oid)
     try:
-        pg_tools.restore(
-            side, pg_tools.find(major), backup, jobs=work.jobs, leave_out=leave_out, progress=work.progress
-        )
+        tools = pg_tools.find(major_of(work.control))
+        pg_tools.restore(side, tools, backup, jobs=work.jobs, leave_out=leave_out, progress=work.progress)
     except pg_tools.ToolError as failure:
         raise Problem(
             f"The backup {manifest.backup_id} does not restore: {failure}",

@@ -203,6 +203,16 @@ def swap(control: Session, made: Journal) -> None:
             return
 
 
+def create(control: Session, state: database_state.State, name: str, template: str, do: str) -> None:
+    """Create a database that has the kind of this state, or say what to do."""
+    try:
+        control.execute(database_state.creation(state, name, major_of(control), template))
+    except psycopg.Error as error:
+        if control.closed:
+            raise
+        raise Problem(f"The server cannot make a database of this kind: {why(error)}", do=do) from error
+
+
 def drop(control: Session, database: str, *, end_sessions: bool = True, seconds: float = CLEAR_SECONDS) -> None:
     """Drop a database, if there is one of that name, with its sessions ended; tried again so long while it is in use.
 
@@ -258,14 +268,8 @@ def scratch_database(
         wanted = {**state, "owner": state["owner"] if is_superuser(guard) else role}
         keeper = _keeper(connection, name)
         try:
-            try:
-                guard.execute(database_state.creation(wanted, name, major_of(guard), template))
-            except psycopg.Error as error:
-                raise Problem(
-                    f"The server cannot make a database of this kind: {why(error)}",
-                    where=connection.describe(),
-                    do="nothing was restored; mend that, or restore on a server that has what is missing",
-                ) from error
+            do = "nothing was restored; mend that, or restore on a server that has what is missing"
+            create(guard, wanted, name, template, do)
             guard.execute(comment.format(sql.Identifier(name), sql.Literal(COMMENT.format(connection.dbname))))
             yield connection.to_database(name)
         finally:

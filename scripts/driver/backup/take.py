@@ -33,7 +33,7 @@ from driver.backup import (
     store,
 )
 from driver.backup.manifest import DUMP, File, Manifest, Table, Verification
-from driver.backup.place import HERE, Place, place, require_place
+from driver.backup.place import HERE, Place, place
 from driver.backup.session import Session, begin_with_locks, major_of, one_value, pinned, settings, system_identifier
 from driver.backup.swap import scratch_database
 from driver.dbt_project import keep_out_of_git
@@ -75,7 +75,7 @@ def take_backup(
         Problem: it could not be taken; nothing that looks like a backup is left.
     """
     jobs = jobs or pg_tools.JOBS
-    with pinned(connection) as session:
+    with pinned(connection) as session, contextlib.ExitStack() as stack:
         if one_value(session, "select pg_is_in_recovery()"):
             raise Problem(
                 "The server is a standby, where a backup cannot be listed",
@@ -84,8 +84,7 @@ def take_backup(
             )
         tools = pg_tools.find(major_of(session))
         hindrances.require(session, connection, hindrances.DUMP, *([hindrances.TRIAL] if verify and on == HERE else []))
-        if verify:
-            require_place(connection, on)
+        there = stack.enter_context(place(connection, None, on, works=False)) if verify else None
         folder = store.folder_of(connection, directory)
         files.make_private_folder(folder)
         keep_out_of_git(folder.parent)
@@ -131,7 +130,7 @@ def take_backup(
                 where=f"schema {connection.audit_schema} of {connection.describe()}",
                 do="allow this role to create that schema, then take the backup again",
             ) from error
-    return verify_backup(connection, backup, on=on, jobs=jobs, progress=progress) if verify else backup
+        return _verified(connection, backup, there, jobs, progress) if there else backup
 
 
 @contextlib.contextmanager
@@ -189,12 +188,7 @@ def _dump(
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(
-            compare.of_all_tables,
-            connection,
-            snapshot=snapshot,
-            jobs=jobs,
-            progress=progress,
-            stop=stop,
+            compare.of_all_tables, connection, snapshot=snapshot, jobs=jobs, progress=progress, stop=stop
         )
         try:
             pg_tools.dump(
@@ -249,10 +243,14 @@ def verify_backup(
     Raises:
         Problem: it is damaged, does not restore, or restores to something else.
     """
-    with (
-        place(connection, backup, on, works=False) as there,
-        restored(there, backup, jobs=jobs, progress=progress) as (_, verified),
-    ):
+    with place(connection, backup, on, works=False) as there:
+        return _verified(connection, backup, there, jobs, progress)
+
+
+def _verified(
+    connection: Connection, backup: store.Backup, there: Place, jobs: int | None, progress: Progress
+) -> store.Backup:
+    with restored(there, backup, jobs=jobs, progress=progress) as (_, verified):
         pass
     with pinned(connection) as session:
         listing.record(session, connection.audit_schema, verified)
@@ -269,14 +267,16 @@ def restored(
     content = backup.manifest
     manifest.check_files(backup.folder, content, progress)
     control = there.control
-    with pinned(control) as session:
-        major = major_of(session)
-        server_version = str(one_value(session, "show server_version"))
-        require_major(content, major)
-        tools = pg_tools.find(major)
-        template, leave_out, unproven = prepared.start(control, session, backup)
-        leave_out = [*leave_out, *prepared.casts_beyond(session, content)]
-    with scratch_database(control, content.state, template, name) as scratch:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(there.reached())
+        with pinned(control) as session:
+            major = major_of(session)
+            server_version = str(one_value(session, "show server_version"))
+            require_major(content, major)
+            tools = pg_tools.find(major)
+            template, leave_out, unproven = prepared.start(control, session, backup)
+            leave_out = [*leave_out, *prepared.casts_beyond(session, content)]
+        scratch = stack.enter_context(scratch_database(control, content.state, template, name))
         try:
             pg_tools.restore(
                 scratch,
