@@ -21,7 +21,7 @@ import pytest
 
 from driver import packages, sample_registry
 from driver.dbt_project import DbtProject
-from driver.server_home import end
+from driver.embedded_server import end
 from driver.server_programs import installed_servers
 from support.backups import SCRIPTS, drop_all
 from support.dbt_runner import Dbt

@@ -21,9 +21,8 @@ import psycopg2
 import pytest
 
 from driver import embedded_server
-from driver.embedded_server import EmbeddedServer
+from driver.embedded_server import EmbeddedServer, stop_orphan, sweep
 from driver.errors import Problem
-from driver.server_home import stop_orphan, sweep
 from driver.server_programs import installed_servers
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from driver import cli, monitoring
-from driver.migration_state import MigrationState
+from driver.facts import MigrationState
 from driver.monitoring import CRITICAL, OK, UNKNOWN, WARNING, nagios, prometheus
 from driver.report import files
 from driver.result import BackupFacts

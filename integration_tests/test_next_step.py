@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from driver.conclusion import step_from_here, tell_state_and_next_step
-from driver.migration_state import MigrationState
+from driver.facts import MigrationState
 from driver.result import Outcome, Stage
 from driver.run import Options
 from driver.status import Runner, Signal, Status, Table, Validated

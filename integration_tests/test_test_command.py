@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from driver.bootstrap import ROOT
-from driver.server_home import sweep
+from driver.embedded_server import sweep
 from quality import linters, main, tests
 from support.waiting import until
 

@@ -160,7 +160,7 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     importlib.import_module("driver.cli")
     importlib.import_module("dbt.adapters.postgres")
-    importlib.import_module("driver.run_in_terminal")
+    importlib.import_module("driver.report.show")
     untrace_dbt()
     parse_once()
     get_ready()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from driver.server_home import account_for_server
+from driver.embedded_server import account_for_server
 from support.waiting import until
 
 if TYPE_CHECKING:

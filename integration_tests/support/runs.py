@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from driver import profile, run_in_terminal
+from driver import profile
 from driver.report.files import NAMES, newest
+from driver.report.show import run_in_terminal
 from driver.run import Options, Run
 from support.backups import SCRIPTS
 
@@ -85,7 +86,7 @@ class Runner:
             self._put_in(after, fault)
         console = Console(file=io.StringIO(), highlight=False)
         connection = profile.load()
-        code = run_in_terminal.run_in_terminal(connection, Options(**{"reports": self.reports, **options}), console)
+        code = run_in_terminal(connection, Options(**{"reports": self.reports, **options}), console)
         assert isinstance(console.file, io.StringIO)
         result = newest(connection.describe(), self.reports)
         return Outcome(code, console.file.getvalue(), result, self.reports / result.run_id if result else None)

@@ -195,28 +195,32 @@ def _build(environment: Environment, lock: IO[str]) -> None:
     # From within the environment that is about to be replaced, only the Python it was made with can make it.
     base = os.path.realpath(sys.executable) if _is_inside(environment) else sys.executable
     with (CACHE / f"setup{directory.name}.log").open("w", encoding="utf-8") as log:
-        steps = _Steps(log, lock)
-        steps.must_do([base, "-I", "-m", "venv", "--clear", "--without-pip", str(directory)])
+
+        def must_do(command: List[str]) -> None:
+            told = _told_by(command, log, lock)
+            if told:
+                sys.exit(f"Error: {_reason(told)} (details: {Path(log.name).relative_to(ROOT)}).")
+
+        must_do([base, "-I", "-m", "venv", "--clear", "--without-pip", str(directory)])
         # A pip that is there and can install elsewhere (22.3 and later) saves what it takes to unpack another.
         pip = [base, "-I", "-m", "pip", "--python", python]
-        if not steps.can_do([*pip, "--version"]):
+        if _told_by([*pip, "--version"], log, lock):
             pip = [python, "-I", "-m", "pip"]
-            steps.must_do([python, "-I", "-m", "ensurepip"])
+            must_do([python, "-I", "-m", "ensurepip"])
         install = [*pip, "install", "--no-input", "--disable-pip-version-check", "--retries", "2"]
         # uv does the same in a fifth of the time. Where it cannot be had, or knows less than pip of how to get there, pip does.
         uv = [str(environment.python.with_name("uv")), "pip", "install", "--python", python]
         wanted = ["-r", "pyproject.toml", *(f"--group={group}" for group in environment.groups), "-c", str(_pins())]
-        if not (steps.can_do([*install, "--no-deps", _uv_pin()]) and steps.can_do([*uv, *wanted], _as_uv_has_it(pip))):
+        pin = next(
+            (line.split()[0] for line in _pins().read_text("utf-8").splitlines() if line.startswith("uv==")), "uv"
+        )
+        if _told_by([*install, "--no-deps", pin], log, lock) or _told_by([*uv, *wanted], log, lock, _as_uv_has_it(pip)):
             print("uv cannot be used here; pip takes a minute …", file=sys.stderr, flush=True)
-            steps.must_do([*install, *_requirements(environment), "-c", str(_pins())])
+            must_do([*install, *_requirements(environment), "-c", str(_pins())])
     temporary = environment.stamp.with_suffix(".part")
     temporary.write_text(_stamp_text(environment), "utf-8")
     temporary.replace(environment.stamp)
     print(f"{directory.name} is ready after {time.monotonic() - start:.0f} s.", file=sys.stderr)
-
-
-def _uv_pin() -> str:
-    return next((line.split()[0] for line in _pins().read_text("utf-8").splitlines() if line.startswith("uv==")), "uv")
 
 
 def _requirements(environment: Environment) -> List[str]:
@@ -261,37 +265,25 @@ def _as_uv_has_it(pip: List[str]) -> Dict[str, str]:
     return {**found, **os.environ}
 
 
-class _Steps:
-    """Runs what makes an environment, with its output in a log."""
+ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT", "PIP_PYTHON")
 
-    def __init__(self, log: IO[str], lock: IO[str]) -> None:
-        self._log = log
-        self._lock = lock
-        self._output = ""
 
-    def can_do(self, command: List[str], variables: "Dict[str, str] | None" = None) -> bool:
-        """Whether it worked."""
-        elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT", "PIP_PYTHON")
-        process = subprocess.run(
-            command,
-            cwd=str(ROOT),
-            env={name: value for name, value in (variables or os.environ).items() if name not in elsewhere},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            # It holds the lock too: if this process is killed, nobody else begins while the step is still at work.
-            pass_fds=() if os.name == "nt" else (self._lock.fileno(),),
-            check=False,
-        )
-        self._output = process.stdout.decode("utf-8", "replace")
-        self._log.write(f"{' '.join(command)}\n{self._output}\n")
-        return process.returncode == 0
-
-    def must_do(self, command: List[str]) -> None:
-        """Exits 1 with one sentence if it does not work."""
-        if not self.can_do(command):
-            self._log.flush()
-            sys.exit(f"Error: {_reason(self._output)} (details: {Path(self._log.name).relative_to(ROOT)}).")
+def _told_by(command: List[str], log: IO[str], lock: IO[str], variables: "Dict[str, str] | None" = None) -> str:
+    """Run a step of making an environment. Returns what it said if it failed; empty if it worked."""
+    process = subprocess.run(
+        command,
+        cwd=str(ROOT),
+        env={name: value for name, value in (variables or os.environ).items() if name not in ELSEWHERE},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # It holds the lock too: if this process is killed, nobody else begins while the step is still at work.
+        pass_fds=() if os.name == "nt" else (lock.fileno(),),
+        check=False,
+    )
+    output = process.stdout.decode("utf-8", "replace")
+    log.write(f"{' '.join(command)}\n{output}\n")
+    return (output or "no message") if process.returncode else ""
 
 
 AGAIN = ", then run this again"

@@ -10,7 +10,7 @@ from driver.wording import moment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from driver.migration_state import MigrationState
+    from driver.facts import MigrationState
     from driver.result import Difference, Result, Verdict
 
 COMMAND = "scripts/cmsid"

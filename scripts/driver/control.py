@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import getpass
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from driver.backup.session import one_value, pinned
+from driver.backup.session import Session, one_value, pinned
 from driver.errors import Problem
 from driver.facts import controls, exists, in_audit_schema
 from driver.macro_sql import render_macro
 from driver.status import read_runner
 
 if TYPE_CHECKING:
-    import psycopg
-
     from driver.profile import Connection
 
 Action = Literal["pause", "resume", "pace"]
@@ -57,17 +55,14 @@ def ask(connection: Connection, action: Action, *, why: str = "", rows_per_secon
         return [*lines, _effect(session, schema, action)]
 
 
-def _effect(session: psycopg.Connection[Any], audit_schema: str, action: Action) -> str:
+def _effect(session: Session, audit_schema: str, action: Action) -> str:
     """What comes of it, and when."""
     runner = read_runner(session, audit_schema)
     if action == "pause":
         when = "No runner is at work: the next one begins with this pause."
         if runner:
-            when = (
-                "Filling stops within a second."
-                if runner.fills
-                else f"The pause begins after this step: {runner.step}."
-            )
+            step = f"The pause begins after this step: {runner.step}."
+            when = "Filling stops within a second." if runner.fills else step
         return f"{when} To go on: scripts/cmsid resume"
     if action == "pace":
         return "It holds from the next batch on, also after a restart."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from driver.dbt_project import PACKAGE
 from driver.errors import Problem, why
 from driver.termination import SIGNALS, raise_if_interrupted
 
@@ -155,6 +157,40 @@ class DbtStep:
             taken = time.perf_counter() - self._since
             self.plan_seconds[self._label] = self.plan_seconds.get(self._label, 0.0) + taken
             self._label = ""
+
+
+def undo(
+    project: DbtProject,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> str:
+    """Take cms_id away from every core table that has it, in one transaction; a half-done online migration with it.
+
+    By force also where it is then forgotten which rows were created locally, or which CMS id a later row has, and where no
+    migration in the log made cms_id. Each step is told, as `9 of 27 START drop our views`.
+
+    Returns:
+        what was done, or would be, as a script; empty if no core table has cms_id.
+
+    Raises:
+        Problem: if it was refused, or failed and was rolled back.
+    """
+    steps: list[str] = []
+
+    def hear(message: str) -> None:
+        if not message.endswith("nothing to do"):
+            steps.append(message)
+            on_step(message)
+
+    step = DbtStep(on_message=hear)
+    arguments = json.dumps({"dry_run": dry_run, "force": force})
+    result = step.invoke(project, "run-operation", f"{PACKAGE}.drop_cms_id", "--args", arguments)
+    if not result.success:
+        failure = "the undo could not be planned" if dry_run else "cms_id was not removed"
+        raise Problem(failure, do=step.why(result).removeprefix("drop_cms_id: ").rstrip("."))
+    return "\n".join(step.printed if dry_run else steps)
 
 
 @contextmanager

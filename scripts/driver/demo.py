@@ -15,7 +15,7 @@ from driver import packages, profile, sample_registry
 from driver.bootstrap import ROOT
 from driver.embedded_server import DEFAULT_MAJOR, EmbeddedServer
 from driver.progress import Stages
-from driver.run_in_terminal import run_in_terminal
+from driver.report.show import run_in_terminal
 
 if TYPE_CHECKING:
     from driver.run import Options

@@ -7,6 +7,7 @@ Everything is asked in one READ ONLY transaction. What speaks against a mode is 
 from __future__ import annotations
 
 import shutil
+import timeit
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -22,16 +23,14 @@ from rich.text import Text
 
 from driver import packages
 from driver.backup import files, hindrances, pg_tools, prepared, store
-from driver.backup.session import application_names, one_value, pinned
+from driver.backup.session import Session, application_names, one_value, pinned
 from driver.dbt_project import nodes_at_a_time
 from driver.errors import Problem, why
-from driver.estimate import estimate
-from driver.facts import migration_log
+from driver.facts import UNFINISHED, migration_log
 from driver.macro_sql import render_macro
-from driver.migration_state import UNFINISHED
 from driver.progress import plain_table
 from driver.rehearsal import in_place_of
-from driver.result import Figures  # noqa: TC001  the JSON's schema is made from it
+from driver.result import Figures
 from driver.wording import duration, moment, short, size
 
 if TYPE_CHECKING:
@@ -93,6 +92,12 @@ CHECKS: dict[str, tuple[str, str]] = {
 """What is looked at, in the order of the table: what is said where all is well, and by which findings it may fail."""
 
 
+PROBE = "select sum(hash_record_extended(row(n, n::text, n * 0.5), 0)::numeric) from pg_catalog.generate_series(1, 300000) as n"
+PROBE_SECONDS = 0.093
+"""What the probe takes on the machine of the constants."""
+PROBES = 3
+DISK_RATE = 400e6
+"""Bytes per second that reach the disk when the rewritten tables are committed."""
 # What a template may hold.
 PREPARED = ("extension", "superusers_object", "owned_by_another")
 
@@ -188,7 +193,7 @@ def examine(
 
 
 @contextmanager
-def _read_only(session: psycopg.Connection[Any]) -> Iterator[None]:
+def _read_only(session: Session) -> Iterator[None]:
     """One transaction in which PostgreSQL itself refuses every change; rolled back at the end."""
     session.execute("begin transaction isolation level read committed read only")
     application_names(session)
@@ -200,7 +205,7 @@ def _read_only(session: psycopg.Connection[Any]) -> Iterator[None]:
             session.execute("rollback")
 
 
-def server_disk_free(session: psycopg.Connection[Any], connection: Connection) -> str:
+def server_disk_free(session: Session, connection: Connection) -> str:
     """How much is free on the server's disk, as text; empty unless the server is here and lets itself be asked."""
     if connection.host not in LOCAL_HOSTS and not connection.host.startswith("/"):
         return ""
@@ -223,7 +228,7 @@ class _Examination:
 
     connection: Connection
     project: DbtProject
-    session: psycopg.Connection[Any]
+    session: Session
     diagnosis: Diagnosis
     backups: Path | None
 
@@ -300,19 +305,11 @@ class _Examination:
         free = shutil.disk_usage(existing).free
         needed = int(one_value(self.session, "select pg_database_size(current_database())")) // 3
         if hindrance := files.hindrance(existing):
-            self._add(
-                "disk_backups",
-                "both",
-                f"no backup can be written to {existing}: {hindrance}",
-                f"make it yours, or name another folder in {store.FOLDER_VARIABLE}",
-            )
+            remedy = f"make it yours, or name another folder in {store.FOLDER_VARIABLE}"
+            self._add("disk_backups", "both", f"no backup can be written to {existing}: {hindrance}", remedy)
         elif free < needed:
-            self._add(
-                "disk_backups",
-                "both",
-                f"{existing} has {size(free)} free, and a backup may take {size(needed)}",
-                "make room there",
-            )
+            detail = f"{existing} has {size(free)} free, and a backup may take {size(needed)}"
+            self._add("disk_backups", "both", detail, "make room there")
         told = self.diagnosis.found["disk"]
         self.diagnosis.found["disk"] = f"{size(free)} free for backups" + (f"; {told}" if told else "")
 
@@ -389,30 +386,24 @@ class _Examination:
             skipped = "what the application's functions and views do was not looked at"
             self._warn("locked", f"a table is locked by another session, so {skipped}", LATER)
             return
-        allowed = bool(self.project.var("allow_row_type_use"))
+        breaks: Blocks = "none" if self.project.var("allow_row_type_use") else "both"
+        told: dict[str, list[str]] = {"typed": [], "unseen": []}
         for use in uses:
-            if use.kind in ("breaks", "may"):
-                certain = use.kind == "breaks"
-                self._add(
-                    "row_use_breaks" if certain else "row_use_may_break",
-                    "both" if certain and not allowed else "none",
-                    f"{use.where}: {use.text}, once the core tables have cms_id",
-                    "name the columns on both sides there, or let both have all of them; or set var allow_row_type_use if it may fail"
-                    if certain
-                    else "see whether it copes with that, or name the columns there",
-                )
-        if typed := [f"{use.where} ({use.text})" for use in uses if use.kind == "typed"]:
-            self._warn(
-                "row_type_functions",
-                f"whole rows of core tables are returned or taken by {', '.join(typed)}",
-                "see that their callers may get one more column",
-            )
-        if unseen := [f"{use.where} {use.text}" for use in uses if use.kind == "unseen"]:
-            self._warn(
-                "row_use_unseen",
-                f"what these do with core tables cannot be seen: {', '.join(unseen)}",
-                "look there for whole rows, such as new.* or select *",
-            )
+            if use.kind in told:
+                told[use.kind].append(f"{use.where} ({use.text})" if use.kind == "typed" else f"{use.where} {use.text}")
+                continue
+            detail = f"{use.where}: {use.text}, once the core tables have cms_id"
+            if use.kind == "breaks":
+                remedy = "name the columns on both sides there, or let both have all of them"
+                self._add("row_use_breaks", breaks, detail, f"{remedy}; or set var allow_row_type_use if it may fail")
+            else:
+                self._warn("row_use_may_break", detail, "see whether it copes with that, or name the columns there")
+        if typed := ", ".join(told["typed"]):
+            detail = f"whole rows of core tables are returned or taken by {typed}"
+            self._warn("row_type_functions", detail, "see that their callers may get one more column")
+        if unseen := ", ".join(told["unseen"]):
+            detail = f"what these do with core tables cannot be seen: {unseen}"
+            self._warn("row_use_unseen", detail, "look there for whole rows, such as new.* or select *")
         said = f"{read} function{'s' * (read != 1)} read; what only its own code holds cannot be seen"
         self.diagnosis.found["application"] = said
         if todo and one_value(self.session, "select to_regclass('pg_stat_statements') is not null"):
@@ -421,12 +412,11 @@ class _Examination:
                     statements = finder.broken_statements(self.session, todo)
             except psycopg.Error:  # not counted by this server, or not for this role
                 return
-            for statement, why in statements:
-                self._warn(
-                    "row_use_statement",
-                    f"a statement that the server has counted would not survive: {shorten(statement, 100)} ({why})",
-                    "name its columns",
+            for statement, reason in statements:
+                detail = (
+                    f"a statement that the server has counted would not survive: {shorten(statement, 100)} ({reason})"
                 )
+                self._warn("row_use_statement", detail, "name its columns")
 
     def _row_findings(self, table: CoreTable, *, migrated: bool) -> None:
         """What the rows say."""
@@ -504,6 +494,42 @@ class _Examination:
         query = render_macro(macro, **arguments) if arguments else macro
         with self.session.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query.encode()).fetchall()
+
+
+def estimate(session: Session, project: DbtProject, tables: Sequence[CoreTable]) -> dict[str, Figures]:
+    """How long either mode takes with these tables and what it needs, by the catalogue's sizes; empty if there is none of them.
+
+    The constants were measured on the sample registry at several scales (docs/doctor.md has the figures). What they mean
+    on the server at hand, and under the load that it bears now, a short piece of the same kind of work tells: hashing
+    rows that are in no table.
+    """
+    with session.cursor(row_factory=dict_row) as cursor:
+        sizes = cursor.execute(render_macro("migration_sizes", tables=tables).encode()).fetchall()
+    if not sizes:
+        return {}
+    # how many times longer than on the machine of the constants work takes here and now
+    taken = timeit.repeat(lambda: session.execute(PROBE.encode()), number=1, repeat=PROBES)
+    slowness = min(taken) / PROBE_SECONDS
+    return {mode: _estimate(mode, sizes, project, slowness) for mode in ("window", "online")}
+
+
+def _estimate(mode: str, sizes: Sequence[dict[str, Any]], project: DbtProject, slowness: float) -> Figures:
+    rows = sum(int(table["row_count"]) for table in sizes)
+    entries = sum(int(table["row_count"] * table["index_count"]) for table in sizes)
+    heap = sum(int(table["heap_bytes"]) for table in sizes)
+    indexes = sum(int(table["index_bytes"]) for table in sizes)
+    disk = int(sum(table[f"{mode}_disk_bytes"] for table in sizes))
+    if mode == "window":
+        # read and hashed twice, rewritten once, and every index built anew, that of cms_id among them
+        work = 0.15 + 1.7e-6 * rows + 0.35e-6 * (entries + rows) + 4e-9 * heap
+        seconds = slowness * work + disk / DISK_RATE
+        return Figures(rows, seconds, seconds, heap + indexes + 50 * rows, disk)
+    # each row hashed, updated and hashed again, one in eight with a new entry in each index; and some statements per table
+    work = 0.1 + 0.035 * len(sizes) + 3.8e-6 * rows + 0.95e-6 * entries + 7e-9 * heap
+    pace = int(project.var("rows_per_second"))
+    seconds = max(slowness * work, rows / pace if pace else 0)
+    lock_seconds = slowness * (0.002 + 0.0008 * len(sizes))
+    return Figures(rows, seconds, lock_seconds, 120 * rows + 12 * entries + heap, disk)
 
 
 def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from driver.backup.files import make_private_folder, open_private, sync, write_private
-from driver.backup.session import begin_with_locks, join_snapshot, one_row, pinned, settings
+from driver.backup.session import Session, begin_with_locks, join_snapshot, one_row, pinned, settings
 from driver.bootstrap import project as project_dir
 from driver.dbt_project import keep_out_of_git
 from driver.errors import Problem, why
@@ -141,23 +141,20 @@ def export(
     return manifest
 
 
-def _refuse_wrong_phase(
-    session: psycopg.Connection[Any], connection: Connection, project: DbtProject, phase: str
-) -> None:
+def _refuse_wrong_phase(session: Session, connection: Connection, project: DbtProject, phase: str) -> None:
     """Refuse what could only be compared with itself: a `pre` after the migration, a `post` without one."""
     begun = bool(tables_with_cms_id(session, project.core_tables()))
-    if phase == "pre" and begun:
-        raise Problem(
-            "The migration has begun, so what the registry held before it can no longer be exported",
-            where=connection.describe(),
-            do="use --phase post",
-        )
-    if phase == "post" and not begun:
-        raise Problem(
+    if begun == (phase == "post"):
+        return
+    what, do = (
+        ("The migration has begun, so what the registry held before it can no longer be exported", "use --phase post")
+        if begun
+        else (
             "No core table has a cms_id, so there is nothing to export of after the migration",
-            where=connection.describe(),
-            do="use --phase pre, or migrate first",
+            "use --phase pre, or migrate first",
         )
+    )
+    raise Problem(what, where=connection.describe(), do=do)
 
 
 def _write_all(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from driver.backup.session import one_value, pinned
+from driver.backup.session import Session, one_value, pinned
 from driver.errors import Problem
 from driver.facts import exists, locks
 from driver.macro_sql import render_macro
@@ -71,9 +71,7 @@ def watched(connection: Connection, tick: Callable[[str], None] = lambda _: None
             found.extend(locks(session, connection.audit_schema, looks_since))
 
 
-def note_seen(
-    session: psycopg.Connection[Any], audit_schema: str, looks_since: str, seen: Sequence[tuple[Any, ...]]
-) -> None:
+def note_seen(session: Session, audit_schema: str, looks_since: str, seen: Sequence[tuple[Any, ...]]) -> None:
     """Add to the ledger what was seen of the plan that began since a moment."""
     if not exists(session, audit_schema, "locks"):
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 from driver.backup.store import shortcoming_of_listed
-from driver.migration_state import Kind
+from driver.facts import Kind
 from driver.wording import age, seconds_since, timestamp
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,28 +138,24 @@ def _write_record(folder: Path, source: str) -> None:
 
 
 def _is_hub_reachable() -> bool:
-    """Whether the hub answers within a few seconds; in a thread, since looking up a name has no time-out of its own."""
-    import requests
-
+    """Whether the hub answers within a few seconds; in a process, since looking up a name has no time-out of its own."""
     hub = os.environ.get("DBT_PACKAGE_HUB_URL", "https://hub.getdbt.com/").rstrip("/")
-    answered: list[bool] = []
+    ask = f"import requests; requests.get({f'{hub}/api/v1/metaplane/dbt_expectations.json'!r}).raise_for_status()"
+    return _succeeds(["-c", ask], PROBE_SECONDS)
 
-    def probe() -> None:
-        with suppress(requests.RequestException):
-            answered.append(requests.get(f"{hub}/api/v1/metaplane/dbt_expectations.json", timeout=PROBE_SECONDS).ok)
 
-    thread = threading.Thread(target=probe, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS + 1)
-    return answered == [True]
+def _succeeds(arguments: list[str], seconds: int) -> bool:
+    try:
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True, timeout=seconds, cwd=ROOT)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
 
 
 def _download() -> bool:
     """Let `dbt deps` install them; whether it could."""
-    command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "deps", "--project-dir", str(ROOT)]
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=DOWNLOAD_SECONDS, cwd=ROOT)
-    except (OSError, subprocess.SubprocessError):
+    command = ["-m", "dbt.cli.main", "--quiet", "deps", "--project-dir", str(ROOT)]
+    if not _succeeds(command, DOWNLOAD_SECONDS):
         return False
     _write_record(INSTALLED, HUB)
     return True

@@ -32,10 +32,9 @@ SETTINGS = "-c statement_timeout=0 -c idle_session_timeout=0 -c default_transact
 PASSWORD_VARIABLE = "DBT_ENV_SECRET_CMSID_PASSWORD"  # noqa: S105  dbt keeps the value of such a name out of its logs
 OF_THE_SESSION = ("PGOPTIONS", "PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR")
 """libpq's variables that lead to no other server."""
-IN_PROFILE = (
-    *("port", "user", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey"),
-    *("connect_timeout", "keepalives_idle", "threads", "autocommit"),
-)
+ALWAYS = ("host", "port", "user", "dbname", "connect_timeout")
+OF_LIBPQ = (*ALWAYS, "sslmode", "sslrootcert", "sslcert", "sslkey", "keepalives_idle")
+"""The fields of a connection that are libpq's parameters of the same name; but for the first ones, only where they are set."""
 _without_options: set[tuple[str, int]] = set()
 """Where a pooler refuses them."""
 
@@ -90,14 +89,11 @@ class Connection:
         Only the same user can read it, and nothing of it is left however the program or we end. The role to act as is
         not in it. Further settings are as PGOPTIONS has them; a pooler may not let them pass.
         """
-        from psycopg import pq
-
         variables = dict(os.environ)
         # A service would hide the variables of the same meaning.
-        given = {**_of_service(), **self._parameters(), **self._options(f"{SETTINGS} {settings}".strip())}
-        for option in pq.Conninfo.get_defaults():
-            if option.envvar and (name := option.keyword.decode()) in given:
-                variables[option.envvar.decode()] = str(given[name])
+        variables |= _variables(
+            {**_of_service(), **self._parameters(), **self._options(f"{SETTINGS} {settings}".strip())}
+        )
         for name in ("PGSERVICE", "PGSERVICEFILE", "PGCLIENTENCODING", *(() if self.password else ("PGPASSWORD",))):
             variables.pop(name, None)
         return variables
@@ -117,12 +113,7 @@ class Connection:
 
     def _parameters(self) -> dict[str, str | int]:
         """libpq's parameters as dbt gives them; what it does not give is left to libpq (its variables, its service)."""
-        given: dict[str, str | int] = {
-            name: value
-            for name in ("sslmode", "sslrootcert", "sslcert", "sslkey", "keepalives_idle")
-            if (value := getattr(self, name))
-        }
-        given |= {name: getattr(self, name) for name in ("host", "port", "user", "dbname", "connect_timeout")}
+        given = {name: value for name in OF_LIBPQ if (value := getattr(self, name)) or name in ALWAYS}
         # Given even if it is empty, as dbt does: libpq then looks into ~/.pgpass, and not into PGPASSWORD.
         return given | {"password": self.password, "application_name": APPLICATION}
 
@@ -176,9 +167,10 @@ def libpq(variables: Mapping[str, str]) -> Iterator[None]:
 def elsewhere(connection: Connection) -> Iterator[Connection]:
     """A profile, for the block, that leads dbt to another place than the user's does; the password is not in it."""
     target = {
-        **{name: getattr(connection, name) for name in IN_PROFILE if getattr(connection, name) != ""},
+        **{name: value for name in OF_LIBPQ if (value := getattr(connection, name)) or name in ALWAYS},
         "type": "postgres",
-        "host": connection.host,
+        "threads": connection.threads,
+        "autocommit": connection.autocommit,
         "schema": connection.audit_schema,
         "password": f"{{{{ env_var('{PASSWORD_VARIABLE}') }}}}",
         **({"role": '"{}"'.format(connection.role.replace('"', '""'))} if connection.role else {}),
@@ -195,16 +187,10 @@ def elsewhere(connection: Connection) -> Iterator[Connection]:
 
 def of_service(name: str) -> tuple[Connection, dict[str, str]]:
     """How to reach what an entry of pg_service.conf names: the connection, and libpq's variables for the rest of it."""
-    from psycopg import pq
-
     with libpq({"PGSERVICE": name}):
         given = _of_service()
         user = given.get("user") or _libpq().get("user", "")
-        variables = {
-            option.envvar.decode(): given[option.keyword.decode()]
-            for option in pq.Conninfo.get_defaults()
-            if option.envvar and option.keyword.decode() in given
-        }
+        variables = _variables(given)
     if given.keys() <= {"service"}:
         raise Problem(
             f"There is no service {name or 'without a name'}",
@@ -214,16 +200,9 @@ def of_service(name: str) -> tuple[Connection, dict[str, str]]:
         raise Problem(f"The service {name} names several servers", do="give the name of one that names one")
     for variable in ("PGSERVICE", "PGPASSWORD"):
         variables.pop(variable, None)
-    connection = Connection(
-        host=given.get("host", ""),
-        port=int(given.get("port", "5432")),
-        user=user,
-        dbname=given.get("dbname") or user,
-        password=given.get("password", ""),
-        sslmode=given.get("sslmode", ""),
-        service=name,
-    )
-    return connection, variables
+    told: dict[str, Any] = {name: given.get(name, "") for name in ("host", "password", "sslmode")}
+    port, dbname = int(given.get("port", "5432")), given.get("dbname") or user
+    return Connection(**told, port=port, user=user, dbname=dbname, service=name), variables
 
 
 ALIASES = {"pass": "password", "database": "dbname"}
@@ -287,12 +266,10 @@ def _connection(values: Mapping[str, Any], target: str, path: Path) -> Connectio
     for name in ("host", "user", "dbname", "schema"):
         if values.get(name) in (None, ""):
             raise Problem(f"The target {target} has no {name}", where=str(path), do="add it")
-    texts = ("host", "user", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey", "password")
     numbers = {"port": 5432, "connect_timeout": 10, "keepalives_idle": 0, "threads": 1}
-    given: dict[str, Any] = {name: str(values.get(name) or "") for name in texts}
-    given |= {name: _number(values, name, default, path) for name, default in numbers.items()}
+    given: dict[str, Any] = {name: str(values.get(name) or "") for name in (*OF_LIBPQ, "password")}
     return Connection(
-        **given,
+        **given | {name: _number(values, name, default, path) for name, default in numbers.items()},
         audit_schema=str(values["schema"]),
         autocommit=str(values.get("autocommit", False)).strip().lower() in ("true", "1", "yes", "on"),
         role=_role(str(values.get("role") or "").strip(), path),
@@ -358,6 +335,14 @@ def _libpq() -> dict[str, str]:
     from psycopg import pq
 
     return {option.keyword.decode(): option.val.decode() for option in pq.Conninfo.get_defaults() if option.val}
+
+
+def _variables(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """libpq's variables for its parameters."""
+    from psycopg import pq
+
+    names = {option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
+    return {names[name]: str(value) for name, value in parameters.items() if name in names}
 
 
 def _number(values: Mapping[str, Any], name: str, default: int, path: Path) -> int:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from driver.backup import store
 from driver.backup.manifest import REHEARSAL
-from driver.backup.session import system_identifier
+from driver.backup.session import Session, system_identifier
 from driver.result import SCHEMA_VERSION, ChecklistLine, Figures, Lock, Stage, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    import psycopg
 
     from driver.profile import Connection
 
@@ -99,7 +97,7 @@ def newest(connection: Connection, server: str, mode: str, directory: Path | Non
 
 def in_place_of(
     estimates: Mapping[str, Figures],
-    session: psycopg.Connection[Any],
+    session: Session,
     connection: Connection,
     directory: Path | None = None,
 ) -> dict[str, Figures]:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import psutil
 from psycopg import sql
@@ -17,14 +17,14 @@ from rich.text import Text
 from driver import profile
 from driver.backup import database_state, files, hindrances, listing, store, swap
 from driver.backup.place import EMBEDDED, HERE, SETTINGS, place
-from driver.backup.session import one_value, pinned
+from driver.backup.session import Session, one_value, pinned
 from driver.backup.swap import scratch_database
 from driver.backup.take import restored, take_backup
 from driver.conclusion import COMMAND
 from driver.dbt_project import DbtProject
 from driver.doctor import LOCAL_HOSTS
 from driver.errors import Problem
-from driver.migration_state import read_logged_state
+from driver.facts import read_logged_state
 from driver.progress import Stages, plain_table
 from driver.rehearsal import Part, Rehearsal
 from driver.result import as_json, lock_sentence
@@ -34,7 +34,6 @@ from driver.wording import age, duration, seconds_since, size
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import psycopg
     from rich.console import Console
 
     from driver.backup.place import Place
@@ -147,7 +146,7 @@ def _taken(connection: Connection, directory: Path | None, stages: Stages) -> Ba
     return backup
 
 
-def _machine(session: psycopg.Connection[Any], there: Place) -> dict[str, str]:
+def _machine(session: Session, there: Place) -> dict[str, str]:
     """What the figures depend on."""
     names = ("server_version", "shared_buffers", "data_checksums", *SETTINGS)
     told = {name: str(one_value(session, "select current_setting(%s)", name)) for name in names}

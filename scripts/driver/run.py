@@ -11,23 +11,32 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import psycopg
 
-from driver import __version__, comparisons, conclusion
-from driver.backup.session import one_row, one_value, pinned
+from driver import __version__, conclusion
+from driver.backup.session import Session, one_row, one_value, pinned
 from driver.checklist import MIGRATION_LOG, Facts, checklist_lines
 from driver.dbt_project import PACKAGE, DbtProject, nodes_at_a_time
-from driver.dbt_step import DbtStep
+from driver.dbt_step import DbtStep, undo
 from driver.errors import Problem, why
-from driver.facts import migration_log, newest_backup, read_facts, told_by_online_mode
+from driver.facts import (
+    UNFINISHED,
+    MigrationState,
+    has_local_rows,
+    logged_tables,
+    migration_log,
+    newest_backup,
+    read_facts,
+    read_state,
+    told_by_online_mode,
+)
 from driver.ledger import watched
-from driver.migration_state import UNFINISHED, MigrationState, has_local_rows, logged_tables, read_state
 from driver.report import files
 from driver.result import Database, FailingRow, Figures, Outcome, Result, Stage, StageStatus
 from driver.termination import raise_if_interrupted
-from driver.validation import validate
+from driver.validation import comparisons, validate
 from driver.wording import duration, few, moment, size
 
 if TYPE_CHECKING:
@@ -230,7 +239,7 @@ class Run:
             return dict.fromkeys(STAGES[1:4], f"done before the cut-over at {at}")
         return {}
 
-    def _fitting_validation(self, session: psycopg.Connection[Any], log: Mapping[str, TableLog]) -> str:
+    def _fitting_validation(self, session: Session, log: Mapping[str, TableLog]) -> str:
         """What a validation can ask for: once rows were created locally, nothing can be as it was."""
         if not log or any(entry.state != "done" for entry in log.values()):
             return "cutover"
@@ -349,9 +358,8 @@ class Run:
             facts = read_facts(
                 session, self.connection.audit_schema, self._tables, str(self._project.var("cms_id_type"))
             )
-            self.result.compared = comparisons.compared(session, self.connection.audit_schema, facts, validation)
-            self.result.not_compared = comparisons.not_compared(
-                session, self.connection.audit_schema, self._tables, validation, self.result.validation
+            self.result.compared, self.result.not_compared = comparisons(
+                session, self.connection.audit_schema, self._tables, facts, validation, self.result.validation
             )
         facts.of_procedure = bool(self._project.var("procedure_registry"))
         for table in facts.tables:
@@ -376,8 +384,6 @@ class Run:
         return f"{passed} of {len(tests)} tests passed{narrower}"
 
     def _undo(self, progress: StageProgress) -> str:
-        from driver.undo import undo
-
         with watched(self.connection) as locks:
             undo(self._project, on_step=lambda step: progress.update(what=step))
         self.result.locks = [*self.result.locks, *locks]
@@ -387,12 +393,12 @@ class Run:
             raise Problem(f"the undo ended, but is not complete: {self._state.sentence}")
         return "no core table has cms_id, and nothing else differs"
 
-    def _in_use_already(self, session: psycopg.Connection[Any], tables: Sequence[CoreTable]) -> bool:
+    def _in_use_already(self, session: Session, tables: Sequence[CoreTable]) -> bool:
         """Whether rows were written since the baseline: created locally, or changed while online mode was under way."""
         told = told_by_online_mode(session, self.connection.audit_schema)
         return has_local_rows(session, tables) or bool(told.keys() - {"without signal"})
 
-    def _migration_log_test(self, session: psycopg.Connection[Any]) -> Outcome:
+    def _migration_log_test(self, session: Session) -> Outcome:
         """Whether the log says of every core table that its migration was finished."""
         began = perf_counter()
         log = migration_log(session, self.connection.audit_schema)
@@ -471,7 +477,7 @@ def _now() -> str:
     return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _written(session: psycopg.Connection[Any]) -> tuple[int, int]:
+def _written(session: Session) -> tuple[int, int]:
     """Bytes of WAL that the server has ever written, and of the database's files; 0 where this role is kept from knowing."""
     try:
         wal, extent = one_row(session, WRITTEN)

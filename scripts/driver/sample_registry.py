@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -19,39 +19,33 @@ LARGEST_SCALE = 250  # above it, ids leave the range of integer
 DEMO = ROOT / "demo"
 
 
-class Table(NamedTuple):
-    """How many rows a table has: at scale 1, and at any scale, so that every chain has its links."""
-
-    rows: int
-    least: int
-
-
-# In the order of loading: a table comes after those it points to.
-TABLES: dict[str, Table] = {
-    "terms": Table(16, 16),
-    "students": Table(21_000, 40),
-    "student_education": Table(2_492, 10),
-    "next_of_kins": Table(11, 5),
-    "schools": Table(15, 3),
-    "programs": Table(102, 6),
-    "structures": Table(417, 12),
-    "structure_semesters": Table(2_702, 78),
-    "modules": Table(4_059, 60),
-    "semester_modules": Table(13_035, 400),
-    "module_prerequisites": Table(408, 10),
-    "student_programs": Table(24_176, 46),
-    "student_semesters": Table(119_915, 230),
-    "student_modules": Table(673_913, 1_300),
-    "assessments": Table(8_118, 120),
-    "assessment_marks": Table(180_000, 350),
+# How many rows a table has, at scale 1 and at least, so that every chain has its links. In the order of loading: a table
+# comes after those it points to.
+TABLES: dict[str, tuple[int, int]] = {
+    "terms": (16, 16),
+    "students": (21_000, 40),
+    "student_education": (2_492, 10),
+    "next_of_kins": (11, 5),
+    "schools": (15, 3),
+    "programs": (102, 6),
+    "structures": (417, 12),
+    "structure_semesters": (2_702, 78),
+    "modules": (4_059, 60),
+    "semester_modules": (13_035, 400),
+    "module_prerequisites": (408, 10),
+    "student_programs": (24_176, 46),
+    "student_semesters": (119_915, 230),
+    "student_modules": (673_913, 1_300),
+    "assessments": (8_118, 120),
+    "assessment_marks": (180_000, 350),
 }
 
 
 def rows_at(scale: float) -> dict[str, int]:
     """The number of rows of every table at a scale (1 is the live registry's size)."""
-    counts = {name: max(table.least, round(table.rows * scale)) for name, table in TABLES.items()}
+    counts = {name: max(least, round(rows * scale)) for name, (rows, least) in TABLES.items()}
     counts["assessments"] = 2 * counts["modules"]  # two of every module
-    return {**counts, "terms": TABLES["terms"].rows}
+    return {**counts, "terms": TABLES["terms"][0]}
 
 
 def load(

@@ -8,18 +8,15 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg.rows import class_row
 
 from driver.backup import journal, store
-from driver.backup.session import pinned
+from driver.backup.session import Session, pinned
 from driver.conclusion import step_from_here, step_while_it_runs, superseded
 from driver.errors import Problem, why
-from driver.facts import controls, exists, locks, newest_backup
-from driver.macro_sql import render_macro
-from driver.migration_state import UNFINISHED, MigrationState, read_logged_state
+from driver.facts import UNFINISHED, MigrationState, controls, locks, macro_rows, newest_backup, read_logged_state
 from driver.report import files
 from driver.report.terminal import verdict_sentence
 from driver.result import BackupFacts, Lock, Verdict, lock_sentence
@@ -30,8 +27,6 @@ if TYPE_CHECKING:
 
     from driver.profile import Connection
     from driver.result import Result
-
-    Row = TypeVar("Row")
 
 INDENT = 13
 MOST_LINES = 10
@@ -315,7 +310,7 @@ def status(connection: Connection, reports: Path | None = None) -> Status:
     )
 
 
-def _look(session: psycopg.Connection[Any], connection: Connection, found: Status) -> Status:
+def _look(session: Session, connection: Connection, found: Status) -> Status:
     """What the database knows."""
     schema = connection.audit_schema
     state = read_logged_state(session, schema)
@@ -353,19 +348,9 @@ def _with_limit(signal: Signal) -> str:
     )
 
 
-def _rows(
-    session: psycopg.Connection[Any], kind: type[Row], macro: str, audit_schema: str, *relations: str
-) -> list[Row]:
-    """The rows of a query of the project, as objects; none if one of these relations does not exist."""
-    if not all(exists(session, audit_schema, name) for name in relations):
-        return []
-    with session.cursor(row_factory=class_row(kind)) as cursor:
-        return cursor.execute(render_macro(macro, audit_schema=audit_schema).encode()).fetchall()
-
-
-def read_runner(session: psycopg.Connection[Any], audit_schema: str) -> Runner | None:
+def read_runner(session: Session, audit_schema: str) -> Runner | None:
     """Who migrates or takes the baseline, if anybody does."""
-    runner = next(iter(_rows(session, Runner, "online_runner", audit_schema, "events")), None)
+    runner = next(iter(macro_rows(session, Runner, "online_runner", audit_schema, "events")), None)
     if runner is None or runner.application_name != "cms_id online migration":
         return runner
     table = current(migration_progress(session, audit_schema))
@@ -380,14 +365,14 @@ def current(tables: Sequence[Table]) -> Table | None:
     return next((t for t in left if t.state != "marked" or t.rows_at_cut_over is not None), left[0] if left else None)
 
 
-def migration_progress(session: psycopg.Connection[Any], audit_schema: str) -> list[Table]:
+def migration_progress(session: Session, audit_schema: str) -> list[Table]:
     """The tables of the newest online migration, by name; empty if there was none."""
-    return _rows(session, Table, "migration_progress_query", audit_schema, "migrations", "batches")
+    return macro_rows(session, Table, "migration_progress_query", audit_schema, "migrations", "batches")
 
 
-def throttle_signals(session: psycopg.Connection[Any], audit_schema: str) -> list[Signal]:
+def throttle_signals(session: Session, audit_schema: str) -> list[Signal]:
     """The signals by which filling may pause, somebody's pauses first; empty if no online migration began here."""
-    found = _rows(session, Signal, "throttle_signals", audit_schema, "throttle", "controls")
+    found = macro_rows(session, Signal, "throttle_signals", audit_schema, "throttle", "controls")
     return sorted(found, key=lambda signal: signal.signal != "paused")
 
 

@@ -1,4 +1,4 @@
-"""Run the project's tests, once, and turn what dbt says of them into outcomes: verdicts, counts and failing rows."""
+"""Run the project's tests, once: their outcomes as verdicts, counts and failing rows; what was compared and how, and what was not."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import psycopg
 
 from driver.checklist import CHAINS
 from driver.errors import Problem, why
-from driver.result import Difference, FailingRow, Outcome, OutcomeStatus
+from driver.facts import rows_of
+from driver.macro_sql import render_macro
+from driver.result import Comparison, Difference, FailingRow, Outcome, OutcomeStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from driver.dbt_project import DbtProject
+    from driver.backup.session import Session
+    from driver.checklist import Facts
+    from driver.dbt_project import CoreTable, DbtProject
     from driver.dbt_step import DbtStep
 
 SHOWN_ROWS = 20
@@ -49,9 +53,7 @@ class Validation:
     switched_off: set[str]
 
 
-def validate(
-    project: DbtProject, connection: psycopg.Connection[Any], step: DbtStep, *, with_values: bool
-) -> Validation:
+def validate(project: DbtProject, connection: Session, step: DbtStep, *, with_values: bool) -> Validation:
     """Run every test of the project; failing rows keep what may tell something about a person only `with_values`.
 
     Raises:
@@ -100,7 +102,7 @@ def _outcome(result: Any, rows: Callable[[Any], tuple[list[FailingRow], list[Dif
     return outcome
 
 
-def _harmless_foreign_keys(connection: psycopg.Connection[Any]) -> set[str]:
+def _harmless_foreign_keys(connection: Session) -> set[str]:
     """Names of columns that hold ids of other tables: foreign keys to a column `id`."""
     rows = connection.execute(
         "select distinct a.attname from pg_catalog.pg_constraint as k"
@@ -112,7 +114,7 @@ def _harmless_foreign_keys(connection: psycopg.Connection[Any]) -> set[str]:
 
 
 def _rows(
-    connection: psycopg.Connection[Any], result: Any, foreign_keys: set[str], *, with_values: bool
+    connection: Session, result: Any, foreign_keys: set[str], *, with_values: bool
 ) -> tuple[list[FailingRow], list[Difference]]:
     """The first failing rows of a test and what sums all of them up, asked for again: dbt keeps only their number."""
     node = result.node
@@ -159,3 +161,91 @@ def _masked(row: FailingRow, category: str, foreign_keys: set[str]) -> FailingRo
     if not harmless or row.column in PERSONAL_COLUMNS:
         row.expected, row.actual, row.hidden = "", "", True
     return row
+
+
+def comparisons(  # noqa: PLR0917 - what a validation has read
+    session: Session,
+    audit_schema: str,
+    tables: Sequence[CoreTable],
+    facts: Facts,
+    outcome: Validation,
+    validation: str,
+) -> tuple[list[Comparison], list[Comparison]]:
+    """What was compared, by the tests that did run, and what was not."""
+    tests = [*(test for of_line in outcome.by_line.values() for test in of_line), *outcome.beyond]
+    # those that did compare something: one that broke off or was skipped has not
+    ran = {test.name for test in tests if test.status in ("passed", "failed")}
+    links = sum(link.rows_before or 0 for link in facts.chains.values())
+    query = "select coalesce(sum(cardinality(column_names)), 0)::integer from {baseline_tables}"
+    columns = sum(count for (count,) in rows_of(session, audit_schema, query))
+    counted = sum(len(values) for values in facts.aggregates.values())
+    as_text, others = _compared_as_text(session, tables), _other_tables(session, audit_schema, tables)
+    compared = [
+        (
+            "core_rows_unchanged" in ran,
+            "Rows of the core tables",
+            (
+                f"{facts.total('rows_before') or 0:,} rows in {len(facts.tables)} tables, each of {columns} columns by value:"
+                " typed, NULL told from every text, against the copy that the baseline keeps"
+            ),
+        ),
+        (
+            {"student_school_chain_unchanged", "student_modules_chain_unchanged"} <= ran,
+            "Chains",
+            (
+                f"{links:,} links in {len(facts.chains)} chains, whole: their number and a fingerprint of every column, against"
+                " those that the kept rows give; every column by value where these differ"
+            ),
+        ),
+        (
+            "marks_unchanged" in ran and counted,
+            "Aggregates",
+            f"{counted} sums, averages and counts, exact to the last digit",
+        ),
+        *(
+            (
+                test.name != "core_rows_unchanged" and test.name in ran,
+                test.about,
+                f"test {test.spec} {test.name}" if test.spec else test.name,
+            )
+            for test in outcome.beyond
+        ),
+    ]
+    not_compared = [
+        (as_text, ", ".join(as_text), "of a type that PostgreSQL cannot compare: compared as text instead"),
+        (
+            others and "other_tables_unchanged" not in ran,
+            f"Rows of {len(others)} other tables: {', '.join(others[:8])}{' …' if len(others) > 8 else ''}",  # noqa: PLR2004 - enough to know which
+            (
+                "the migration does not touch them and they may be written to meanwhile; the backup has the fingerprint of"
+                " each"
+            ),
+        ),
+        (True, "Positions of sequences", "they move on by themselves whenever a row is inserted"),
+        (
+            validation == "ongoing",
+            "Rows and chains as they were at the cut-over",
+            "this is an ongoing validation: rows may come, change and go",
+        ),
+    ]
+    told = [[Comparison(what, how) for holds, what, how in part if holds and what] for part in (compared, not_compared)]
+    return told[0], told[1]
+
+
+def _compared_as_text(session: Session, tables: Sequence[CoreTable]) -> list[str]:
+    core = {(table.schema, table.identifier) for table in tables}
+    query = (
+        f"select schema_name, relation_name, column_name from ({render_macro('comparable_columns')}) as c"  # noqa: S608 - the project's own SQL
+        " where comparable like 'pg_catalog.textin(%' order by 2, 3"
+    )
+    rows = session.execute(query.encode())
+    return [f"{relation}.{column}" for schema, relation, column in rows if (schema, relation) in core]
+
+
+def _other_tables(session: Session, audit_schema: str, tables: Sequence[CoreTable]) -> list[str]:
+    rows = session.execute(
+        "select c.relname from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
+        " where c.relkind = 'r' and n.nspname = any(%s) and n.nspname <> %s and c.relname <> all(%s) order by 1",
+        [list({table.schema for table in tables}), audit_schema, [table.identifier for table in tables]],
+    )
+    return [row[0] for row in rows]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from driver import packages
 from driver.bootstrap import ROOT
+from driver.embedded_server import sweep
 from driver.errors import Problem
-from driver.server_home import sweep
 from quality import linters, system_packages, tests
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130

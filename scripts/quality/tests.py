@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from driver.server_home import account_for_server, make_home, sweep, take_ownership
+from driver.embedded_server import account_for_server, make_home, sweep, take_ownership
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,9 +17,8 @@ import psycopg
 from driver.backup import store
 from driver.backup.session import Session, application_names, pin, pinned
 from driver.errors import Problem
-from driver.facts import exists, in_audit_schema, rows_of
+from driver.facts import UNFINISHED, exists, in_audit_schema, rows_of
 from driver.macro_sql import render_macro
-from driver.migration_state import UNFINISHED
 
 if TYPE_CHECKING:
     from driver.profile import Connection

@@ -75,8 +75,8 @@ def run(
     Exit code: 0 if every line of the checklist passed, else 1.
     """
     from driver import profile
+    from driver.report.show import run_in_terminal
     from driver.run import Options
-    from driver.run_in_terminal import run_in_terminal
 
     options = Options(
         mode=mode,
@@ -172,9 +172,9 @@ def undo(*, dry_run: bool, force: bool, yes: bool) -> None:
       scripts/cmsid undo --force --yes
     """
     from driver import profile
-    from driver import undo as work
     from driver.backup.session import pinned
     from driver.dbt_project import DbtProject
+    from driver.dbt_step import undo as take_away
     from driver.ledger import watched
     from driver.result import lock_sentence
 
@@ -183,11 +183,11 @@ def undo(*, dry_run: bool, force: bool, yes: bool) -> None:
     # Named, because dbt would look for a profile in the folder that the user happens to be in, and then in ~/.dbt.
     project = DbtProject(profiles_dir=connection.profiles_dir, target=connection.target or None)
     if dry_run:
-        click.echo(work.plan(project, force=force) or "No core table has cms_id; nothing to do.")
+        click.echo(take_away(project, force=force, dry_run=True) or "No core table has cms_id; nothing to do.")
         return
     ask("Remove cms_id from all core tables?", yes=yes)
     with watched(connection) as locks:
-        undone = work.undo(project, force=force, on_step=click.echo)
+        undone = take_away(project, force=force, on_step=click.echo)
     if undone:
         if sentence := lock_sentence(locks):
             click.echo(sentence)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from driver.backup import files as private
 from driver.bootstrap import project
 from driver.dbt_project import keep_out_of_git
 from driver.report.html import render_html
@@ -46,18 +46,8 @@ def write_private(path: Path, text: str) -> None:
     """
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8", newline="\n")
-        return
-    path = Path(os.path.realpath(path))
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    else:
+        private.write_private(Path(os.path.realpath(path)), text)
 
 
 def newest(

@@ -1,4 +1,4 @@
-"""Show the last report of a database, or make a new one."""
+"""A run as a user sees it, and the last report of a database, or a new one."""
 
 from __future__ import annotations
 
@@ -10,22 +10,47 @@ from typing import TYPE_CHECKING
 import click
 import psycopg
 from rich.console import Console
+from rich.text import Text
 
 from driver.backup.files import hindrance
 from driver.backup.session import pinned
 from driver.conclusion import step_from_here, superseded
 from driver.errors import Problem, why
-from driver.migration_state import read_logged_state
+from driver.facts import read_logged_state
 from driver.progress import Stages
-from driver.report.files import RENDERERS, newest, write_private
-from driver.report.terminal import print_report
+from driver.report.files import NAMES, RENDERERS, newest, write_private
+from driver.report.terminal import print_report, print_verdict
 from driver.run import Options, Run
-from driver.run_in_terminal import run_in_terminal
-from driver.wording import moment
+from driver.wording import duration, moment
 
 if TYPE_CHECKING:
     from driver.profile import Connection
     from driver.result import Result
+
+
+def run_in_terminal(connection: Connection, options: Options, console: Console | None = None) -> int:
+    """Run, and print everything, by default on standard output, also where it is interrupted. Returns the exit code."""
+    console = console or Console(highlight=False)
+    console.print(Text(f"cmsid {options.command}", "bold") + Text(f" on {connection.describe()}"), highlight=False)
+    run = Run(connection, options, Stages(console))
+    try:
+        result = run.go()
+    except KeyboardInterrupt:
+        console.print()
+        print_verdict(console, run.result)
+        raise
+    if result.validated:
+        print_report(console, result)
+    else:
+        console.print()
+        print_verdict(console, result)
+    if run.report_problem:
+        console.print(Text(run.report_problem, "yellow"), highlight=False)
+    elif run.folder:
+        page, here = run.folder / NAMES["html"], Path.cwd()
+        shortest = page.relative_to(here) if page.is_relative_to(here) else page
+        console.print(f"Report: {shortest} ({duration(result.seconds)} in all)", highlight=False, soft_wrap=True)
+    return 0 if result.verdict == "passed" else 1
 
 
 def show(
