@@ -68,6 +68,25 @@ def test_every_operation_and_var_stands_in_the_reference() -> None:
         assert f"`{var}`" in REFERENCE or var.startswith("dbt_date:"), var
 
 
+def test_every_macro_is_described_once() -> None:
+    """Where people call it, in YAML (dbt-bouncer sees to its arguments); else by the comment that it begins with.
+
+    `_x_of` is x, of one table.
+    """
+    described = {
+        macro["name"]
+        for file in (ROOT / "macros").rglob("*.yml")
+        for macro in yaml.safe_load(file.read_text())["macros"]
+    }
+    bare = {
+        file.stem
+        for file in (ROOT / "macros").rglob("*.sql")
+        if not re.search(r"\{%-? (?:macro|materialization) [^%]*%\}\s*\{#-? \S", file.read_text("utf-8"))
+    }
+    assert {"add_cms_id", "drop_cms_id", "origin"} <= described
+    assert {name for name in bare - described if not re.fullmatch(r"_\w+_of", name)} == set()
+
+
 def test_every_variable_of_the_environment_stands_in_the_reference() -> None:
     sources = [
         path.read_text("utf-8") for folder in ("scripts", "integration_tests") for path in (ROOT / folder).rglob("*.py")

@@ -1,5 +1,6 @@
 {% macro audit_tables_ddl(audit_schema) %}
-    {#- Self-contained, so that the driver runs the same text. Returns one string of statements, each harmless when repeated. -#}
+    {#- The statements that create the audit schema and its tables where they are missing. Self-contained, so that the
+        driver runs the same text. Returns one string of statements, each harmless when repeated. -#}
     {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
 do $cms_id$
 begin

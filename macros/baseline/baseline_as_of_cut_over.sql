@@ -1,5 +1,6 @@
 {% macro baseline_as_of_cut_over(snapshot, table_name=none) %}
-    {#- The rows of a snapshot that were valid at the cut-over: what a later snapshot adds or closes does not count. -#}
+    {#- The rows of a snapshot that were valid at the cut-over: what a later snapshot adds or closes does not count.
+        `table_name` as in cut_over_at. -#}
     {%- set cut_over = cut_over_at(table_name) -%}
 select *
 from {{ snapshot }} as baseline

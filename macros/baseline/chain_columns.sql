@@ -1,5 +1,6 @@
 {% macro chain_columns(chain) %}
-    {#- The columns of a chain, as they are compared and hashed: numbers and texts, which are what they are. -#}
+    {#- The columns of a chain, as they are compared and hashed: numbers and texts, which are what they are. {name,
+        quoted, comparable, hashed} each. -#}
     {%- set columns = [] -%}
     {%- for name in chain.columns -%}
         {%- set quoted = quote_name(name) -%}

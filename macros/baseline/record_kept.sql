@@ -1,6 +1,7 @@
 {% macro record_kept(into, named, columns, from_item) %}
-    {#- Records how many kept rows there are and their fingerprint, so that whatever later equals it equals what is kept. Read by a
-        query of its own, since the server has no workers for the query of an INSERT. -#}
+    {#- Records how many kept rows there are and their fingerprint, so that whatever later equals it equals what is
+        kept. Read by a query of its own, since the server has no workers for the query of an INSERT. Of the further
+        columns, `named`, the first identifies the row. -#}
     {%- set found = run_query(
         'select row_count::text, fingerprint_a::text, fingerprint_b::text from (' ~ fingerprint_query(from_item, columns) ~ ') as f'
     ).rows[0] -%}

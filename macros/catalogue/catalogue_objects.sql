@@ -1,9 +1,10 @@
 {% macro catalogue_objects(audit_schema, ledger_schemas=[]) %}
     {#- Self-contained. Every object of the database, outside the system's schemas and the audit schema, as a text that
-        two moments can be compared by: (object_kind, object_name, definition). No object ids, no file names, no counters.
-        How the server writes a definition depends on the session, so its settings are pinned, to the end of the
-        transaction. `pinned` is read first, whatever the planner does: what it is joined with refers to it (lateral) and
-        cannot be flattened (offset 0), so it can only run inside a loop over `pinned`. -#}
+        two moments can be compared by: (object_kind, object_name, definition). No object ids, no file names, no
+        counters. How the server writes a definition depends on the session, so its settings are pinned, to the end of
+        the transaction. `pinned` is read first, whatever the planner does: what it is joined with refers to it
+        (lateral) and cannot be flattened (offset 0), so it can only run inside a loop over `pinned`. The schemas in
+        which the application's migration tool keeps its ledger (`ledger_schemas`) are left out too. -#}
     {%- set audit = quote_text(audit_schema) -%}
 with pinned as materialized (
     select bool_and(set_config(s.name, s.value, true) is not null) as done

@@ -1,9 +1,10 @@
 {% macro define_reading_again() %}
-    {#- Self-contained. A function of the session's own that says whether a recorded definition of an object means what it
-        has now. The server does not write an expression twice the same, once it has read its own spelling of it. So the
-        recorded text goes through its parser: it is made anew under another name, written by the server, compared, and
-        undone. What refers to a table's columns is made on an empty table that has the same ones or, where that does not
-        do (it may read whole rows), on the table itself. -#}
+    {#- Self-contained. A function of the session's own that says whether a recorded definition of an object means what
+        it has now. The server does not write an expression twice the same, once it has read its own spelling of it. So
+        the recorded text goes through its parser: it is made anew under another name, written by the server, compared,
+        and undone. What refers to a table's columns is made on an empty table that has the same ones or, where that
+        does not do (it may read whole rows), on the table itself. It is `cms_id_reads_the_same(kind, name, recorded,
+        present)`, for the end of a transaction that is rolled back. -#}
     {%- set name, empty = 'cms_id_read_again', 'pg_temp.cms_id_empty' -%}
 select set_config(s.name, s.value, true) from ({{ value_settings() }}) as s (name, value);
 

@@ -1,8 +1,9 @@
 {% macro difference_summaries(differing, whole) %}
     {#- One row for each table and column of `differing`, as difference_rows has it. A text is read as a number or a
-        moment only where it is written as one, so that no cast can fail, and once (offset 0: the server would put it in wherever it is
-        used). What cannot be shown is not claimed: writes of the application have left their traces in every row, and damage is what
-        no application does. -#}
+        moment only where it is written as one, so that no cast can fail, and once (offset 0: the server would put it in
+        wherever it is used). What cannot be shown is not claimed: writes of the application have left their traces in
+        every row, and damage is what no application does. `whole` is the relation of the tables: number of rows, range
+        of keys, both sides as queries. -#}
     {%- set number = "'^[-+]?[0-9]+([.][0-9]+)?$'" -%}
     {%- set moment = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:]+([.][0-9]+)?([-+][0-9:]+)?)?$'" -%}
     {%- set in_utc = "case when d.{0} ~ ':.*[-+]' then d.{0}::timestamptz at time zone 'UTC' else d.{0}::timestamp end" -%}

@@ -1,4 +1,5 @@
 {% macro no_failing_rows() %}
+    {#- A query of no rows, of the shape that every check has. -#}
 select
     null::text as table_name,
     null::text as key,

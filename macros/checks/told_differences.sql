@@ -1,8 +1,9 @@
 {% macro told_differences(comparisons, plain=[]) %}
-    {#- Failing rows as a person would tell them. First a row for each table and column: how many of how many rows, what all
-        of them share, where they lie, what they come from; its column `summary` has the same as JSON. Then the rows. What
-        differs is put aside once; a table is read again only for the number and range of its keys, and only where something
-        differs. `plain` are queries of failing rows that speak for themselves. -#}
+    {#- Failing rows as a person would tell them. First a row for each table and column: how many of how many rows, what
+        all of them share, where they lie, what they come from; its column `summary` has the same as JSON. Then the
+        rows. What differs is put aside once; a table is read again only for the number and range of its keys, and only
+        where something differs. `plain` are queries of failing rows that speak for themselves. `comparisons` are {name,
+        key, columns, kept, live, rows}; without `live` they are derived from the core tables. -#}
     {%- if not comparisons -%}
 select failing.*, null::jsonb as summary from ({{ plain | join('\nunion all\n') }}) as failing
     {%- else -%}

@@ -1,5 +1,6 @@
 {% macro told_orphans(query='') %}
-    {#- What rows that point to no row (`failing`, with of_rows, their table's number) are said to be, for difference_rows. -#}
+    {#- What rows that point to no row (`failing`, with of_rows, their table's number) are said to be, for
+        difference_rows. `query` shows them; empty without one. -#}
 select
     f.table_name,
     f.column_name,

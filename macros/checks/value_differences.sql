@@ -1,7 +1,8 @@
 {% macro value_differences(table_name, expected, actual, key, columns, origin='null', transaction='null') %}
-    {#- Two relations compared by value: typed, NULL-safe, every column, one full join on the key. A row of the result for
-        each column that differs, with both values; for a row that only one side has, one row. What stands after the five
-        columns of a failing row is for told_differences: both values with NULL as NULL, and where the row says it comes from. -#}
+    {#- Two relations compared by value: typed, NULL-safe, every column, one full join on the key. A row of the result
+        for each column that differs, with both values; for a row that only one side has, one row. What stands after the
+        five columns of a failing row is for told_differences: both values with NULL as NULL, and where the row says it
+        comes from. `origin` is an expression over `expected` and `actual`, `transaction` one over `actual`. -#}
     {%- set key_name = quote_name(key) -%}
     {%- set others = columns | rejectattr('name', 'equalto', key) | list -%}
     {%- set differs = [] -%}

@@ -1,12 +1,12 @@
 {% macro comparable_columns() %}
-    {#- A catalogue query: every column of every ordinary table, with the expressions by which it is compared (with {} for the
-        relation) and hashed. A value as text is what its type's output function gives, since a user can define another cast.
-        A type without a hash operator class has no reliable equality either; such a column is compared as text. So are
-        enums and names of objects: they are hashed by their number in the catalogue, which is another one in a restored
-        database. And intervals, for which a month equals 30 days; types of extensions and texts under a collation that is
-        not deterministic, for which "Ann" may equal "ANN". Where equality can be relied on but the hash is the same
-        for what differs, only the hash is of the text: NaN and the infinities of numeric, an empty object and an empty
-        array of jsonb, arrays whose bounds differ. -#}
+    {#- A catalogue query: every column of every ordinary table, with the expressions by which it is compared (with {}
+        for the relation) and hashed. A value as text is what its type's output function gives, since a user can define
+        another cast. A type without a hash operator class has no reliable equality either; such a column is compared as
+        text. So are enums and names of objects: they are hashed by their number in the catalogue, which is another one
+        in a restored database. And intervals, for which a month equals 30 days; types of extensions and texts under a
+        collation that is not deterministic, for which "Ann" may equal "ANN". Where equality can be relied on but the
+        hash is the same for what differs, only the hash is of the text: NaN and the infinities of numeric, an empty
+        object and an empty array of jsonb, arrays whose bounds differ. Self-contained. -#}
 with recursive reduced as (
     select distinct
         a.atttypid as type_oid,

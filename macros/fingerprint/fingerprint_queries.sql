@@ -1,7 +1,7 @@
 {% macro fingerprint_queries() %}
-    {#- A catalogue query: per ordinary table its columns and one ready statement that yields
-        (row_count, fingerprint_a, fingerprint_b). Two sums of hashes: the order of rows does not matter,
-        equal rows do not cancel, and a column that is added later is not in the list. -#}
+    {#- A catalogue query: per ordinary table its columns and one ready statement that yields (row_count, fingerprint_a,
+        fingerprint_b). Two sums of hashes: the order of rows does not matter, equal rows do not cancel, and a column
+        that is added later is not in the list. Self-contained. -#}
 with comparable_columns as (
     {{ comparable_columns() }}
 )

@@ -1,7 +1,8 @@
 {% macro other_table_fingerprints() %}
-    {#- The fingerprint of every ordinary table of the database that is not a core table, whatever schema it stands in; ours
-        and the ledgers of migration tools are left out. A table that this role may not read, or of which row level security
-        shows it a part only, has no fingerprint: it is listed, so that no check overlooks it. -#}
+    {#- The fingerprint of every ordinary table of the database that is not a core table, whatever schema it stands in;
+        ours and the ledgers of migration tools are left out. A table that this role may not read, or of which row level
+        security shows it a part only, has no fingerprint: it is listed, so that no check overlooks it. (relation,
+        column_names, row_count, fingerprint_a, fingerprint_b). -#}
     {%- set parts = [] -%}
     {%- if execute -%}
         {#- The names of the tables are compared, too. -#}

@@ -1,4 +1,5 @@
 {% macro define_catalogue() %}
+    {#- Makes the temporary function by which a plan reads the catalogue, whatever the session is set to. -#}
     {%- set query -%}
 select
     object_kind || ' ' || object_name,

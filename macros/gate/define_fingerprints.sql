@@ -1,6 +1,7 @@
 {% macro define_fingerprints(tables, filled=false) %}
-    {#- Values are written as in every other session that takes fingerprints. Where cms_id is filled, the pass that hashes the rows also counts
-        those that lack it or have another one. -#}
+    {#- Makes the temporary function by which a plan fingerprints the core tables. Values are written as in every other
+        session that takes fingerprints. Where cms_id is filled, the pass that hashes the rows also counts those that
+        lack it or have another one. -#}
     {%- set columns = columns_by_table(tables) -%}
     {%- set query -%}
     {%- for table in tables %}

@@ -1,6 +1,7 @@
 {% macro gate_unchanged(tables, fingerprints, when) %}
     {#- Raises unless the fingerprints are those of the baseline and, where a backup is required, of the newest backup.
-        What these lack differs too: nothing recorded is never the same as nothing changed. -#}
+        What these lack differs too: nothing recorded is never the same as nothing changed. `when` says in the message
+        when they would have changed. -#}
 do $cms_id$
 declare
     differences text;

@@ -1,6 +1,7 @@
 {% materialization view_in_place, adapter='postgres' %}
-    {#- A view that stays the same object from run to run: dbt's own renames it away and drops that with cascade, and
-        whatever the application has built on it would go without a word. -#}
+    {#- A view that is replaced, and never dropped with what stands on it. A view that stays the same object from run to
+        run: dbt's own renames it away and drops that with cascade, and whatever the application has built on it would
+        go without a word. -#}
     {%- set existing = load_cached_relation(this) -%}
     {%- set view = this.incorporate(type='view') -%}
     {%- if existing and not existing.is_view -%}

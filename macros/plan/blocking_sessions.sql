@@ -1,6 +1,7 @@
 {% macro blocking_sessions(tables, modes=none) %}
-    {#- A query of one text: who holds locks on the tables, the oldest transaction first, prepared transactions included.
-        Of another role's session, a role without privileges may see little more than the number. -#}
+    {#- A query of one text: who holds locks on the tables, the oldest transaction first, prepared transactions
+        included. Of another role's session, a role without privileges may see little more than the number. `modes` are
+        the lock modes that count; all if none. -#}
 select string_agg(held.description, '; ' order by held.since)
 from (
     select

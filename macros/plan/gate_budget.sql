@@ -1,4 +1,5 @@
 {% macro gate_budget() %}
+    {#- Raises where less than a tenth of var window_budget is left. -#}
 do $cms_id$
 begin
     if clock_timestamp() - current_setting('cms_id.locked_since')::timestamptz > {{ quote_text(var('window_budget')) }}::interval * 0.9 then

@@ -1,6 +1,7 @@
 {% macro wait_for_other_runners(shared=false) %}
-    {#- dbt builds several origin views at once; whoever comes second waits until the first has committed. Online mode is
-        not waited for: it may take hours, and its index builds would in turn wait for the transaction that waits here. -#}
+    {#- dbt builds several origin views at once; whoever comes second waits until the first has committed. Online mode
+        is not waited for: it may take hours, and its index builds would in turn wait for the transaction that waits
+        here. `shared` keeps migrations out, but not those who take the lock shared too. -#}
     {%- set wait -%}
 do $cms_id$
 declare

@@ -1,7 +1,7 @@
 {% macro within_budget(plan) %}
-    {#- The plan, where var window_budget says how long the tables may be locked: each statement after the locks is ended by the
-        server when that is used up, and so is the session if its client hangs. The last step leaves a tenth of it to COMMIT,
-        which nothing can end. -#}
+    {#- The plan, where var window_budget says how long the tables may be locked: each statement after the locks is
+        ended by the server when that is used up, and so is the session if its client hangs. The last step leaves a
+        tenth of it to COMMIT, which nothing can end. The step that locks has a label that begins with `lock`. -#}
     {%- if not var('window_budget') -%}{%- do return(plan) -%}{%- endif -%}
     {%- set bounded, locking = [], [] -%}
     {%- for step in plan -%}

@@ -1,5 +1,6 @@
 {% macro core_table_values(tables) %}
-    {#- (table_name, schema_name, relation_name, id_column, constraint_name) for joins with the catalogue -#}
+    {#- A VALUES list of core tables: (table_name, schema_name, relation_name, id_column, constraint_name) for joins
+        with the catalogue -#}
     values
     {%- for table in tables %}
     (

@@ -1,5 +1,7 @@
 {% macro core_tables() %}
-    {#- One place says which tables are core: `core_table: true` in the sources' meta, in whichever project they are. -#}
+    {#- One place says which tables are core: `core_table: true` in the sources' meta, in whichever project they are. A
+        list of {name, schema, identifier, relation, id, id_column, constraint, baseline}, by name; empty while dbt
+        parses. -#}
     {%- set tables = [] -%}
     {%- for node in (graph.sources.values() if execute else []) | sort(attribute='name') if node.config.meta.get('core_table') -%}
         {%- set meta = node.config.meta -%}

@@ -1,7 +1,7 @@
 {% macro undo_plan(tables, lost, force) %}
     {#- The whole undo: a list of {label, sql}, to be run in one transaction. The rows keep everything but cms_id, those
         written since the cut-over included, and the catalogue loses exactly what the migration added. Of `lost` tables
-        there is only the log to be set right. -#}
+        there is only the log to be set right. `force` has it forgotten which rows are local. -#}
     {%- set plan = [] -%}
     {%- if not tables -%}
         {%- do plan.append({'label': 'one runner at a time', 'sql': take_runner_lock()}) -%}

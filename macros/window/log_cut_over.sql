@@ -1,5 +1,6 @@
 {% macro log_cut_over(tables) %}
-    {#- clock_timestamp(), not now(): the cut-over is after every lock is held, not when the transaction began. -#}
+    {#- Records the cut-over of the tables. clock_timestamp(), not now(): the cut-over is after every lock is held, not
+        when the transaction began. -#}
 insert into {{ audit_relation('migrations') }} (
     migration_id, table_name, schema_name, relation_name, mode, state, constraint_name, rows_at_cut_over, cut_over_at, backup_id
 )

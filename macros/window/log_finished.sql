@@ -1,4 +1,5 @@
 {% macro log_finished() %}
+    {#- Records the end of the migration. -#}
 update {{ audit_relation('migrations') }} as m
 set
     state = 'done',
