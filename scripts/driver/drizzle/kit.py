@@ -104,15 +104,14 @@ def _settings(config: Path) -> dict[str, str]:
         content = config.read_bytes()
     except OSError as error:
         raise _problem(config, f"cannot be read: {error.strerror}", "make it readable") from error
-    if config.suffix == ".json":
-        found = _json(content)
-        if found is None:
-            raise _problem(config, "is not valid JSON", "mend it first")
-        return {key: value if isinstance(value, str) else "" for key, value in found.items()}
-    file = TypeScript(config, content)
+    kind = "JSON" if config.suffix == ".json" else "TypeScript"
+    file = TypeScript(
+        config, b"(\n%s)" % content if kind == "JSON" else content
+    )  # as it stands, its braces are a block's
     if file.syntax_error:
         line, column = file.syntax_error
-        raise _problem(config, f"is not valid TypeScript at line {line}, column {column}", "mend it first")
+        line -= kind == "JSON"
+        raise _problem(config, f"is not valid {kind} at line {line}, column {column}", "mend it first")
     for node in walk(file.root):
         settings = _properties(file, node) if node.type == "object" else {}
         if "dialect" in settings and {"schema", "out"} & settings.keys():
@@ -140,9 +139,9 @@ def _problem(config: Path, what: str, do: str) -> Problem:
 
 def _version(folder: Path) -> str:
     for above in _up_to_the_repository(folder):
-        package = _json_file(above / "package.json")
+        package = _json(above / "package.json")
         wanted = [package.get("devDependencies"), package.get("dependencies")]
-        versions = [_json_file(above / "node_modules" / "drizzle-kit" / "package.json").get("version")]
+        versions = [_json(above / "node_modules" / "drizzle-kit" / "package.json").get("version")]
         versions += [group.get("drizzle-kit") for group in wanted if isinstance(group, dict)]
         for version in versions:
             if isinstance(version, str):
@@ -150,16 +149,10 @@ def _version(folder: Path) -> str:
     return ""
 
 
-def _json_file(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> dict[str, Any]:
+    """What a file holds, where it is there and an object."""
     try:
-        return _json(path.read_bytes()) or {}
-    except OSError:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
         return {}
-
-
-def _json(content: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(content)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}

@@ -101,15 +101,11 @@ class Migration:
     made_again: tuple[str, ...] = ()
 
 
-class HalfDoneError(Exception):
-    """A migration that holds only a part of what a table needs; the message completes "<file> ..."."""
-
-
 def read(path: Path, before: bytes, *, breakpoints: bool) -> Migration | None:
     """What the SQL of a migration does to cms_id columns; None where it does nothing to any.
 
     Raises:
-        HalfDoneError: it does so only in part.
+        Problem: it does so only in part.
     """
     text = before.decode("utf-8")
     found: dict[str, dict[Relation, re.Match[str]]] = {kind: {} for kind in _PATTERNS}
@@ -132,14 +128,18 @@ def read(path: Path, before: bytes, *, breakpoints: bool) -> Migration | None:
         return migration(Form.MARKER, marked, (), dropped, made_again)
     for relation in found["added"]:
         if relation not in found["named"]:
-            raise HalfDoneError(f"adds {COLUMN} to {relation[1]}, but no unique constraint on it")
+            raise _half_done(path, f"adds {COLUMN} to {relation[1]}, but no unique constraint on it")
         if found["filled"] and relation not in found["filled"]:
-            raise HalfDoneError(f"fills {COLUMN} of some tables, but not of {relation[1]}")
+            raise _half_done(path, f"fills {COLUMN} of some tables, but not of {relation[1]}")
     if found["added"]:
         targets = tuple(Target(*relation, _name(found["named"][relation]["name"])) for relation in found["added"])
         return migration(Form.WHOLE if found["filled"] else Form.GENERATED, targets, rest, dropped, made_again)
     created = tuple(Target(*relation, "") for relation in found["created"])
     return migration(Form.CREATED, created, rest) if created else None
+
+
+def _half_done(path: Path, what: str) -> Problem:
+    return Problem(f"the migration {path} {what}: complete it by hand, or take it out and generate it again")
 
 
 def statements(text: str) -> list[str]:
@@ -174,8 +174,8 @@ def read_migrations(folder: Path, tables: Collection[str]) -> tuple[list[Migrati
             continue
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"the migration {path} cannot be read: {error}")
-        except HalfDoneError as error:
-            problems.append(f"the migration {path} {error}: complete it by hand, or take it out and generate it again")
+        except Problem as error:
+            problems.append(error.message)
         else:
             if found is not None and any(target.table in tables for target in found.targets):
                 migrations.append(found)

@@ -9,6 +9,7 @@ from driver.drizzle.declarations import Declaration, Reading, read
 from driver.drizzle.files import Change, counted
 from driver.drizzle.kit import Casing, is_multi_word
 from driver.drizzle.typescript import PG_CORE, arguments_of, names_in, part, string_value, text_of, walk
+from driver.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,10 +43,6 @@ def apply(body: bytes, edits: Iterable[Edit]) -> bytes:
         parts += [body[at : edit.start], edit.text]
         at = edit.end
     return b"".join([*parts, body[at:]])
-
-
-class CannotEditError(Exception):
-    """A declaration that has to be left to a person; the message completes "<table> ..."."""
 
 
 class Schema:
@@ -132,8 +129,8 @@ class Schema:
                 self._added += 1
             elif name not in (None, given_name(column)):
                 edits = [self._name_constraint(declaration, column, table.constraint)]
-        except CannotEditError as error:
-            self._problem(declaration, error)
+        except Problem as error:  # its message goes on from the table's name
+            self._problem(declaration, error.message)
             return []
         if name or (column and given_name(column)):
             self.named.add(table.identifier)
@@ -149,7 +146,7 @@ class Schema:
             if edited is None or edited.file.syntax_error or self._existing(edited) is None:
                 self._problem(declaration, "is written in a way that this cannot edit: add the column by hand")
 
-    def _problem(self, declaration: Declaration, what: object) -> None:
+    def _problem(self, declaration: Declaration, what: str) -> None:
         self.problems.append(f"{declaration.table} ({declaration.place}) {what}")
 
     def _existing(self, declaration: Declaration) -> Column | None:
@@ -160,15 +157,15 @@ class Schema:
         column = found[0]
         line = column.node.start_point.row + 1
         if len(found) > 1:
-            raise CannotEditError(f"has {len(found)} columns for {COLUMN} (the first on line {line}): keep one of them")
+            raise Problem(f"has {len(found)} columns for {COLUMN} (the first on line {line}): keep one of them")
         if not _is_unique_integer(declaration, column):
-            raise CannotEditError(
+            raise Problem(
                 f"already has another {column.key} (line {line}): "
                 "make it integer().unique(), or take it out, and run this again"
             )
         name = column.name or self._casing(declaration).column_name(column.key)
         if name not in (COLUMN, None):
-            raise CannotEditError(
+            raise Problem(
                 f"already has a {column.key} (line {line}), but without a casing its column is called {name}: "
                 f"write integer('{COLUMN}').unique(), and run this again"
             )
@@ -192,15 +189,13 @@ class Schema:
     def _add_column(self, declaration: Declaration, id_column: str, constraint: str | None) -> list[Edit]:
         """How to add the column after the id column; without a name for the constraint, Drizzle makes one."""
         if declaration.braces is None:
-            raise CannotEditError(
-                f"does not have its columns written out in the declaration: add {KEY} to them by hand"
-            )
+            raise Problem(f"does not have its columns written out in the declaration: add {KEY} to them by hand")
         casing = self._casing(declaration)
         for beside in declaration.columns:
             if id_column == (beside.name or casing.column_name(beside.key) or Casing.SNAKE.column_name(beside.key)):
                 break
         else:
-            raise CannotEditError(f"has no column {id_column} written out in its declaration: add {KEY} by hand")
+            raise Problem(f"has no column {id_column} written out in its declaration: add {KEY} by hand")
         function, edits = _integer(declaration, beside)
         key, quote = self._key(declaration), self._quote(declaration.file)
         name = f"{quote}{COLUMN}{quote}" if self._is_named(declaration, key) else ""
@@ -319,7 +314,7 @@ def _import_integer(file: TypeScript, core: Sequence[Import]) -> tuple[str, list
         if module.braces is not None:
             return local, _insert_name(file.body, module.braces, text)
     if not file.imports:
-        raise CannotEditError(f"is declared in a file without imports: add {KEY} by hand")
+        raise Problem(f"is declared in a file without imports: add {KEY} by hand")
     anchor = file.imports[-1].node
     quote = "'" if "'" in text_of(anchor) else '"'
     end = ";" if text_of(anchor).endswith(";") else ""
