@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from driver.row_uses.plpgsql import Flow, Piece, Token, pieces
+from driver.row_uses.plpgsql import Flow, Piece, Token, index_of, parted, pieces
 from driver.row_uses.shapes import (
     ADDED,
     SILENT,
@@ -29,7 +29,7 @@ from driver.row_uses.shapes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     import psycopg
 
@@ -367,6 +367,15 @@ def _expression(text: str) -> dict[str, Any]:
     return found
 
 
+def _text(tokens: Sequence[Token]) -> str:
+    return " ".join(token.text for token in tokens)
+
+
+def _put(tokens: Sequence[Token], others: Mapping[str, str]) -> list[Token]:
+    """The tokens with some words in place of others, so that PostgreSQL's parser reads them."""
+    return [replace(token, text=others.get(token.text.lower(), token.text)) for token in tokens]
+
+
 def _literal(value: str, kind: str) -> dict[str, Any]:
     """A value of a type, as the parser gives it."""
     quoted = value.replace("'", "''")
@@ -519,11 +528,11 @@ class _Routine:
         if kind in ("begin", "if", "case", "loop"):
             flow.open(kind, known, sure=kind != "loop")
         if head in ("if", "elsif", "elseif", "while"):
-            flow.branch(self._truth(self._text(piece.tokens[1:])))
+            flow.branch(self._truth(_text(piece.tokens[1:])))
         elif head in ("case", "when") and flow.frames[-1].kind == "case":
-            place = words.index("when")
-            flow.frames[-1].subject = piece.tokens[1:place] or flow.frames[-1].subject
-            asked, subject = self._text(piece.tokens[place + 1 :]), self._text(flow.frames[-1].subject)
+            before, behind = parted(piece.tokens, "when")
+            flow.frames[-1].subject = before[1:] or flow.frames[-1].subject
+            asked, subject = _text(behind), _text(flow.frames[-1].subject)
             flow.branch(self._truth(f"({subject}) in ({asked})" if subject else asked))
         elif head == "return" and words[1:2] not in (("query",), ("next",)):
             flow.leave()
@@ -531,7 +540,7 @@ class _Routine:
             flow.fail()
         elif head in ("exit", "continue"):
             flow.open("if", known)
-            flow.branch(self._truth(self._text(piece.tokens[words.index("when") + 1 :])) if "when" in words else True)
+            flow.branch(self._truth(_text(parted(piece.tokens, "when")[1])) if "when" in words else True)
             flow.leave(head)
             flow.frames.pop()
         elif head in ("get", "call"):
@@ -597,70 +606,70 @@ class _Routine:
     # ---- plpgsql
 
     def _piece(self, piece: Piece) -> None:
-        tokens, words = piece.tokens, piece.words
-        heads = {"return": self._return, "for": self._for, "foreach": self._foreach, "raise": self._raise}
-        heads |= dict.fromkeys(("open", "fetch"), self._cursor)
+        tokens, head = piece.tokens, piece.words[0]
+        reads: dict[str, Callable[[Sequence[Token]], object]] = {
+            "return": self._return,
+            "for": self._for,
+            "foreach": lambda one: self._assign(one[1:2], self._value(parted(one, "array")[1])),
+            "raise": self._raise,
+            "execute": lambda one: self._execute(one[1:]),
+            "open": self._cursor,
+            "fetch": self._cursor,
+        }
+        before, behind = parted(tokens, "when" if head in ("case", "exit", "continue") else head)
         if piece.declares:
-            self._declare(piece)
-        elif words[0] in heads:
-            heads[words[0]](piece)
-        elif words[0] == "execute":
-            self._execute(tokens[1:])
-        elif words[0] in _EXPRESSIONS:
-            start = {"exit": "when", "continue": "when"}.get(words[0], words[0])
-            place = words.index(start) + 1 if start in words else len(words)
-            if words[0] == "case":
-                self._query(tokens[1 : words.index("when")], "select ")
-                place = words.index("when") + 1
-            if words[0] != "when" or self._flow.frames[-1].kind == "case":
-                self._query(tokens[place:], "select ")
-        elif words[1:2] and words[1] in (":=", "=", ".", "["):
-            place = piece.index(":=", "=")
-            value = self._value(tokens[place + 1 :])
-            if place == 1:
-                self._assign(tokens[:1], value, tokens[place + 1 :])
+            self._declare(tokens)
+        elif head in reads:
+            reads[head](tokens)
+        elif head in _EXPRESSIONS:
+            if head == "case":
+                self._query(before[1:], "select ")
+            if head != "when" or self._flow.frames[-1].kind == "case":
+                self._query(behind, "select ")
+        elif piece.words[1:2] and piece.words[1] in (":=", "=", ".", "["):
+            target, value = parted(tokens, ":=", "=")
+            given = self._value(value)
+            if len(target) == 1:
+                self._assign(target, given, value)
             else:
                 self._flow.values.pop(tokens[0].name, None)
-                self._query(tokens[:place], "select ")
-        elif words[0] not in _NOTHING:
+                self._query(target, "select ")
+        elif head not in _NOTHING:
             self._sql(piece)
 
-    def _raise(self, piece: Piece) -> None:
+    def _raise(self, tokens: Sequence[Token]) -> None:
         """RAISE: what is put into its text, and its options."""
-        tokens = [replace(token, text="=") if token.text == ":=" else token for token in piece.tokens]
-        using, comma = piece.index("using"), piece.index(",")
-        if comma >= 0 and (using < 0 or comma < using):
-            self._query(tokens[comma + 1 : using if using >= 0 else None], "select ")
-        if using >= 0:
-            self._query(tokens[using + 1 :], "select ")
+        told, options = parted(tokens, "using")
+        self._query(parted(told, ",")[1], "select ")
+        self._query(_put(options, {":=": "="}), "select ")
 
-    def _cursor(self, piece: Piece) -> None:
+    def _cursor(self, tokens: Sequence[Token]) -> None:
         """OPEN, which may say for which query, and FETCH."""
-        tokens, words = piece.tokens, piece.words
-        place = piece.index("into", "for")
-        if words[0] == "fetch" and place >= 0:
-            self._assign(tokens[place + 1 :], self._cursors.get(tokens[place - 1].name))
-        elif words[0] == "open" and place >= 0:
-            executes = words[place + 1] == "execute"
-            read = self._execute if executes else self._query
-            self._cursors[tokens[1].name] = read(tokens[place + 1 + executes :])
-        elif words[0] == "open" and len(words) > 2:  # noqa: PLR2004 - what a declared cursor takes
-            self._query([replace(token, text="=>") if token.text == ":=" else token for token in tokens[1:]], "select ")
+        before, behind = parted(tokens, "into", "for")
+        if behind and tokens[0].name == "fetch":
+            self._assign(behind, self._cursors.get(before[-1].name))
+        elif behind:
+            self._cursors[tokens[1].name] = self._opened(behind)
+        elif tokens[0].name == "open" and len(tokens) > 2:  # noqa: PLR2004 - what a declared cursor takes
+            self._query(_put(tokens[1:], {":=": "=>"}), "select ")
 
-    def _declare(self, piece: Piece) -> None:
-        tokens, words = piece.tokens, piece.words
-        name = tokens[0].name
+    def _opened(self, tokens: Sequence[Token]) -> Columns | None:
+        """The columns of a query, or of what EXECUTE runs."""
+        return self._execute(tokens[1:]) if tokens[0].name == "execute" else self._query(tokens)
+
+    def _declare(self, tokens: Sequence[Token]) -> None:
+        name, *words = [token.name for token in tokens]
         if not self._wins:
             self.reader.names.add(name)
         self._flow.values.pop(name, None)
-        if "cursor" in words[1:4]:
-            self._cursors[name] = self._query(tokens[piece.index("for", "is") + 1 :])
+        if "cursor" in words[:3]:
+            self._cursors[name] = self._query(parted(tokens, "for", "is")[1])
             return
-        kept = [token for token in tokens[1:] if token.text.lower() != "constant"]
-        declared = Piece(tuple(kept), declares=True)
-        end = declared.index(":=", "=", "default", "not", "collate")
-        kind = [token.name for token in kept[: end if end >= 0 else None]]
-        self._types[name] = self._text(kept[: end if end >= 0 else None])
+        kept = tokens[1 + (words[0] == "constant") :]
+        declared = parted(kept, ":=", "=", "default", "not", "collate")[0]
+        value = parted(kept, ":=", "=", "default")[1]
+        kind = [token.name for token in declared]
+        self._types[name] = _text(declared)
         if kind == ["record"]:
             self._records.add(name)
         elif kind[0] == "alias":
@@ -670,47 +679,35 @@ class _Routine:
             names = [part for part in kind[:array] if part not in (".", "%", "rowtype")]
             row = self.reader.catalogue.relation(names, self.reader.path)
             self.reader.rows[name] = Elements(row) if row and array else row
-        start = declared.index(":=", "=", "default")
-        if start >= 0:
-            self._assign(tokens[:1], self._value(kept[start + 1 :]), kept[start + 1 :])
-        if "constant" in words[1:2]:
+        if value:
+            self._assign(tokens[:1], self._value(value), value)
+        if words[0] == "constant":
             self._flow.constants.add(name)
 
-    def _return(self, piece: Piece) -> None:
-        tokens, words = piece.tokens, piece.words
-        if words[1:2] == ("query",):
-            given = self._execute(tokens[3:]) if words[2] == "execute" else self._query(tokens[2:])
-        else:
-            given = self._value(tokens[2 if words[1:2] == ("next",) else 1 :])
-        self._fits(given)
+    def _return(self, tokens: Sequence[Token]) -> None:
+        kind = tokens[1].name if len(tokens) > 1 else ""
+        self._fits(self._opened(tokens[2:]) if kind == "query" else self._value(tokens[1 + (kind == "next") :]))
 
-    def _for(self, piece: Piece) -> None:
-        tokens, words = piece.tokens, piece.words
-        place = words.index("in")
-        asked = tokens[place + 1 :]
-        if piece.index("..") >= 0 or words[place + 1] == "reverse":
-            bounds = [replace(token, text=",") if token.text in ("..", "by", "BY") else token for token in asked]
-            self._query(bounds[words[place + 1] == "reverse" :], "select ")
+    def _for(self, tokens: Sequence[Token]) -> None:
+        targets, asked = parted(tokens[1:], "in")
+        is_reverse = asked[0].name == "reverse"
+        if is_reverse or parted(asked, "..")[1]:
+            self._query(_put(asked[is_reverse:], {"..": ",", "by": ","}), "select ")
             return
-        if words[place + 1] == "execute":
-            given = self._execute(asked[1:])
-        elif asked[0].name in self._cursors:
+        if asked[0].name in self._cursors:
             given = self._cursors[asked[0].name]
-            self._records.add(tokens[1].name)
+            self._records.add(targets[0].name)
             self._query(asked, "select ")
         else:
-            given = self._query(asked)
-        self._assign(tokens[1:place], given)
-
-    def _foreach(self, piece: Piece) -> None:
-        self._assign(piece.tokens[1:2], self._value(piece.tokens[piece.words.index("array") + 1 :]))
+            given = self._opened(asked)
+        self._assign(targets, given)
 
     def _sql(self, piece: Piece) -> None:
         """A statement, with the INTO that plpgsql adds to it taken out."""
         tokens, words = piece.tokens, piece.words
-        place = piece.index("into")
+        place = index_of(tokens, "into")
         while place > 0 and words[place - 1] in ("insert", "merge"):
-            place = piece.index("into", start=place + 1)
+            place = index_of(tokens, "into", start=place + 1)
         if place < 0:
             self._query(tokens)
             return
@@ -722,21 +719,19 @@ class _Routine:
 
     def _execute(self, tokens: Sequence[Token]) -> Columns | None:
         """EXECUTE: a text that is known is read as well, with what it is given."""
-        piece = Piece(tuple(tokens), declares=False)
-        into, using = piece.index("into"), piece.index("using")
-        end = min((place for place in (into, using) if place >= 0), default=len(tokens))
-        self._query(tokens[:end], "select ")
-        text = self._evaluated(_expression(self._text(tokens[:end])))
+        asked = parted(tokens, "into", "using")[0]
+        into, using = (
+            parted(parted(tokens, one)[1], other)[0] for one, other in (("into", "using"), ("using", "into"))
+        )
+        self._query(asked, "select ")
+        text = self._evaluated(_expression(_text(asked)))
         statements = _parse(text) if text else None
+        columns = None
         if statements is None:
             self.dynamic.append(self._start)
-            self._assign(tokens[into + 1 : using if using > into else None] if into >= 0 else (), None)
-            return None
-        given = self._values(tokens[using + 1 : into if into > using else None]) if using >= 0 else []
-        reader = replace(self.reader, names=set(), parameters=given)  # what it finds and makes is this one's too
-        columns = reader.statements(statements)
-        if into >= 0:
-            self._assign(tokens[into + 1 : using if using > into else None], columns)
+        else:  # what it finds and makes is this one's too
+            columns = replace(self.reader, names=set(), parameters=self._values(using)).statements(statements)
+        self._assign(into, columns)
         return columns
 
     def _assign(self, targets: Sequence[Token], given: Columns | None, value: Sequence[Token] = ()) -> None:
@@ -758,22 +753,18 @@ class _Routine:
             self.reader.problem(
                 "strict", f"{len(given)} columns are assigned to {wanted} variables, which extra_errors forbids"
             )
-        known = self._evaluated(_expression(self._text(value))) if value else None
+        known = self._evaluated(_expression(_text(value))) if value else None
         for target in targets:
             self._flow.values.pop(target.name, None)
         kind = _KNOWN_TYPES.fullmatch(self._types.get(targets[0].name, "")) if known is not None else None
         if known is not None and kind:
             self._flow.values[targets[0].name] = _literal(known, kind.group())
 
-    @staticmethod
-    def _text(tokens: Sequence[Token]) -> str:
-        return " ".join(token.text for token in tokens)
-
     def _query(self, tokens: Sequence[Token], prefix: str = "") -> Columns | None:
         """The columns of a query, and everything in it looked at."""
-        parsed = _parse(prefix + self._text(tokens)) if tokens else []
+        parsed = _parse(prefix + _text(tokens)) if tokens else []
         if parsed is None:
-            raise LookupError(self._text(tokens))
+            raise LookupError(_text(tokens))
         return self.reader.statements(parsed)
 
     def _values(self, tokens: Sequence[Token]) -> list[Columns | None]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
 _ENDS = {
     **dict.fromkeys(("if", "elsif", "elseif", "when", "case"), "then"),
@@ -36,20 +36,27 @@ class Piece:
 
     tokens: tuple[Token, ...]
     declares: bool
-    words: tuple[str, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Keep the words in lower case, to be looked at."""
-        object.__setattr__(self, "words", tuple(token.text.lower() for token in self.tokens))
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Its tokens in lower case, to be looked at."""
+        return tuple(token.text.lower() for token in self.tokens)
 
-    def index(self, *words: str, start: int = 0) -> int:
-        """Where the first of these words is outside of brackets; -1 if nowhere."""
-        depth = 0
-        for place, word in enumerate(self.words):
-            depth += (word in "([") - (word in ")]")
-            if place >= start and depth == 0 and word in words:
-                return place
-        return -1
+
+def index_of(tokens: Sequence[Token], *words: str, start: int = 0) -> int:
+    """Where the first of these words is outside of brackets; -1 if nowhere."""
+    depth = 0
+    for place, token in enumerate(tokens):
+        depth += (token.text in "([") - (token.text in ")]")
+        if place >= start and depth == 0 and token.text.lower() in words:
+            return place
+    return -1
+
+
+def parted(tokens: Sequence[Token], *words: str) -> tuple[Sequence[Token], Sequence[Token]]:
+    """What is before the first of these words, and what is behind it."""
+    place = index_of(tokens, *words)
+    return (tokens, ()) if place < 0 else (tokens[:place], tokens[place + 1 :])
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -67,10 +74,7 @@ def tokens_of(text: str) -> list[Token]:
 @lru_cache(maxsize=64)
 def pieces(text: str) -> tuple[Piece, ...]:
     """The statements of a body, in the order of the text."""
-    return tuple(_pieces(text))
-
-
-def _pieces(text: str) -> Iterator[Piece]:
+    found: list[Piece] = []
     current: list[Token] = []
     depth = cases = option = 0
     declares = label = False
@@ -86,19 +90,20 @@ def _pieces(text: str) -> Iterator[Piece]:
             if word in _OPENERS:
                 declares = word == "declare" or (declares and word != "begin")
                 if word != "declare":
-                    yield Piece((token,), declares=False)
+                    found.append(Piece((token,), declares=False))
                 continue
         if word in ("case", "end") and current and current[0].text.lower() != "end":
             cases += 1 if word == "case" else -1
         depth += (word in "([") - (word in ")]")
         end = ";" if declares or not current else _ENDS.get(current[0].text.lower(), ";")
         if depth <= 0 and cases <= 0 and word in (end, ";"):
-            yield Piece(tuple(current), declares)
+            found.append(Piece(tuple(current), declares))
             current, depth, cases = [], 0, 0
         else:
             current.append(token)
     if current:  # the last end needs no semicolon
-        yield Piece(tuple(current), declares)
+        found.append(Piece(tuple(current), declares))
+    return tuple(found)
 
 
 @dataclass
@@ -118,7 +123,7 @@ class Frame:
     around: list[bool]
     values: Mapping[str, Any]
     known: int
-    subject: tuple[Token, ...] = ()
+    subject: Sequence[Token] = ()
     caught: list[int] = field(default_factory=list)
     tried: list[int] = field(default_factory=list)
     live: bool = True
