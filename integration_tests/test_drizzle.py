@@ -554,26 +554,21 @@ def migration(app: App, sql: str, *, breakpoints: bool = True) -> Path:
     return path
 
 
-def test_the_generated_migration_is_filled_in(app: App) -> None:
-    path = migration(app, GENERATED)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("", "", id="as it is"),
+        pytest.param("--> statement-breakpoint", "", id="without breakpoints"),
+        pytest.param("\n", "\r\n", id="other line ends"),
+    ],
+)
+def test_the_generated_migration_is_filled_in(app: App, old: str, new: str) -> None:
+    path = migration(app, GENERATED.replace(old, new), breakpoints="breakpoint" not in old)
     write_all(app.plan().changes)
-    assert path.read_text() == WHOLE
+    assert path.read_bytes().decode() == WHOLE.replace(old, new)
     assert app.plan().changes == ()
     assert "filled in already (whole)" in app.plan().notes[-1]
     assert app.plan().sql(Form.WHOLE) == WHOLE
-
-
-def test_a_migration_without_breakpoints_stays_without(app: App) -> None:
-    path = migration(app, GENERATED.replace("--> statement-breakpoint", ""), breakpoints=False)
-    write_all(app.plan().changes)
-    assert path.read_text() == WHOLE.replace("--> statement-breakpoint", "")
-
-
-def test_a_migration_keeps_its_line_ends(app: App) -> None:
-    path = migration(app, GENERATED.replace("\n", "\r\n"))
-    write_all(app.plan().changes)
-    assert path.read_bytes().decode() == WHOLE.replace("\n", "\r\n")
-    assert app.plan().changes == ()
 
 
 def test_a_migration_can_be_made_a_marker_and_a_whole_again(app: App) -> None:
