@@ -80,7 +80,8 @@ with recursive made as (
     union
     select t.oid, made.relation
     from made
-    inner join pg_catalog.pg_type as t on made.oid = t.typbasetype or (made.oid = t.typelem and t.typcategory = 'A')
+    inner join pg_catalog.pg_type as t
+        on made.oid = case when t.typbasetype <> 0 then t.typbasetype when t.typcategory = 'A' then t.typelem end
 )
 select t.oid::bigint, t.typcategory = 'A', rn.nspname::text, r.relname::text, n.nspname::text, t.typname::text
 from made
