@@ -17,9 +17,8 @@ from click.testing import CliRunner
 from driver.cli import cmsid
 from driver.commands.look import diff as diff_command
 from driver.dbt_project import DbtProject
-from driver.diff import diff
 from driver.errors import Problem
-from driver.export import MANIFEST, ExportedFile, ExportManifest, export, read_manifest
+from driver.export import MANIFEST, ExportedFile, ExportManifest, diff, export, read_manifest
 from driver.result import as_json
 from driver.sample_registry import TABLES
 from quality import schemas

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from driver.diff import Shared
+from driver.export import Shared
 from driver.macro_sql import render_macro
 from driver.validation import _difference
 from support.local_rows import insert_local_row

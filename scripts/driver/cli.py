@@ -32,7 +32,7 @@ SECTIONS = {
     "Go back": [backups.restore, migrate.undo],
     "The application's own code": [drizzle.drizzle],
 }
-"""The commands in the order of work, as `--help` lists them. What they need is imported when they run: dbt takes a second."""
+"""In the order of work, as `--help` lists them. What a command needs is imported when it runs: dbt takes a second."""
 
 
 class Commands(click.Group):

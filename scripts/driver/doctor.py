@@ -497,7 +497,7 @@ class _Examination:
 
 
 def estimate(session: Session, project: DbtProject, tables: Sequence[CoreTable]) -> dict[str, Figures]:
-    """How long either mode takes with these tables and what it needs, by the catalogue's sizes; empty if there is none of them.
+    """How long either mode takes with these tables, and what it needs, by their sizes; empty if there is none of them.
 
     The constants were measured on the sample registry at several scales (docs/doctor.md has the figures). What they mean
     on the server at hand, and under the load that it bears now, a short piece of the same kind of work tells: hashing

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Prepared(click.Command):
-    """A command before which the dbt packages and the profile are set up, but not before it shows its help or refuses arguments."""
+    """A command that has dbt's packages and a profile set up before it runs, but not before its help or a usage error."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Prepare, then run it."""

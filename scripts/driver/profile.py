@@ -34,7 +34,7 @@ OF_THE_SESSION = ("PGOPTIONS", "PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR")
 """libpq's variables that lead to no other server."""
 ALWAYS = ("host", "port", "user", "dbname", "connect_timeout")
 OF_LIBPQ = (*ALWAYS, "sslmode", "sslrootcert", "sslcert", "sslkey", "keepalives_idle")
-"""The fields of a connection that are libpq's parameters of the same name; but for the first ones, only where they are set."""
+"""The fields that are libpq's parameters of the same name; all but the first ones only where they are set."""
 _without_options: set[tuple[str, int]] = set()
 """Where a pooler refuses them."""
 

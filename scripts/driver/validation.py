@@ -1,4 +1,4 @@
-"""Run the project's tests, once: their outcomes as verdicts, counts and failing rows; what was compared and how, and what was not."""
+"""Run the project's tests, once: verdicts, counts and failing rows; what was compared and how, and what was not."""
 
 from __future__ import annotations
 

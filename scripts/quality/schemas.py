@@ -17,8 +17,8 @@ from mashumaro.jsonschema import build_json_schema
 from driver.backup.listing import Overview
 from driver.backup.prune import Pruned
 from driver.bootstrap import ROOT
-from driver.diff import ExportDifference
 from driver.doctor import Diagnosis
+from driver.export import ExportDifference
 from driver.rehearsal import Rehearsal
 from driver.result import Result
 from driver.status import Status

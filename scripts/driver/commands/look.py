@@ -13,7 +13,7 @@ import click
 from driver.options import Number, WholeNumber, format_option, prepared_command, print_json
 
 if TYPE_CHECKING:
-    from driver.diff import FileDifference
+    from driver.export import FileDifference
 
 
 @prepared_command()
@@ -84,9 +84,8 @@ def diff(before: Path | None, after: Path | None, limit: int, kind: str) -> int:
 
     Exit code: 0 if every file is identical, else 1.
     """
-    from driver.diff import ExportDifference, moments
-    from driver.diff import diff as compare
-    from driver.export import default_folder
+    from driver.export import ExportDifference, default_folder, moments
+    from driver.export import diff as compare
 
     folders = before or default_folder("pre"), after or default_folder("post")
     files = []
