@@ -319,10 +319,10 @@ class Run:
             wal_then, extent_then = _written(session)
         if self._state.kind != "done":
             raise Problem(f"the migration ended, but is not complete: {self._state.sentence}")
-        seconds, expected = sum(step.plan_seconds.values()), self.result.expected
+        seconds, expected = round(sum(step.plan_seconds.values()), 3), self.result.expected
         self.result.taken = Figures(
             rows=expected.rows if expected else self._state.rows_filled,
-            seconds=round(seconds, 3),
+            seconds=seconds,
             lock_seconds=max(
                 (lock.seconds or 0.0 for lock in self.result.locks if lock.closed_to == "all"), default=0.0
             ),
