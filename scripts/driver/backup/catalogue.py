@@ -16,7 +16,7 @@ from driver.wording import few
 Objects = list[list[str]]
 Rewritten = tuple[str, str, str, str]
 # What belongs to the database itself is recorded and set again by database_state.
-OF_THE_DATABASE = {("database", "properties"), ("comment", "on database")}
+OF_THE_DATABASE = re.compile("(?s)database properties|comment on database|database setting .*|grant on database to .*")
 ALL_PRIVILEGES = ("DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE")  # before PostgreSQL 17
 
 
@@ -39,7 +39,7 @@ def read(session: Session, audit_schema: str) -> Objects:
     objects = render_macro("catalogue_objects", audit_schema=audit_schema)
     query = "select object_kind::text, object_name::text, definition::text from ({}) as o".replace("{}", objects)
     rows = session.execute(query.encode()).fetchall()
-    return sorted([kind, name, definition or ""] for kind, name, definition in rows if not _is_apart(kind, name))
+    return sorted([*row[:2], row[2] or ""] for row in rows if not OF_THE_DATABASE.fullmatch(f"{row[0]} {row[1]}"))
 
 
 def differences(session: Session, found: Objects, wanted: Objects, major: int) -> Findings:
@@ -181,14 +181,6 @@ def _common(was: str, now: str) -> bool:
         return False
     there, here = (json.loads("{" + text.replace('"colliculocale"', '"colllocale"')) for text in (old, new))
     return all(there[key] == here[key] for key in there.keys() & here.keys())
-
-
-def _is_apart(kind: str, name: str) -> bool:
-    return (
-        (kind, name) in OF_THE_DATABASE
-        or kind == "database setting"
-        or (kind == "grant" and name.startswith("on database to "))
-    )
 
 
 def _by_name(objects: Objects) -> dict[tuple[str, str], list[str]]:

@@ -239,6 +239,8 @@ def _load(session: Session, lines: Iterator[bytes], copied: Callable[[bytes], No
                     # Ends with the rows, or with pg_restore, which says then why it ended.
                     rows = iter(lines.__next__, b"\\.\n")
                     while piece := b"".join(islice(rows, LINES)):
+                        if not piece.endswith(b"\n"):
+                            raise pg_tools.ToolError("the dump ends in the middle of a table")
                         copy.write(piece)
                 copied(statement.split(b" ", 2)[1])
             else:

@@ -1,8 +1,8 @@
 """The journal of a restore, a private file that says what is done, and what it tells afterwards.
 
-A step is written once it is done, so that no crash leaves a riddle. What the server says (which database has which name)
-decides; the journal says which names and numbers to look for. So whose a database is that a restore has left is told by
-the journal, with the live database's whole name, never by a name: those of two databases may be cut to the same.
+A step is written once it is done, so that no crash leaves a riddle. The server decides which database has which name; the
+journal says which names and numbers to look for. Whose a database is that a restore has left is told by the journal, with
+the live database's whole name, never by a name: those of two databases may be cut to the same.
 """
 
 from __future__ import annotations
@@ -99,15 +99,11 @@ class Journal:
 
 @dataclass
 class Work:
-    """A restore at work.
+    """A restore at work: of the live database, by a session on its server in a database that is not renamed.
 
     Attributes:
-        connection: the live database.
-        control: a session on its server, in a database that is not renamed.
         folder: the folder of the database's backups, where the journal is kept.
         journal: what is done so far, and which databases it is about.
-        jobs: parallel workers.
-        progress: called with a step's name, how much of it is done, how much there is.
         found: how what was restored compares with the backup, once it is compared.
         left: statements that a superuser has to run, each with the reason.
     """
@@ -161,7 +157,7 @@ class Work:
         return name if name and swap.database(self.control, name, self.journal.live_oid) else ""
 
     def finish(self, session: Session, backup: store.Backup | None) -> Restored:
-        """Count the students, as the written procedure asks, and put the journal away; the session is on what was restored."""
+        """Count the students in the restored database, as the written procedure asks, and put the journal away."""
         made, replaced = self.journal, self.replaced
         schema = one_value(
             session,

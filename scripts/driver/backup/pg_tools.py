@@ -1,4 +1,4 @@
-"""Finds and runs pg_dump and pg_restore: no password in their arguments, progress from the server, every error an error.
+"""Finds and runs pg_dump and pg_restore: no password in arguments, progress from the server, every error an error.
 
 An older pg_dump refuses a newer server, and a dump of a newer pg_dump does not restore into an older server: so exactly
 the server's major version is looked for, on the PATH, where packages install it, and in the embedded server's folder.

@@ -119,7 +119,7 @@ class Place:
 
 @dataclass(frozen=True)
 class _Live:
-    """What another server is measured by: what a copy of `what` needs there, but for tablespaces that only its dump names."""
+    """What a copy of `what` needs on another server, but for tablespaces that only its dump names."""
 
     connection: profile.Connection
     what: str

@@ -1,8 +1,8 @@
 """Restores a backup and keeps what it replaces.
 
-The steps of a restore beside the live database: create, fill, compare, change over, list again. Each is in a journal once it
-is done. What fails before the change-over is undone. After a crash `resume` goes on and `abandon` goes back; both ask the
-server how far it came. To put a replaced database back is the same without the first three.
+The steps of a restore beside the live database: create, fill, compare, change over, list again. Each is in a journal
+once it is done. What fails before the change-over is undone. After a crash `resume` goes on and `abandon` goes back; both
+ask the server how far it came. To put a replaced database back is the same without the first three.
 """
 
 from __future__ import annotations

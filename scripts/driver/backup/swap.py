@@ -1,7 +1,7 @@
 """Closes, drops, and exchanges databases, and makes some for a while.
 
-One gets into another's place by two renames in one transaction, so there is always a whole one. A scratch database is made
-for one test restore, dropped whatever happens, and swept up by the next one if that failed.
+One gets into another's place by two renames in one transaction, so there is always a whole one. A scratch database is
+made for one test restore, dropped whatever happens, and swept up by the next one if that failed.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def sessions(control: Session, database: str) -> list[Present]:
         # An ordinary role sees neither the address nor the port of others. Whom it may end: as pg_terminate_backend has it.
         "select a.pid, format('%%s (%%s, from %%s, %%s)', coalesce(a.usename, 'unknown'),"
         " coalesce(nullif(a.application_name, ''), 'no application name'),"
-        " case when a.client_port = -1 then 'a local socket' else coalesce(a.client_addr::text, 'an unknown address') end,"
+        " case a.client_port when -1 then 'a local socket' else coalesce(a.client_addr::text, 'an unknown address') end,"
         " coalesce(a.state, 'unknown state')), a.state,"
         " me.rolsuper or (not coalesce(r.rolsuper, false) and (pg_has_role('pg_signal_backend', 'USAGE')"
         " or (r.oid is not null and pg_has_role(r.oid, 'USAGE'))))"

@@ -207,7 +207,6 @@ def restore(
     from driver import profile
     from driver.backup import journal, store
     from driver.backup import restore as work
-    from driver.backup.journal import describe
     from driver.progress import Bars
 
     if sum((abandon, bool(put_back), bool(backup))) > 1:
@@ -225,7 +224,7 @@ def restore(
     if unfinished:
         if backup not in (None, unfinished.backup_id) or put_back:
             raise work.unfinished_problem(unfinished)
-        click.echo("\n".join(describe(connection, directory)))
+        click.echo("\n".join(journal.describe(connection, directory)))
         ask("Go on?", yes=yes)
         with Bars() as bars:
             restored = work.resume(connection, jobs=jobs, directory=directory, progress=bars)
