@@ -5,18 +5,21 @@ A test is called by its label: a singular test by its name, a packaged expectati
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from support.local_rows import CORE_TABLES, insert_local_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable
 
     import psycopg
 
-Row = dict[str, str | None]
+Row = dict[str, str]
 Shown = dict[str, list[Row]]
+Seed = Callable[["Database"], Shown]
 
 ROWS = "core_rows_unchanged"
 IDS = "ids_unchanged"
@@ -37,8 +40,6 @@ EVERY_KEY = "foreign_keys_hold"
 SEQUENCES = "sequences_ahead"
 KEPT = "cms_id_kept"
 
-MISSING = {"expected": "the row", "actual": "the row is missing"}
-ADDED = {"expected": "no such row", "actual": "an additional row"}
 NOBODY = 2147483000  # an id that no row has
 
 
@@ -52,6 +53,24 @@ def of_type(table: str) -> str:
     return f"{table}: expect_column_values_to_be_of_type"
 
 
+def row(
+    table: str, key: object = None, column: str | None = None, expected: object = None, actual: object = None
+) -> Row:
+    """A failing row; None for what is not looked at."""
+    shown = {"table_name": table, "key": key, "column_name": column, "expected": expected, "actual": actual}
+    return {name: str(value) for name, value in shown.items() if value is not None}
+
+
+def lost(table: str, key: object) -> Row:
+    """The failing row of a row that is gone."""
+    return row(table, key, None, "the row", "the row is missing")
+
+
+def added(table: str, key: object) -> Row:
+    """The failing row of a row that was not there."""
+    return row(table, key, None, "no such row", "an additional row")
+
+
 class Database:
     """The registry to be damaged, as its superuser; foreign keys and triggers are off."""
 
@@ -61,7 +80,7 @@ class Database:
         connection.execute("set session_replication_role to replica")
 
     def run(self, statement: str, rows: int | None = 1) -> None:
-        """Run one statement, which must touch so many rows."""
+        """Run one statement, which must touch so many rows; None: run any number of statements."""
         touched = self.connection.execute(statement.encode()).rowcount
         assert rows is None or touched == rows, f"{touched} rows touched by {statement}"
 
@@ -74,6 +93,18 @@ class Database:
     def value(self, query: str) -> Any:
         """Its first column."""
         return self.row(query)[0]
+
+    def change(self, table: str, key: object, column: str, value: object) -> Row:
+        """Set a column of one row, to a value as SQL has it. Returns the failing row."""
+        query = f"select coalesce({column}::text, 'NULL') from {table} where id = {key}"
+        before = self.value(query)
+        self.run(f"update {table} set {column} = {value} where id = {key}")
+        return row(table, key, column, before, self.value(query))
+
+    def delete(self, table: str, key: object) -> Row:
+        """Delete one row. Returns the failing row."""
+        self.run(f"delete from {table} where id = {key}")
+        return lost(table, key)
 
     def columns(self, table: str) -> list[str]:
         """A table's columns."""
@@ -96,7 +127,7 @@ class Corruption:
     """
 
     name: str
-    seed: Callable[[Database], Shown]
+    seed: Seed
     red: frozenset[str]
     parsed: bool = False
 
@@ -104,42 +135,21 @@ class Corruption:
 CORRUPTIONS: list[Corruption] = []
 
 
-def corruption(*red: str, parsed: bool = False) -> Callable[[Callable[[Database], Shown]], Callable[[Database], Shown]]:
+def enter(name: str, red: Iterable[str], seed: Seed, *, parsed: bool = False) -> None:
+    """Enter damage in the list."""
+    CORRUPTIONS.append(Corruption(name, seed, frozenset(red), parsed))
+
+
+def corruption(*red: str, parsed: bool = False) -> Callable[[Seed], None]:
     """Enter a function in the list under its own name."""
-
-    def enter(seed: Callable[[Database], Shown]) -> Callable[[Database], Shown]:
-        CORRUPTIONS.append(Corruption(seed.__name__, seed, frozenset(red), parsed))
-        return seed
-
-    return enter
-
-
-def enter_for(name: str, seed: Callable[[Database], Shown], red: set[str]) -> None:
-    """Enter one of a family."""
-    CORRUPTIONS.append(Corruption(name, seed, frozenset(red)))
-
-
-def row(table: str, key: object, column: str | None, expected: object, actual: object) -> Row:
-    """A failing row."""
-    return {
-        "table_name": table,
-        "key": str(key),
-        "column_name": column,
-        "expected": str(expected),
-        "actual": str(actual),
-    }
-
-
-def cells(table: str, key: object, changes: Mapping[str, tuple[object, object]]) -> list[Row]:
-    """The failing rows of one row in which several columns differ: column -> (expected, actual)."""
-    return [row(table, key, column, was, now) for column, (was, now) in changes.items()]
+    return lambda seed: enter(seed.__name__, red, seed, parsed=parsed)
 
 
 # ---- keys
 
 # an attempt in a semester, and whether it has assessment marks
 _ATTEMPT = (
-    "select sm.id, sm.semester_module_id, sm.student_semester_id, sm.marks, sm.grade::text from student_modules as sm"
+    "select sm.id, sm.semester_module_id, sm.student_semester_id, sm.marks from student_modules as sm"
     " where {}exists (select from assessment_marks as am where am.student_module_id = sm.id) order by sm.id"
 )
 WITHOUT_MARKS = _ATTEMPT.format("not ")
@@ -148,17 +158,13 @@ WITH_MARKS = _ATTEMPT.format("")
 
 @corruption(ROWS, MODULES_CHAIN)
 def two_attempts_swap_their_semesters(db: Database) -> Shown:
-    first, _, semester, *_ = db.row(WITHOUT_MARKS)
-    second, _, other, *_ = db.row(
+    first, _, semester, _ = db.row(WITHOUT_MARKS)
+    second, _, other, _ = db.row(
         f"select * from ({WITHOUT_MARKS}) as a where student_semester_id <> {semester} order by id desc"
     )
     swapped = f"{semester + other} - student_semester_id"
-    db.run(f"update student_modules set student_semester_id = {swapped} where id in ({first}, {second})", 2)
     return {
-        ROWS: [
-            row("student_modules", first, "student_semester_id", semester, other),
-            row("student_modules", second, "student_semester_id", other, semester),
-        ],
+        ROWS: [db.change("student_modules", key, "student_semester_id", swapped) for key in (first, second)],
         MODULES_CHAIN: [row("student_modules_chain", first, "student_semester_id", semester, other)],
     }
 
@@ -168,9 +174,8 @@ def an_attempt_points_to_another_module(db: Database) -> Shown:
     attempt, module, *_ = db.row(WITH_MARKS)
     other = db.value(f"select min(id) from semester_modules where id <> {module}")
     mark = db.value(f"select min(id) from assessment_marks where student_module_id = {attempt}")
-    db.run(f"update student_modules set semester_module_id = {other} where id = {attempt}")
     return {
-        ROWS: [row("student_modules", attempt, "semester_module_id", module, other)],
+        ROWS: [db.change("student_modules", attempt, "semester_module_id", other)],
         MODULES_CHAIN: [row("student_modules_chain", attempt, "semester_module_id_check", module, other)],
         ASSESSMENTS_CHAIN: [row("assessment_marks_chain", mark, "semester_module_id", module, other)],
     }
@@ -178,90 +183,60 @@ def an_attempt_points_to_another_module(db: Database) -> Shown:
 
 @corruption(ROWS, SCHOOLS_CHAIN, PER_SCHOOL)
 def a_programme_moves_to_another_school(db: Database) -> Shown:
-    programme, school, code = db.row(
-        "select p.id, s.id, s.code from programs as p join schools as s on s.id = p.school_id"
+    programme, school, code, enrolment = db.row(
+        "select p.id, s.id, s.code, min(sp.id) from programs as p join schools as s on s.id = p.school_id"
         " join structures as st on st.program_id = p.id join student_programs as sp on sp.structure_id = st.id"
         " group by p.id, s.id, s.code order by count(*) desc, p.id"
     )
     other, other_code = db.row(f"select id, code from schools where id <> {school} order by id")
-    enrolment = db.value(
-        "select min(sp.id) from student_programs as sp join structures as st on sp.structure_id = st.id"
-        f" where st.program_id = {programme}"
-    )
-    db.run(f"update programs set school_id = {other} where id = {programme}")
+    links = (("school_id", school, other), ("school_id_check", school, other), ("school_code", code, other_code))
     return {
-        ROWS: [row("programs", programme, "school_id", school, other)],
-        SCHOOLS_CHAIN: cells(
-            "student_school_chain",
-            enrolment,
-            {"school_id": (school, other), "school_id_check": (school, other), "school_code": (code, other_code)},
-        ),
-        PER_SCHOOL: [
-            {"table_name": "students_per_school", "key": f"students_per_school: {code}"},
-            {"table_name": "students_per_school", "key": f"students_per_school: {other_code}"},
-        ],
+        ROWS: [db.change("programs", programme, "school_id", other)],
+        SCHOOLS_CHAIN: [row("student_school_chain", enrolment, *link) for link in links],
+        PER_SCHOOL: [row("students_per_school", f"students_per_school: {each}") for each in (code, other_code)],
     }
 
 
 # ---- marks
 
+_MARKED = "from student_modules where marks ~ '^[0-9]+$'"
+
 
 @corruption(ROWS, MARKS)
 def one_mark_changed(db: Database) -> Shown:
-    attempt, marks = db.row("select id, marks from student_modules where marks ~ '^[0-9]+$' order by id")
     total = db.value("select sum(marks::numeric) from student_modules where marks ~ '^[0-9]+(\\.[0-9]+)?$'")
-    db.run(f"update student_modules set marks = (marks::integer + 1)::text where id = {attempt}")
-    return {
-        ROWS: [row("student_modules", attempt, "marks", marks, int(marks) + 1)],
-        MARKS: [row("marks", "total_marks", "aggregate_value", total, total + 1)],
-    }
+    changed = db.change("student_modules", db.value(f"select min(id) {_MARKED}"), "marks", "marks::integer + 1")
+    return {ROWS: [changed], MARKS: [row("marks", "total_marks", "aggregate_value", total, total + 1)]}
 
 
 @corruption(ROWS)
 def two_marks_changed_with_the_same_sum(db: Database) -> Shown:
-    first, marks = db.row("select id, marks from student_modules where marks ~ '^[0-9]+$' order by id")
-    second, other = db.row("select id, marks from student_modules where marks ~ '^[0-9]+$' order by id desc")
-    db.run(f"update student_modules set marks = '{int(marks) + 1}' where id = {first}")
-    db.run(f"update student_modules set marks = '{int(other) - 1}' where id = {second}")
-    return {
-        ROWS: [
-            row("student_modules", first, "marks", marks, int(marks) + 1),
-            row("student_modules", second, "marks", other, int(other) - 1),
-        ]
-    }
+    ends = zip(db.row(f"select min(id), max(id) {_MARKED}"), ("marks::integer + 1", "marks::integer - 1"), strict=True)
+    return {ROWS: [db.change("student_modules", key, "marks", value) for key, value in ends]}
 
 
 @corruption(ROWS, MARKS)
 def a_mark_no_longer_a_number(db: Database) -> Shown:
-    attempt, marks = db.row("select id, marks from student_modules where marks ~ '^[0-9]+$' order by id")
     before = db.value("select count(*) from student_modules where marks !~ '^\\s*[-+]?[0-9]+(\\.[0-9]+)?\\s*$'")
-    db.run(f"update student_modules set marks = '' where id = {attempt}")
-    return {
-        ROWS: [row("student_modules", attempt, "marks", marks, "")],
-        MARKS: [row("marks", "marks_not_numeric", "aggregate_value", before, before + 1)],
-    }
+    changed = db.change("student_modules", db.value(f"select min(id) {_MARKED}"), "marks", "''")
+    return {ROWS: [changed], MARKS: [row("marks", "marks_not_numeric", "aggregate_value", before, before + 1)]}
 
 
 @corruption(ROWS, MARKS)
 def a_grade_never_given_before(db: Database) -> Shown:
-    attempt, grade = db.row("select id, grade::text from student_modules order by id")
+    grades = db.value("select count(distinct grade) from student_modules")
     new = db.value(
         "select enumlabel from pg_enum where enumtypid = 'grade'::regtype"
         " and enumlabel not in (select grade::text from student_modules) order by enumsortorder"
     )
-    grades = db.value("select count(distinct grade) from student_modules")
-    db.run(f"update student_modules set grade = '{new}' where id = {attempt}")
-    return {
-        ROWS: [row("student_modules", attempt, "grade", grade, new)],
-        MARKS: [row("marks", "distinct_grades", "aggregate_value", grades, grades + 1)],
-    }
+    changed = db.change("student_modules", db.value("select min(id) from student_modules"), "grade", f"'{new}'")
+    return {ROWS: [changed], MARKS: [row("marks", "distinct_grades", "aggregate_value", grades, grades + 1)]}
 
 
 @corruption(ROWS)
 def a_text_of_blanks_in_place_of_none(db: Database) -> Shown:
     module = db.value("select id from modules where remark is null order by id")
-    db.run(f"update modules set remark = ' ' where id = {module}")
-    return {ROWS: [row("modules", module, "remark", "NULL", " ")]}
+    return {ROWS: [db.change("modules", module, "remark", "' '")]}
 
 
 # ---- rows
@@ -269,16 +244,9 @@ def a_text_of_blanks_in_place_of_none(db: Database) -> Shown:
 
 @corruption(ROWS, IDS, COUNTS)
 def a_row_deleted(db: Database) -> Shown:
-    key = db.value("select max(id) from next_of_kins")
-    count = db.value("select count(*) from next_of_kins")
-    db.run(f"delete from next_of_kins where id = {key}")
-    return {
-        ROWS: [{"table_name": "next_of_kins", "key": str(key), **MISSING}],
-        IDS: [{"table_name": "next_of_kins", "key": str(key), **MISSING}],
-        COUNTS: [
-            {"table_name": "next_of_kins", "column_name": "count(*)", "expected": str(count), "actual": str(count - 1)}
-        ],
-    }
+    key, count = db.row("select max(id), count(*) from next_of_kins")
+    gone = [db.delete("next_of_kins", key)]
+    return {ROWS: gone, IDS: gone, COUNTS: [row("next_of_kins", None, "count(*)", count, count - 1)]}
 
 
 @corruption(
@@ -288,20 +256,12 @@ def a_row_deleted(db: Database) -> Shown:
 def an_attempt_deleted_under_its_marks(db: Database) -> Shown:
     attempt, *_ = db.row(f"select * from ({WITH_MARKS}) as a where marks ~ '^[1-9]'")
     mark = db.value(f"select min(id) from assessment_marks where student_module_id = {attempt}")
-    db.run(f"delete from student_modules where id = {attempt}")
+    sought = ("a row of student_modules", f"no student_modules with id {attempt}")
     return {
-        IDS: [{"table_name": "student_modules", "key": str(attempt), **MISSING}],
-        MODULES_CHAIN: [{"table_name": "student_modules_chain", "key": str(attempt), **MISSING}],
-        ASSESSMENTS_CHAIN: [{"table_name": "assessment_marks_chain", "key": str(mark), **MISSING}],
-        "assessment_marks_point_to_student_modules": [
-            row(
-                "assessment_marks",
-                mark,
-                "student_module_id",
-                "a row of student_modules",
-                f"no student_modules with id {attempt}",
-            )
-        ],
+        IDS: [db.delete("student_modules", attempt)],
+        MODULES_CHAIN: [lost("student_modules_chain", attempt)],
+        ASSESSMENTS_CHAIN: [lost("assessment_marks_chain", mark)],
+        "assessment_marks_point_to_student_modules": [row("assessment_marks", mark, "student_module_id", *sought)],
     }
 
 
@@ -309,16 +269,8 @@ def an_attempt_deleted_under_its_marks(db: Database) -> Shown:
 def a_row_replaced_by_one_of_another_id(db: Database) -> Shown:
     key = db.value("select max(id) from student_education")
     db.run(f"update student_education set id = {NOBODY}, cms_id = {NOBODY} where id = {key}")
-    return {
-        ROWS: [
-            {"table_name": "student_education", "key": str(key), **MISSING},
-            {"table_name": "student_education", "key": str(NOBODY), **ADDED},
-        ],
-        IDS: [
-            {"table_name": "student_education", "key": str(key), **MISSING},
-            {"table_name": "student_education", "key": str(NOBODY), **ADDED},
-        ],
-    }
+    replaced = [lost("student_education", key), added("student_education", NOBODY)]
+    return {ROWS: replaced, IDS: replaced}
 
 
 _CHAINS_OF_A_NEW_ROW = {
@@ -328,28 +280,22 @@ _CHAINS_OF_A_NEW_ROW = {
 }
 
 
-def _row_added(table: str) -> Callable[[Database], Shown]:
-    def seed(db: Database) -> Shown:
-        count = db.value(f"select count(*) from {table}")
-        db.run(insert_local_row(table, db.columns(table), new_id=NOBODY))
-        if table == "student_modules":
-            db.run(f"update student_modules set marks = '55' where id = {NOBODY}")
-        return {
-            ROWS: [{"table_name": table, "key": str(NOBODY), **ADDED}],
-            IDS: [{"table_name": table, "key": str(NOBODY), **ADDED}],
-            COUNTS: [{"table_name": table, "expected": str(count), "actual": str(count + 1)}],
-            POPULATION: [row(table, NOBODY, "cms_id", NOBODY, "NULL")],
-        }
-
-    return seed
+def _row_added(table: str, db: Database) -> Shown:
+    count = db.value(f"select count(*) from {table}")
+    db.run(insert_local_row(table, db.columns(table), new_id=NOBODY))
+    if table == "student_modules":
+        db.run(f"update student_modules set marks = '55' where id = {NOBODY}")
+    return {
+        ROWS: [added(table, NOBODY)],
+        IDS: [added(table, NOBODY)],
+        COUNTS: [row(table, expected=count, actual=count + 1)],
+        POPULATION: [row(table, NOBODY, "cms_id", NOBODY, "NULL")],
+    }
 
 
 for _table in CORE_TABLES:
-    enter_for(
-        f"a_row_added_to_{_table}",
-        _row_added(_table),
-        {ROWS, IDS, COUNTS, POPULATION, SEQUENCES, *_CHAINS_OF_A_NEW_ROW.get(_table, ())},
-    )
+    _red = {ROWS, IDS, COUNTS, POPULATION, SEQUENCES, *_CHAINS_OF_A_NEW_ROW.get(_table, ())}
+    enter(f"a_row_added_to_{_table}", _red, partial(_row_added, _table))
 
 
 # ---- cms_id
@@ -357,9 +303,9 @@ for _table in CORE_TABLES:
 
 @corruption(POPULATION, KEPT)
 def a_cms_id_emptied(db: Database) -> Shown:
-    key = db.value("select max(id) from student_semesters")
-    db.run(f"update student_semesters set cms_id = null where id = {key}")
-    emptied = [row("student_semesters", key, "cms_id", key, "NULL")]
+    emptied = [
+        db.change("student_semesters", db.value("select max(id) from student_semesters"), "cms_id", "null"),
+    ]
     return {POPULATION: emptied, KEPT: emptied}
 
 
@@ -367,147 +313,82 @@ def a_cms_id_emptied(db: Database) -> Shown:
 def two_cms_ids_swapped(db: Database) -> Shown:
     first, second = db.row("select min(id), max(id) from programs")
     db.run(f"update programs set cms_id = null where id = {first}")
-    db.run(f"update programs set cms_id = {first} where id = {second}")
+    swapped = [db.change("programs", second, "cms_id", first), row("programs", first, "cms_id", first, second)]
     db.run(f"update programs set cms_id = {second} where id = {first}")
-    swapped = [row("programs", first, "cms_id", first, second), row("programs", second, "cms_id", second, first)]
     return {POPULATION: swapped, KEPT: swapped}
 
 
-def _cms_id_of_another_row(table: str) -> Callable[[Database], Shown]:
-    def seed(db: Database) -> Shown:
-        first, last = db.row(f"select min(id), max(id) from {table}")
-        db.run(f"alter table {table} drop constraint {table}_cms_id_unique", None)
-        db.run(f"update {table} set cms_id = {last} where id = {first}")
-        return {
-            POPULATION: [row(table, first, "cms_id", first, last)],
-            UNIQUE: [row(table, f"{first}, {last}", "cms_id", f"cms_id {last} once", "2 times")],
-            CONSTRAINTS: [{"table_name": table, "column_name": "cms_id", "actual": "no unique constraint on cms_id"}],
-        }
-
-    return seed
+def _cms_id_of_another_row(table: str, db: Database) -> Shown:
+    first, last = db.row(f"select min(id), max(id) from {table}")
+    db.run(f"alter table {table} drop constraint {table}_cms_id_unique", None)
+    return {
+        POPULATION: [db.change(table, first, "cms_id", last)],
+        UNIQUE: [row(table, f"{first}, {last}", "cms_id", f"cms_id {last} once", "2 times")],
+        CONSTRAINTS: [row(table, None, "cms_id", actual="no unique constraint on cms_id")],
+    }
 
 
 for _table in CORE_TABLES:
-    enter_for(
-        f"the_cms_id_of_another_row_in_{_table}",
-        _cms_id_of_another_row(_table),
-        {POPULATION, KEPT, UNIQUE, CONSTRAINTS, CATALOGUE},
-    )
+    _red = {POPULATION, KEPT, UNIQUE, CONSTRAINTS, CATALOGUE}
+    enter(f"the_cms_id_of_another_row_in_{_table}", _red, partial(_cms_id_of_another_row, _table))
 
 
 # ---- constraints and columns
 
 
-def _constraint(actual: str) -> Shown:
-    expected = "UNIQUE (cms_id), valid, named modules_cms_id_unique"
-    return {CONSTRAINTS: [{"table_name": "modules", "column_name": "cms_id", "expected": expected, "actual": actual}]}
+def _statements(statements: str, shown: Shown, db: Database) -> Shown:
+    db.run(statements, None)
+    return shown
 
 
-@corruption(CONSTRAINTS, CATALOGUE)
-def the_constraint_dropped(db: Database) -> Shown:
-    db.run("alter table modules drop constraint modules_cms_id_unique", None)
-    return _constraint("no unique constraint on cms_id")
-
-
-@corruption(CONSTRAINTS, CATALOGUE)
-def the_constraint_replaced_by_a_plain_unique_index(db: Database) -> Shown:
-    db.run("alter table modules drop constraint modules_cms_id_unique", None)
-    db.run("create unique index modules_cms_id_unique on modules (cms_id)", None)
-    return _constraint("no unique constraint on cms_id")
-
-
-@corruption(CONSTRAINTS, CATALOGUE)
-def the_constraint_on_more_than_cms_id(db: Database) -> Shown:
-    db.run("alter table modules drop constraint modules_cms_id_unique", None)
-    db.run("alter table modules add constraint modules_cms_id_unique unique (cms_id, code)", None)
-    return _constraint("no unique constraint on cms_id")
-
-
-@corruption(CONSTRAINTS, CATALOGUE)
-def the_constraint_renamed(db: Database) -> Shown:
-    db.run("alter table modules rename constraint modules_cms_id_unique to modules_other", None)
-    return _constraint("the constraint is named modules_other")
-
-
-@corruption(CONSTRAINTS, CATALOGUE)
-def the_constraint_deferrable(db: Database) -> Shown:
-    db.run("alter table modules drop constraint modules_cms_id_unique", None)
-    db.run("alter table modules add constraint modules_cms_id_unique unique (cms_id) deferrable", None)
-    return _constraint("constraint modules_cms_id_unique is not valid or is deferrable")
+_DROPPED = "drop constraint modules_cms_id_unique"
+_NONE = "no unique constraint on cms_id"
+for _name, _done, _actual in (
+    ("dropped", _DROPPED, _NONE),
+    (
+        "replaced_by_a_plain_unique_index",
+        f"{_DROPPED}; create unique index modules_cms_id_unique on modules (cms_id)",
+        _NONE,
+    ),
+    ("on_more_than_cms_id", f"{_DROPPED}, add constraint modules_cms_id_unique unique (cms_id, code)", _NONE),
+    ("renamed", "rename constraint modules_cms_id_unique to modules_other", "the constraint is named modules_other"),
+    (
+        "deferrable",
+        f"{_DROPPED}, add constraint modules_cms_id_unique unique (cms_id) deferrable",
+        "constraint modules_cms_id_unique is not valid or is deferrable",
+    ),
+):
+    _shown = row("modules", None, "cms_id", "UNIQUE (cms_id), valid, named modules_cms_id_unique", _actual)
+    _seed = partial(_statements, f"alter table modules {_done}", {CONSTRAINTS: [_shown]})
+    enter(f"the_constraint_{_name}", {CONSTRAINTS, CATALOGUE}, _seed)
 
 
 @corruption(COLUMNS, CATALOGUE)
 def cms_id_not_null(db: Database) -> Shown:
     db.run("alter table structures alter column cms_id set not null", None)
+    return {COLUMNS: [row("structures", None, "cms_id", "integer, nullable", "integer, NOT NULL")]}
+
+
+def _columns_dropped_and_changed(dropped: list[str], changed: list[str], db: Database) -> Shown:
+    for table in CORE_TABLES:
+        db.run(f"alter table {table} {'drop column cms_id' if table in dropped else 'alter cms_id type bigint'}", None)
+    missing = [row(table, None, "cms_id", actual="the column is missing") for table in dropped]
+    named = [row(table, None, "cms_id", actual="column cms_id is missing") for table in dropped]
+    wider = [row(table, expected="integer, nullable", actual="bigint, nullable") for table in changed]
     return {
-        COLUMNS: [
-            {
-                "table_name": "structures",
-                "column_name": "cms_id",
-                "expected": "integer, nullable",
-                "actual": "integer, NOT NULL",
-            }
-        ]
+        COLUMNS: [*named, *wider],
+        CONSTRAINTS: named,
+        **dict.fromkeys((POPULATION, UNIQUE, KEPT), missing),
     }
 
 
-def _halves(bit: int) -> tuple[list[str], list[str]]:
-    """The core tables in two lots.
-
-    No two tables are in the same lots for all four bits, so that four rounds tell all tables' tests apart.
-    """
-    ones = [table for number, table in enumerate(CORE_TABLES, start=1) if number >> bit & 1]
-    return ones, [table for table in CORE_TABLES if table not in ones]
-
-
-def _columns_dropped_and_changed(bit: int) -> None:
-    dropped, changed = _halves(bit)
-
-    def seed(db: Database) -> Shown:
-        for table in dropped:
-            db.run(f"alter table {table} drop column cms_id", None)
-        for table in changed:
-            db.run(f"alter table {table} alter column cms_id type bigint", None)
-        missing: list[Row] = [
-            {"table_name": table, "column_name": "cms_id", "actual": "the column is missing"} for table in dropped
-        ]
-        named: list[Row] = [
-            {"table_name": table, "column_name": "cms_id", "actual": "column cms_id is missing"} for table in dropped
-        ]
-        wider: list[Row] = [
-            {"table_name": table, "expected": "integer, nullable", "actual": "bigint, nullable"} for table in changed
-        ]
-        return {
-            COLUMNS: [*named, *wider],
-            CONSTRAINTS: list(named),
-            POPULATION: list(missing),
-            UNIQUE: list(missing),
-            KEPT: list(missing),
-        }
-
-    CORRUPTIONS.append(
-        Corruption(
-            f"cms_id_dropped_or_of_another_type_{bit + 1}",
-            seed,
-            frozenset(
-                {
-                    COLUMNS,
-                    CONSTRAINTS,
-                    POPULATION,
-                    KEPT,
-                    UNIQUE,
-                    CATALOGUE,
-                    *map(exists, dropped),
-                    *map(of_type, changed),
-                }
-            ),
-            parsed=True,
-        )
-    )
-
-
+# No two tables are in the same lots for all four bits, so that four rounds tell all tables' tests apart.
 for _bit in range(4):
-    _columns_dropped_and_changed(_bit)
+    _ones = [table for number, table in enumerate(CORE_TABLES, start=1) if number >> _bit & 1]
+    _others = [table for table in CORE_TABLES if table not in _ones]
+    _red = {COLUMNS, CONSTRAINTS, POPULATION, KEPT, UNIQUE, CATALOGUE, *map(exists, _ones), *map(of_type, _others)}
+    _seed = partial(_columns_dropped_and_changed, _ones, _others)
+    enter(f"cms_id_dropped_or_of_another_type_{_bit + 1}", _red, _seed, parsed=True)
 
 
 @corruption(COLUMNS, POPULATION, KEPT, UNIQUE, ROWS, CATALOGUE, of_type("schools"), parsed=True)
@@ -515,35 +396,15 @@ def cms_id_a_text_and_other_columns_changed(db: Database) -> Shown:
     db.run("alter table schools alter column cms_id type text", None)
     db.run("alter table programs rename column level to stage", None)
     db.run("alter table structures add column note text", None)
-    wrong: Row = {
-        "table_name": "schools",
-        "column_name": "cms_id",
-        "expected": "a column of type integer",
-        "actual": "a column of type text",
-    }
+    wrong = [row("schools", None, "cms_id", "a column of type integer", "a column of type text")]
     return {
-        COLUMNS: [{"table_name": "schools", "expected": "integer, nullable", "actual": "text, nullable"}],
-        POPULATION: [wrong],
-        UNIQUE: [wrong],
+        COLUMNS: [row("schools", expected="integer, nullable", actual="text, nullable")],
+        POPULATION: wrong,
+        UNIQUE: wrong,
         ROWS: [
-            {
-                "table_name": "programs",
-                "column_name": "level",
-                "expected": "column level",
-                "actual": "the column is missing",
-            },
-            {
-                "table_name": "programs",
-                "column_name": "stage",
-                "expected": "no such column",
-                "actual": "an additional column",
-            },
-            {
-                "table_name": "structures",
-                "column_name": "note",
-                "expected": "no such column",
-                "actual": "an additional column",
-            },
+            row("programs", None, "level", "column level", "the column is missing"),
+            row("programs", None, "stage", "no such column", "an additional column"),
+            row("structures", None, "note", "no such column", "an additional column"),
         ],
     }
 
@@ -553,6 +414,9 @@ def cms_id_a_text_and_other_columns_changed(db: Database) -> Shown:
 _SCHOOLS = {ROWS, SCHOOLS_CHAIN, PER_SCHOOL}
 _MODULES = {ROWS, MODULES_CHAIN}
 _PREREQUISITES = {ROWS, PREREQUISITES_CHAIN}
+_USED = "exists (select from student_programs as sp where sp.structure_id = c.id)"
+_ALONE = "not exists (select from student_programs as o where o.std_no = c.std_no and o.id <> c.id)"
+_UNMARKED = "not exists (select from assessment_marks as a where a.student_module_id = c.id)"
 _ATTEMPTED = "exists (select from student_modules as x where x.student_semester_id = c.id)"
 _ENROLLED = (
     "exists (select from structures as st join student_programs as sp on sp.structure_id = st.id"
@@ -566,32 +430,14 @@ _MARKED_AND_NO_PREREQUISITE = (
 _ORPHANS: list[tuple[str, str, str, str, set[str]]] = [
     # child, column, parent, which row, what else is red
     ("programs", "school_id", "schools", _ENROLLED, _SCHOOLS),
-    (
-        "structures",
-        "program_id",
-        "programs",
-        "exists (select from student_programs as sp where sp.structure_id = c.id)",
-        _SCHOOLS,
-    ),
+    ("structures", "program_id", "programs", _USED, _SCHOOLS),
     ("structure_semesters", "structure_id", "structures", "true", {ROWS}),
-    (
-        "student_programs",
-        "structure_id",
-        "structures",
-        "not exists (select from student_programs as o where o.std_no = c.std_no and o.id <> c.id)",
-        _SCHOOLS,
-    ),
+    ("student_programs", "structure_id", "structures", _ALONE, _SCHOOLS),
     ("student_semesters", "student_program_id", "student_programs", _ATTEMPTED, _MODULES),
     ("student_semesters", "structure_semester_id", "structure_semesters", _ATTEMPTED, _MODULES),
     ("semester_modules", "module_id", "modules", _MARKED_AND_NO_PREREQUISITE, {*_MODULES, ASSESSMENTS_CHAIN}),
     ("semester_modules", "semester_id", "structure_semesters", "true", {ROWS}),
-    (
-        "student_modules",
-        "semester_module_id",
-        "semester_modules",
-        "not exists (select from assessment_marks as a where a.student_module_id = c.id)",
-        _MODULES,
-    ),
+    ("student_modules", "semester_module_id", "semester_modules", _UNMARKED, _MODULES),
     ("student_modules", "student_semester_id", "student_semesters", "true", _MODULES),
     ("module_prerequisites", "semester_module_id", "semester_modules", "true", _PREREQUISITES),
     ("module_prerequisites", "prerequisite_id", "semester_modules", "true", _PREREQUISITES),
@@ -599,35 +445,21 @@ _ORPHANS: list[tuple[str, str, str, str, set[str]]] = [
 ]
 
 
-def _orphan(test: str, child: str, column: str, parent: str, which: str) -> Callable[[Database], Shown]:
-    def seed(db: Database) -> Shown:
-        key, value = db.row(
-            f"select c.id, c.{column} from {child} as c where c.{column} is not null and {which} order by c.id"
-        )
-        db.run(f"update {child} set {column} = {NOBODY} where id = {key}")
-        shown: Shown = {
-            test: [row(child, key, column, f"a row of {parent}", f"no {parent} with id {NOBODY}")],
-            EVERY_KEY: [
-                {
-                    "table_name": child,
-                    "key": str(key),
-                    "column_name": column,
-                    "actual": f"no row of {parent} for ({NOBODY})",
-                }
-            ],
-        }
-        if child in CORE_TABLES:
-            shown[ROWS] = [row(child, key, column, value, NOBODY)]
-        return shown
-
-    return seed
+def _orphan(test: str, key: tuple[str, str, str], which: str, db: Database) -> Shown:
+    child, column, parent = key
+    orphan = db.value(f"select min(c.id) from {child} as c where c.{column} is not null and {which}")
+    changed = db.change(child, orphan, column, NOBODY)
+    return {
+        test: [row(child, orphan, column, f"a row of {parent}", f"no {parent} with id {NOBODY}")],
+        EVERY_KEY: [row(child, orphan, column, actual=f"no row of {parent} for ({NOBODY})")],
+        **({ROWS: [changed]} if child in CORE_TABLES else {}),
+    }
 
 
 for _child, _column, _parent, _which, _also in _ORPHANS:
     _test = f"{_child}_point_to_{'prerequisites' if _column == 'prerequisite_id' else _parent}"
-    enter_for(
-        f"orphan_{_child}_{_column}", _orphan(_test, _child, _column, _parent, _which), {_test, EVERY_KEY, *_also}
-    )
+    _seed = partial(_orphan, _test, (_child, _column, _parent), _which)
+    enter(f"orphan_{_child}_{_column}", {_test, EVERY_KEY, *_also}, _seed)
 
 
 # ---- what only a chain or an aggregate can see
@@ -642,8 +474,8 @@ def a_student_deleted(db: Database) -> Shown:
     )
     db.run(f"delete from students where std_no = {student}")
     return {
-        SCHOOLS_CHAIN: [{"table_name": "student_school_chain", "key": str(enrolment), **MISSING}],
-        MODULES_CHAIN: [{"table_name": "student_modules_chain", "key": str(attempt), **MISSING}],
+        SCHOOLS_CHAIN: [lost("student_school_chain", enrolment)],
+        MODULES_CHAIN: [lost("student_modules_chain", attempt)],
     }
 
 
@@ -654,7 +486,7 @@ def an_assessment_of_another_module(db: Database) -> Shown:
         " join assessment_marks as am on am.assessment_id = a.id group by 1, 2 order by 1"
     )
     other = db.value(f"select min(id) from modules where id <> {module}")
-    db.run(f"update assessments set module_id = {other} where id = {assessment}")
+    db.change("assessments", assessment, "module_id", other)
     return {ASSESSMENTS_CHAIN: [row("assessment_marks_chain", mark, "assessment_module_id", module, other)]}
 
 
@@ -665,14 +497,14 @@ def two_terms_swap_their_names(db: Database) -> Shown:
         " update terms as t set name = o.name from two join two as o on two.id <> o.id where t.id = two.id",
         rows=2,
     )
-    return {OTHER_TABLES: [{"table_name": "public.terms"}]}
+    return {OTHER_TABLES: [row("public.terms")]}
 
 
 @corruption(ASSESSMENTS_CHAIN, OTHER_TABLES)
 def an_assessment_mark_deleted(db: Database) -> Shown:
     mark = db.value("select max(id) from assessment_marks")
-    db.run(f"delete from assessment_marks where id = {mark}")
-    return {ASSESSMENTS_CHAIN: [{"table_name": "assessment_marks_chain", "key": str(mark), **MISSING}]}
+    db.delete("assessment_marks", mark)
+    return {ASSESSMENTS_CHAIN: [lost("assessment_marks_chain", mark)]}
 
 
 @corruption(ROWS, PREREQUISITES_CHAIN)
@@ -681,28 +513,27 @@ def two_prerequisites_swapped(db: Database) -> Shown:
     second, two = db.row(
         f"select id, prerequisite_id from module_prerequisites where prerequisite_id <> {one} order by id desc"
     )
-    swapped = f"{one + two} - prerequisite_id"
-    db.run(f"update module_prerequisites set prerequisite_id = {swapped} where id in ({first}, {second})", 2)
+    db.run(
+        f"update module_prerequisites set prerequisite_id = {one + two} - prerequisite_id"
+        f" where id in ({first}, {second})",
+        rows=2,
+    )
+    chain = "module_prerequisites_chain"
     return {
         ROWS: [row("module_prerequisites", first, "prerequisite_id", one, two)],
         PREREQUISITES_CHAIN: [
-            row("module_prerequisites_chain", first, "prerequisite_id_check", one, two),
-            row("module_prerequisites_chain", second, "prerequisite_id_check", two, one),
+            row(chain, first, "prerequisite_id_check", one, two),
+            row(chain, second, "prerequisite_id_check", two, one),
         ],
     }
 
 
 @corruption(PREREQUISITES_CHAIN)
 def a_fingerprint_that_no_link_explains(db: Database) -> Shown:
-    db.run(
-        "update cms_id_audit.baseline_chains set fingerprint_b = fingerprint_b + 1"
-        " where chain_name = 'module_prerequisites_chain'"
-    )
-    return {
-        PREREQUISITES_CHAIN: [
-            {"table_name": "module_prerequisites_chain", "key": "all links", "column_name": "fingerprint"}
-        ]
-    }
+    chain = "module_prerequisites_chain"
+    table = "cms_id_audit.baseline_chains"
+    db.run(f"update {table} set fingerprint_b = fingerprint_b + 1 where chain_name = '{chain}'")
+    return {PREREQUISITES_CHAIN: [row(chain, "all links", "fingerprint")]}
 
 
 @corruption(ROWS, SCHOOLS_CHAIN, PER_SCHOOL)
@@ -712,9 +543,8 @@ def a_school_code_changed(db: Database) -> Shown:
         " join structures as st on st.program_id = p.id join student_programs as sp on sp.structure_id = st.id"
         " group by 1, 2 order by 1"
     )
-    db.run(f"update schools set code = 'changed' where id = {school}")
     return {
-        ROWS: [row("schools", school, "code", code, "changed")],
+        ROWS: [db.change("schools", school, "code", "'changed'")],
         PER_SCHOOL: [
             row("students_per_school", f"students_per_school: {code}", "aggregate_value", students, "NULL"),
             row("students_per_school", "students_per_school: changed", "aggregate_value", "NULL", students),
@@ -725,10 +555,13 @@ def a_school_code_changed(db: Database) -> Shown:
 # ---- the blast radius: everything that a migration has no business with
 
 
+def blast(statements: str, *shown: Row) -> None:
+    """Enter a change of definitions under its own statements, and the objects that must be named."""
+    enter(statements, {CATALOGUE}, partial(_statements, statements, {CATALOGUE: list(shown)}))
+
+
 def _defined(kind: str, name: str, expected: str | None = None, actual: str | None = None) -> Row:
-    """A failing row of the catalogue's comparison; None for a definition that is not looked at."""
-    shown: Row = {"table_name": kind, "key": name, "expected": expected, "actual": actual}
-    return {column: value for column, value in shown.items() if value is not None}
+    return row(kind, name, None, expected, actual)
 
 
 def _missing(kind: str, name: str) -> Row:
@@ -742,164 +575,112 @@ def _additional(kind: str, name: str) -> Row:
 _PLAIN = "owner registry_owner, access method heap"
 _TERMS_KEY = "student_semesters_term_code_terms_code_fk"
 _TERMS_KEY_DEFINED = "FOREIGN KEY (term_code) REFERENCES public.terms(code) ON UPDATE CASCADE"
+_MODULES_KEY = "assessments_module_id_modules_id_fk"
 
-# what is done, and the objects that must be named
-_CATALOGUE: dict[str, tuple[list[str], list[Row]]] = {
-    "an_index_dropped": (["drop index student_modules_status"], [_missing("index", "public.student_modules_status")]),
-    "an_index_added": (
-        ["create index on assessments (weight)"],
-        [_additional("index", "public.assessments_weight_idx")],
+blast("drop index student_modules_status", _missing("index", "public.student_modules_status"))
+blast("create index on assessments (weight)", _additional("index", "public.assessments_weight_idx"))
+blast(
+    "create function touch() returns trigger language plpgsql as 'begin return new; end';"
+    "create trigger touched before update on assessments for each row execute function touch()",
+    _additional("trigger", "public.assessments.touched"),
+    _additional("function", "public.touch()"),
+)
+_MODULE_STATUS = _defined("column", "public.modules.status", actual="public.module_status, not null")
+blast("alter table modules alter status drop default", _MODULE_STATUS)
+blast(
+    "alter table students alter column name drop not null",
+    _defined("column", "public.students.name", "text, not null", "text"),
+)
+blast(
+    "alter table terms alter column code type varchar(20)",
+    _defined("column", "public.terms.code", "text, not null", "character varying(20), not null"),
+)
+blast(
+    "alter table module_prerequisites drop constraint module_prerequisites_not_itself",
+    _missing("constraint", "public.module_prerequisites.module_prerequisites_not_itself"),
+)
+_UNLOGGED = _defined("table", "public.assessment_marks", actual=f"unlogged, {_PLAIN}")
+blast("alter table assessment_marks set unlogged", _UNLOGGED)
+for _changed, _table, _told in (
+    ("set (fillfactor = 50)", "student_modules", "options fillfactor=50"),
+    ("enable row level security", "modules", "row level security"),
+    ("replica identity full", "modules", "replica identity full"),
+):
+    blast(f"alter table {_table} {_changed}", _defined("table", f"public.{_table}", _PLAIN, f"{_PLAIN}, {_told}"))
+blast("revoke update on terms from registry_owner", _defined("grant", "on table public.terms to registry_owner"))
+blast(
+    "grant select (national_id) on students to public",
+    _additional("grant", "on column public.students.national_id to PUBLIC"),
+)
+blast("alter type grade add value 'Z' before 'F'", _defined("enum", "public.grade"))
+blast(
+    "create policy own on students for select using (status = 'Active')", _additional("policy", "public.students.own")
+)
+blast(
+    "comment on column student_modules.marks is 'A number'",
+    _defined("comment", "on table column public.student_modules.marks", actual="A number"),
+)
+blast(
+    "alter table terms owner to postgres; grant select on terms to registry_owner",
+    _defined("table", "public.terms", _PLAIN, "owner postgres, access method heap"),
+)
+blast(
+    "create or replace view school_enrolment as"
+    " select id, code, name, 0::bigint as students, 0::bigint as active_students from schools",
+    _defined("view", "public.school_enrolment"),
+)
+blast(
+    "create view something as select 1 as one",
+    _additional("view", "public.something"),
+    _additional("column", "public.something.one"),
+)
+blast("create rule nothing as on delete to terms do instead nothing", _additional("rule", "public.terms.nothing"))
+blast(
+    "alter function credits_of_student(bigint) volatile",
+    _defined("function", "public.credits_of_student(student_number bigint)"),
+)
+blast(
+    "create publication copies for table modules",
+    _additional("publication", "copies"),
+    _additional("publication table", "copies public.modules"),
+)
+blast(
+    "do $$ begin execute format('alter database %I set timezone to utc', current_database()); end $$",
+    _additional("database setting", "TimeZone"),
+)
+blast("alter sequence assessments_id_seq increment by 10", _defined("sequence", "public.assessments_id_seq"))
+blast(
+    f"alter table student_semesters drop constraint {_TERMS_KEY}, add constraint {_TERMS_KEY}"
+    " foreign key (term_code) references terms (code) on update cascade not valid",
+    _defined(
+        "constraint", f"public.student_semesters.{_TERMS_KEY}", _TERMS_KEY_DEFINED, f"{_TERMS_KEY_DEFINED} NOT VALID"
     ),
-    "a_trigger_added": (
-        [
-            "create function touch() returns trigger language plpgsql as 'begin return new; end'",
-            "create trigger touched before update on assessments for each row execute function touch()",
-        ],
-        [_additional("trigger", "public.assessments.touched"), _additional("function", "public.touch()")],
-    ),
-    "a_default_removed": (
-        ["alter table modules alter column status drop default"],
-        [_defined("column", "public.modules.status", actual="public.module_status, not null")],
-    ),
-    "a_column_allowed_to_be_null": (
-        ["alter table students alter column name drop not null"],
-        [_defined("column", "public.students.name", "text, not null", "text")],
-    ),
-    "a_column_of_another_type": (
-        ["alter table terms alter column code type varchar(20)"],
-        [_defined("column", "public.terms.code", "text, not null", "character varying(20), not null")],
-    ),
-    "a_check_dropped": (
-        ["alter table module_prerequisites drop constraint module_prerequisites_not_itself"],
-        [_missing("constraint", "public.module_prerequisites.module_prerequisites_not_itself")],
-    ),
-    "a_table_made_unlogged": (
-        ["alter table assessment_marks set unlogged"],
-        [_defined("table", "public.assessment_marks", actual=f"unlogged, {_PLAIN}")],
-    ),
-    "a_storage_option_set": (
-        ["alter table student_modules set (fillfactor = 50)"],
-        [_defined("table", "public.student_modules", _PLAIN, f"{_PLAIN}, options fillfactor=50")],
-    ),
-    "a_grant_revoked": (
-        ["revoke update on terms from registry_owner"],
-        [_defined("grant", "on table public.terms to registry_owner")],
-    ),
-    "a_grant_given": (
-        ["grant select (national_id) on students to public"],
-        [_additional("grant", "on column public.students.national_id to PUBLIC")],
-    ),
-    "an_enum_value_added": (["alter type grade add value 'Z' before 'F'"], [_defined("enum", "public.grade")]),
-    "a_policy_added": (
-        ["create policy own on students for select using (status = 'Active')"],
-        [_additional("policy", "public.students.own")],
-    ),
-    "row_security_switched_on": (
-        ["alter table modules enable row level security"],
-        [_defined("table", "public.modules", _PLAIN, f"{_PLAIN}, row level security")],
-    ),
-    "a_comment_changed": (
-        ["comment on column student_modules.marks is 'A number'"],
-        [_defined("comment", "on table column public.student_modules.marks", actual="A number")],
-    ),
-    "an_owner_changed": (
-        ["alter table terms owner to postgres", "grant select on terms to registry_owner"],
-        [_defined("table", "public.terms", _PLAIN, "owner postgres, access method heap")],
-    ),
-    "a_view_changed": (
-        [
-            (
-                "create or replace view school_enrolment as"
-                " select id, code, name, 0::bigint as students, 0::bigint as active_students from schools"
-            )
-        ],
-        [_defined("view", "public.school_enrolment")],
-    ),
-    "a_view_added": (
-        ["create view something as select 1 as one"],
-        [_additional("view", "public.something"), _additional("column", "public.something.one")],
-    ),
-    "a_rule_added": (
-        ["create rule nothing as on delete to terms do instead nothing"],
-        [_additional("rule", "public.terms.nothing")],
-    ),
-    "a_function_changed": (
-        ["alter function credits_of_student(bigint) volatile"],
-        [_defined("function", "public.credits_of_student(student_number bigint)")],
-    ),
-    "a_publication_added": (
-        ["create publication copies for table modules"],
-        [_additional("publication", "copies"), _additional("publication table", "copies public.modules")],
-    ),
-    "a_replica_identity_changed": (
-        ["alter table modules replica identity full"],
-        [_defined("table", "public.modules", _PLAIN, f"{_PLAIN}, replica identity full")],
-    ),
-    "a_setting_of_the_database_changed": (
-        ["do $$ begin execute format('alter database %I set timezone to utc', current_database()); end $$"],
-        [_additional("database setting", "TimeZone")],
-    ),
-    "a_sequence_redefined": (
-        ["alter sequence assessments_id_seq increment by 10"],
-        [_defined("sequence", "public.assessments_id_seq")],
-    ),
-    "a_foreign_key_made_not_valid": (
-        [
-            f"alter table student_semesters drop constraint {_TERMS_KEY}",
-            (
-                f"alter table student_semesters add constraint {_TERMS_KEY}"
-                " foreign key (term_code) references terms (code) on update cascade not valid"
-            ),
-        ],
-        [
-            _defined(
-                "constraint",
-                f"public.student_semesters.{_TERMS_KEY}",
-                _TERMS_KEY_DEFINED,
-                f"{_TERMS_KEY_DEFINED} NOT VALID",
-            )
-        ],
-    ),
-    "a_foreign_key_dropped": (
-        ["alter table assessments drop constraint assessments_module_id_modules_id_fk"],
-        [_missing("constraint", "public.assessments.assessments_module_id_modules_id_fk")],
-    ),
-    "the_triggers_of_a_foreign_key_disabled": (
-        ["alter table assessments disable trigger all"],
-        [_defined("constraint", "public.assessments.assessments_module_id_modules_id_fk")],
-    ),
-    "a_default_on_cms_id": (
-        ["alter table schools alter column cms_id set default 0"],
-        [_defined("column", "public.schools.cms_id", "integer", "integer, default 0")],
-    ),
-    "another_index_on_cms_id": (
-        ["create index schools_cms_id_again on schools (cms_id)"],
-        [_additional("index", "public.schools_cms_id_again")],
-    ),
-}
-
-
-def _catalogue_changed(statements: list[str], named: list[Row]) -> Callable[[Database], Shown]:
-    def seed(db: Database) -> Shown:
-        for statement in statements:
-            db.run(statement, None)
-        return {CATALOGUE: named}
-
-    return seed
-
-
-for _name, (_statements, _named) in _CATALOGUE.items():
-    enter_for(_name, _catalogue_changed(_statements, _named), {CATALOGUE})
+)
+blast(
+    f"alter table assessments drop constraint {_MODULES_KEY}",
+    _missing("constraint", f"public.assessments.{_MODULES_KEY}"),
+)
+blast("alter table assessments disable trigger all", _defined("constraint", f"public.assessments.{_MODULES_KEY}"))
+blast(
+    "alter table schools alter column cms_id set default 0",
+    _defined("column", "public.schools.cms_id", "integer", "integer, default 0"),
+)
+blast("create index schools_cms_id_again on schools (cms_id)", _additional("index", "public.schools_cms_id_again"))
 
 
 @corruption(CATALOGUE, OTHER_TABLES, parsed=True)
 def columns_and_tables_of_others_changed(db: Database) -> Shown:
-    db.run("alter table assessments rename column weight to share", None)
-    db.run("create table added (id integer)", None)
-    db.run("grant select on added to registry_owner", None)
-    db.run("create table hidden (id integer)", None)
-    db.run("alter table terms add column note text", None)
-    columns = "id,code,name,is_active,created_at"
+    db.run(
+        """
+        alter table assessments rename column weight to share;
+        create table added (id integer);
+        grant select on added to registry_owner;
+        create table hidden (id integer);
+        alter table terms add column note text
+        """,
+        None,
+    )
+    columns, none = "id,code,name,is_active,created_at", "no such table (the baseline)"
     return {
         CATALOGUE: [
             _missing("column", "public.assessments.weight"),
@@ -908,22 +689,18 @@ def columns_and_tables_of_others_changed(db: Database) -> Shown:
             _additional("column", "public.terms.note"),
         ],
         OTHER_TABLES: [
-            {
-                "table_name": "public.terms",
-                "expected": f"columns {{{columns}}} (the baseline)",
-                "actual": f"columns {{{columns},note}}",
-            },
-            {"table_name": "public.assessments"},
-            {"table_name": "public.added", "expected": "no such table (the baseline)", "actual": "an additional table"},
-            {"table_name": "public.hidden", "expected": "no such table (the baseline)"},
+            row("public.terms", None, None, f"columns {{{columns}}} (the baseline)", f"columns {{{columns},note}}"),
+            row("public.assessments"),
+            row("public.added", expected=none, actual="an additional table"),
+            row("public.hidden", expected=none),
         ],
     }
 
 
 @corruption(OTHER_TABLES)
 def a_row_changed_in_a_table_of_no_chain(db: Database) -> Shown:
-    db.run("update terms set name = name || ' ' where id = (select min(id) from terms)")
-    return {OTHER_TABLES: [{"table_name": "public.terms"}]}
+    db.change("terms", db.value("select min(id) from terms"), "name", "name || ' '")
+    return {OTHER_TABLES: [row("public.terms")]}
 
 
 @corruption(SEQUENCES)
