@@ -24,8 +24,21 @@ from driver.backup.swap import drop
 from driver.backup.take import take_backup
 from driver.errors import Problem
 from support.autovacuum import slow_autovacuum, wait_for_worker
-from support.backups import SCRIPTS, cmsid, connection_of, databases, drop_all
-from support.registry import AUDIT_SCHEMA, OWNER
+from support.backups import (
+    SCRIPTS,
+    cmsid,
+    connection_of,
+    cut_a_file,
+    cut_manifest,
+    databases,
+    drop_all,
+    flip_a_byte,
+    largest_file,
+    remove_manifest,
+    remove_toc,
+    wrapped_tools,
+)
+from support.registry import AUDIT_SCHEMA, OWNER, undone
 from support.waiting import until, waiting_for_a_lock
 
 if TYPE_CHECKING:
@@ -177,95 +190,43 @@ def test_awkward_names_and_every_kind_of_object(server: EmbeddedServer, tmp_path
 # ---- damage
 
 
-def _dump_file(backup: Backup) -> Path:
-    """The largest file of the dump, which holds rows."""
-    return max(backup.dump.iterdir(), key=lambda path: path.stat().st_size)
+def _edit(name: str, change: Callable[[str], str]) -> Callable[[Path], object]:
+    """Damage that rewrites a file of the backup's folder."""
+    return lambda folder: (folder / name).write_text(change((folder / name).read_text()))
 
 
-def _append(backup: Backup) -> None:
-    with _dump_file(backup).open("ab") as file:
-        file.write(b"\0")
-
-
-def _truncate(backup: Backup) -> None:
-    path = _dump_file(backup)
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def _empty(backup: Backup) -> None:
-    os.truncate(_dump_file(backup), 0)
-
-
-def _flip(backup: Backup) -> None:
-    path = _dump_file(backup)
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def _lose_table_of_contents(backup: Backup) -> None:
-    (backup.dump / "toc.dat").unlink()
-
-
-def _lose_file(backup: Backup) -> None:
-    _dump_file(backup).unlink()
-
-
-def _add_file(backup: Backup) -> None:
-    (backup.dump / "9999.dat.gz").write_bytes(b"")
-
-
-def _add_file_beside(backup: Backup) -> None:
-    (backup.folder / "notes.txt").write_text("not part of it")
-
-
-def _replace_by_link(backup: Backup) -> None:
-    path = _dump_file(backup)
-    other = backup.folder.parent / "elsewhere"
-    path.rename(other)
-    path.symlink_to(other)
-
-
-def _edit_manifest(backup: Backup) -> None:
-    path = backup.folder / manifest.NAME
-    content = json.loads(path.read_text())
+def _one_row_more(text: str) -> str:
+    content = json.loads(text)
     content["tables"][0]["rows"] += 1
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _reformat_manifest(backup: Backup) -> None:
-    path = backup.folder / manifest.NAME
-    path.write_text(path.read_text() + " ")
+def _replace_by_link(folder: Path) -> None:
+    path = largest_file(folder)
+    path.symlink_to(path.rename(folder.parent / "elsewhere"))
 
 
-def _truncate_manifest(backup: Backup) -> None:
-    os.truncate(backup.folder / manifest.NAME, 1000)
-
-
-def _lose_manifest(backup: Backup) -> None:
-    (backup.folder / manifest.NAME).unlink()
-
-
-def _edit_verification(backup: Backup) -> None:
-    path = backup.folder / manifest.VERIFIED
-    path.write_text(path.read_text().replace('"tables": ', '"tables": 1'))
-
-
-DAMAGE: dict[str, tuple[Callable[[Backup], None], str]] = {
-    "byte appended": (_append, "bytes instead of"),
-    "truncated": (_truncate, "bytes instead of"),
-    "emptied": (_empty, "bytes instead of"),
-    "bit flipped": (_flip, "sha256"),
-    "table of contents missing": (_lose_table_of_contents, "missing"),
-    "file missing": (_lose_file, "missing"),
-    "file too many": (_add_file, "not its own"),
-    "file beside": (_add_file_beside, "not its own"),
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "byte appended": (
+        lambda folder: os.truncate(largest_file(folder), largest_file(folder).stat().st_size + 1),
+        "bytes instead of",
+    ),
+    "truncated": (cut_a_file, "bytes instead of"),
+    "emptied": (lambda folder: os.truncate(largest_file(folder), 0), "bytes instead of"),
+    "bit flipped": (flip_a_byte, "sha256"),
+    "table of contents missing": (remove_toc, "missing"),
+    "file missing": (lambda folder: largest_file(folder).unlink(), "missing"),
+    "file too many": (lambda folder: (folder / "dump" / "9999.dat.gz").touch(), "not its own"),
+    "file beside": (lambda folder: (folder / "notes.txt").write_text("not part of it"), "not its own"),
     "replaced by a link": (_replace_by_link, "link"),
-    "manifest edited": (_edit_manifest, "checksum"),
-    "manifest reformatted": (_reformat_manifest, "checksum"),
-    "manifest truncated": (_truncate_manifest, "is damaged"),
-    "manifest missing": (_lose_manifest, "no manifest"),
-    "verification edited": (_edit_verification, "checksum"),
+    "manifest edited": (_edit(manifest.NAME, _one_row_more), "checksum"),
+    "manifest reformatted": (_edit(manifest.NAME, lambda text: text + " "), "checksum"),
+    "manifest truncated": (cut_manifest, "is damaged"),
+    "manifest missing": (remove_manifest, "no manifest"),
+    "verification edited": (
+        _edit(manifest.VERIFIED, lambda text: text.replace('"tables": ', '"tables": 1')),
+        "checksum",
+    ),
 }
 
 
@@ -317,7 +278,7 @@ def test_damage_is_refused_before_the_live_database_is_touched(
     damaged = _copy(whole, tmp_path, connection)
     before = _untouched(connection)
     damage, reason = DAMAGE[kind]
-    damage(damaged)
+    damage(damaged.folder)
     for name in (None, damaged.backup_id, str(damaged.folder)):
         with pytest.raises(Problem, match=reason) as refused:
             restore.plan(connection, store.find(connection, name, tmp_path))
@@ -355,7 +316,7 @@ def test_a_backup_that_may_not_be_read_is_refused(
     copied = _copy(whole, tmp_path, connection)
     if os.geteuid() == 0:
         # Root may read everything: stand in for the system's refusal.
-        locked = _dump_file(copied)
+        locked = largest_file(copied.folder)
         real = Path.open
 
         def refusing(path: Path, *arguments: Any, **options: Any) -> Any:
@@ -365,7 +326,7 @@ def test_a_backup_that_may_not_be_read_is_refused(
 
         monkeypatch.setattr(Path, "open", refusing)
     else:
-        _dump_file(copied).chmod(0)
+        largest_file(copied.folder).chmod(0)
     with pytest.raises(Problem, match="Permission denied"):
         restore.restore(connection, copied, directory=tmp_path)
 
@@ -405,28 +366,11 @@ def test_a_server_of_another_major_or_another_server_is_refused(
         server.drop_database("damaged")
 
 
-def _wrapped_tools(
-    registry: Registry, folder: Path, script: str, wrapped: tuple[str, ...] = ("pg_dump",)
-) -> dict[str, str]:
-    """A PATH on which pg_dump, or some programs, are a script; $REAL is the program itself."""
-    real = registry.server.programs
-    folder.mkdir()
-    for program in ("pg_dump", "pg_restore"):
-        if program in wrapped:
-            (folder / program).write_text(
-                f'#!/bin/sh\nREAL={real}/{program}\n[ "$1" = --version ] && exec "$REAL" --version\n{script}\n'
-            )
-            (folder / program).chmod(0o755)
-        else:
-            (folder / program).symlink_to(real / program)
-    return {"PATH": f"{folder}:{os.environ['PATH']}"}
-
-
 def test_a_dump_killed_half_way_leaves_nothing(
     registry: Registry, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = _wrapped_tools(registry, tmp_path / "tools", '"$REAL" "$@" & sleep 0.2; kill -9 $!; kill -9 $$')
-    monkeypatch.setenv("PATH", path["PATH"])
+    script = '"$REAL" "$@" & sleep 0.2; kill -9 $!; kill -9 $$'
+    monkeypatch.setenv("PATH", wrapped_tools(registry.server, tmp_path / "tools", script))
     with pytest.raises(Problem, match=r"ended by signal 9|terminated"):
         take_backup(connection, directory=tmp_path)
     assert list(store.folder_of(connection, tmp_path).iterdir()) == []
@@ -435,10 +379,10 @@ def test_a_dump_killed_half_way_leaves_nothing(
 
 def test_a_driver_killed_half_way_leaves_no_backup(registry: Registry, connection: Connection, tmp_path: Path) -> None:
     whole = take_backup(connection, directory=tmp_path)
-    path = _wrapped_tools(registry, tmp_path / "tools", '"$REAL" "$@"; exec sleep 60')
+    path = wrapped_tools(registry.server, tmp_path / "tools", '"$REAL" "$@"; exec sleep 60')
     child = subprocess.Popen(
         [sys.executable, str(SCRIPTS / "cmsid"), "backup", "--directory", str(tmp_path)],
-        env={**_environment(registry), **path},
+        env={**_environment(registry), "PATH": path},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -477,9 +421,7 @@ def test_a_full_disk_leaves_no_backup(registry: Registry, connection: Connection
 
 
 def test_without_createdb_no_test_restore_but_a_backup(registry: Registry, tmp_path: Path) -> None:
-    with registry.server.connect() as session:
-        session.execute(f"alter role {OWNER} nocreatedb")
-    try:
+    with undone(registry, f"alter role {OWNER} nocreatedb", f"alter role {OWNER} createdb"):
         connection = connection_of(registry.server)
         with pytest.raises(Problem, match="may not create databases"):
             take_backup(connection, directory=tmp_path, verify=True)
@@ -487,22 +429,15 @@ def test_without_createdb_no_test_restore_but_a_backup(registry: Registry, tmp_p
         assert backup.verification is None
         with pytest.raises(Problem, match="--in-place"):
             restore.restore(connection, backup, directory=tmp_path)
-    finally:
-        with registry.server.connect() as session:
-            session.execute(f"alter role {OWNER} createdb")
 
 
 def test_the_programs_act_as_the_role_of_the_profile(
     registry: Registry, connection: Connection, tmp_path: Path
 ) -> None:
-    with registry.server.connect() as session:
-        session.execute(f"create role acting login noinherit password 'acting'; grant {OWNER} to acting")
-    try:
+    made = f"create role acting login noinherit password 'acting'; grant {OWNER} to acting"
+    with undone(registry, made, "drop role acting"):
         acting = replace(connection, user="acting", password="acting", role=OWNER)
         assert take_backup(acting, directory=tmp_path, verify=True).verification
-    finally:
-        with registry.server.connect() as session:
-            session.execute("drop role acting")
 
 
 def test_scratch_databases_of_a_crash_are_swept(
@@ -592,10 +527,11 @@ def test_no_password_in_arguments_files_or_messages(registry: Registry, tmp_path
                 seen.update(process.info["cmdline"] or ())
 
     # Each program stays long enough to be seen, however seldom the watcher gets to look.
-    slow = _wrapped_tools(registry, tmp_path / "tools", 'sleep 1; exec "$REAL" "$@"', ("pg_dump", "pg_restore"))
+    script = 'sleep 1; exec "$REAL" "$@"'
+    slow = wrapped_tools(registry.server, tmp_path / "tools", script, "pg_dump", "pg_restore")
     watcher = threading.Thread(target=watch)
     watcher.start()
-    environment = {**_environment(registry), **slow}
+    environment = {**_environment(registry), "PATH": slow}
     try:
         taken = cmsid("backup", "--verify", "--directory", str(tmp_path), environment=environment)
         restored = cmsid("restore", "--yes", "--directory", str(tmp_path), environment=environment)
@@ -645,7 +581,7 @@ def test_prune_counts_whole_verified_backups_only_and_keeps_what_is_in_use(
     )
     assert gone(1) == [unverified.backup_id, second.backup_id]
     registry.execute("update cms_id_audit.migrations set state = 'done'")
-    _flip(newest)
+    flip_a_byte(newest.folder)
     assert gone(1) == [oldest.backup_id]
     prune.carry_out(connection, prune.plan(connection, keep=1, directory=tmp_path))
     assert not oldest.folder.exists()

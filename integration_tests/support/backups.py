@@ -140,3 +140,51 @@ def cmsid(*arguments: str, environment: Mapping[str, str], **options: Any) -> su
 def was_killed(process: subprocess.CompletedProcess[str]) -> bool:
     """Whether the process was ended by SIGKILL."""
     return process.returncode == -signal.SIGKILL
+
+
+def wrapped_tools(server: EmbeddedServer, folder: Path, script: str, *wrapped: str) -> str:
+    """A PATH on which pg_dump, or some of PostgreSQL's programs, are a script; $REAL is the program itself."""
+    folder.mkdir()
+    for program in ("pg_dump", "pg_restore", "psql"):
+        real, path = server.programs / program, folder / program
+        if program in (wrapped or ("pg_dump",)):
+            path.write_text(f'#!/bin/sh\nREAL={real}\n[ "$1" = --version ] && exec "$REAL" --version\n{script}\n')
+            path.chmod(0o755)
+        else:
+            path.symlink_to(real)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+# ---- damage to the folder of a backup
+
+
+def largest_file(folder: Path) -> Path:
+    """The largest file of the dump, which holds rows."""
+    return max((folder / "dump").iterdir(), key=lambda path: path.stat().st_size)
+
+
+def flip_a_byte(folder: Path) -> None:
+    """One bit of the largest file of the dump."""
+    content = bytearray(largest_file(folder).read_bytes())
+    content[len(content) // 2] ^= 1
+    largest_file(folder).write_bytes(content)
+
+
+def cut_a_file(folder: Path) -> None:
+    """The second half of the largest file of the dump."""
+    os.truncate(largest_file(folder), largest_file(folder).stat().st_size // 2)
+
+
+def remove_manifest(folder: Path) -> None:
+    """The manifest."""
+    (folder / "manifest.json").unlink()
+
+
+def cut_manifest(folder: Path) -> None:
+    """The end of the manifest."""
+    os.truncate(folder / "manifest.json", (folder / "manifest.json").stat().st_size - 100)
+
+
+def remove_toc(folder: Path) -> None:
+    """The dump's table of contents."""
+    (folder / "dump" / "toc.dat").unlink()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from driver import sample_registry
 from driver.embedded_server import EmbeddedServer
+from support.backups import wrapped_tools
 from support.cutting_proxy import CuttingProxy
 from support.dbt_runner import PROFILE, PROJECT
 from support.forker import Command, Forker
@@ -272,16 +273,7 @@ class World:
     def wrap(self, program: str, script: str) -> str:
         """A PATH on which a program of PostgreSQL is a script; $REAL is the program itself."""
         shutil.rmtree(self.tools, ignore_errors=True)
-        self.tools.mkdir()
-        real = self.server.programs
-        for name in ("pg_dump", "pg_restore", "psql"):
-            (self.tools / name).symlink_to(real / name)
-        (self.tools / program).unlink()
-        (self.tools / program).write_text(
-            f'#!/bin/sh\nREAL={real}/{program}\n[ "$1" = --version ] && exec "$REAL" --version\n{script}\n'
-        )
-        (self.tools / program).chmod(0o755)
-        return f"{self.tools}:{os.environ['PATH']}"
+        return wrapped_tools(self.server, self.tools, script, program)
 
 
 def _loaded(world: World) -> None:

@@ -215,36 +215,6 @@ def the_backup(damage: Callable[[Path], None]) -> Circumstance:
     return circumstance
 
 
-def flip_a_byte(folder: Path) -> None:
-    """One bit of the largest file of the dump."""
-    largest = max((folder / "dump").iterdir(), key=lambda path: path.stat().st_size)
-    content = bytearray(largest.read_bytes())
-    content[len(content) // 2] ^= 1
-    largest.write_bytes(content)
-
-
-def cut_a_file(folder: Path) -> None:
-    """The second half of the largest file of the dump."""
-    largest = max((folder / "dump").iterdir(), key=lambda path: path.stat().st_size)
-    largest.write_bytes(largest.read_bytes()[: largest.stat().st_size // 2])
-
-
-def remove_manifest(folder: Path) -> None:
-    """The manifest."""
-    (folder / "manifest.json").unlink()
-
-
-def cut_manifest(folder: Path) -> None:
-    """The end of the manifest."""
-    text = (folder / "manifest.json").read_text()
-    (folder / "manifest.json").write_text(text[:-100])
-
-
-def remove_toc(folder: Path) -> None:
-    """The dump's table of contents."""
-    (folder / "dump" / "toc.dat").unlink()
-
-
 @contextmanager
 def without_backup(world: World) -> Iterator[None]:
     """The folder of the backup is gone."""
