@@ -23,7 +23,7 @@ from support.backups import connection_of
 from support.local_rows import CORE_TABLES
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
 from support.waiting import until
-from test_online import ONLINE, RUNNER, assert_all_filled, background, state_of
+from test_online import ONLINE, RUNNER, assert_all_filled, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +122,7 @@ def assert_told_in_ten_lines(registry: Registry) -> None:
 
 def test_a_pause_of_an_hour_holds_nothing_and_the_pace_is_kept_after_it(baselined_registry: Registry) -> None:
     registry = baselined_registry
-    with background(registry, *ONLINE, variables=PACED) as finished, going_on(registry):
+    with registry.dbt_beside(*ONLINE, variables=PACED) as finished, going_on(registry):
         begin(registry)
         first, effect = ask(registry, "pause", why="the nightly import.")
         assert first.startswith(f"Paused by {OWNER} (")
@@ -162,7 +162,7 @@ def test_a_pause_of_an_hour_holds_nothing_and_the_pace_is_kept_after_it(baseline
 @pytest.mark.alone
 def test_filling_stops_within_a_second(baselined_registry: Registry) -> None:
     registry = baselined_registry
-    with background(registry, *ONLINE, variables=PACED) as finished:
+    with registry.dbt_beside(*ONLINE, variables=PACED) as finished:
         begin(registry)
         ask(registry, "pause")
         until(lambda: paused(registry))

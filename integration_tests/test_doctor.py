@@ -23,6 +23,7 @@ from driver.run import Options, Run
 from quality import schemas
 from support.local_rows import CORE_TABLES
 from support.picture import differences, picture
+from support.plan import plan_of
 from support.registry import AUDIT_SCHEMA, OWNER, SUPERUSER, Registry, undone
 from support.sample_project import SampleProject, connection_of
 
@@ -161,8 +162,6 @@ def test_a_server_out_of_reach_is_one_sentence(registry: Registry, change: dict[
 
 
 def test_a_name_that_dbt_cannot_quote_is_refused_early(registry: Registry) -> None:
-    from dataclasses import replace
-
     registry.server.create_database("it's", OWNER)
     try:
         found = codes(examine(replace(connection_of(registry), dbname="it's"), SampleProject()))
@@ -244,6 +243,9 @@ def test_what_is_no_table_of_ours_is_refused(registry: Registry) -> None:
     assert found == {(code.split()[0], table) for code, (table, _) in NO_TABLES.items()}
     kinds = {re.sub(".* is (.*), not .*", r"\1", f.detail) for f in diagnosis.findings if f.code == "not_a_table"}
     assert kinds == {"a partitioned table", "a view", "a foreign table", "a materialized view"}
+    details = " ".join(finding.detail for finding in diagnosis.findings)
+    assert "there is no table public.next_of_kins" in details
+    assert "semester_modules is a partition, or inherits from or to special_modules" in details
     remedies = {finding.table: finding.remedy for finding in diagnosis.findings}
     assert "make it an ordinary table first" in remedies["student_education"]
     assert "no inherit" in remedies["semester_modules"]
@@ -287,7 +289,15 @@ STRUCTURE = {
     ),
     "published": ("structure_semesters", "create publication everything_there for table structure_semesters"),
     "constraint_name_taken 2": ("schools", "alter table schools add constraint schools_cms_id_unique check (id > 0)"),
+    "constraint_name_taken 3": ("semester_modules", "create table semester_modules_cms_id_unique ()"),
 }
+STRUCTURE_TOLD = (
+    "module_prerequisites.id has no unique index",
+    "student_education.id may be NULL",
+    "the name semester_modules_cms_id_unique is taken",
+    "row level security hides rows of structures",
+    "structure_semesters is in the publication everything_there",
+)
 
 
 def test_what_the_catalogue_says_is_refused(registry: Registry) -> None:
@@ -297,6 +307,15 @@ def test_what_the_catalogue_says_is_refused(registry: Registry) -> None:
     found = {(f.code, f.table) for f in diagnosis.findings if f.blocks == "both" and f.table}
     wanted = {(code.split()[0], table) for code, (table, _) in STRUCTURE.items()}
     assert found == wanted | {("id_not_unique", "student_education")}
+    details = " ".join(finding.detail for finding in diagnosis.findings)
+    assert [words for words in STRUCTURE_TOLD if words not in details] == []
+
+
+@pytest.mark.thorough
+def test_a_check_that_is_not_valid_is_refused_by_online_mode(registry: Registry) -> None:
+    registry.execute("alter table schools add constraint named check (name <> '') not valid")
+    (finding,) = assert_refused(registry, "online").against("online")
+    assert "schools has rows for which nobody knows whether the constraint named" in finding.detail
 
 
 def test_how_to_leave_a_publication_depends_on_its_kind(registry: Registry) -> None:
@@ -344,19 +363,19 @@ def test_names_too_long_or_for_two(registry: Registry) -> None:
 
 
 OTHER_COLUMNS = {
-    "schools": "add column cms_id text",
-    "modules": "add column cms_id bigint unique",
-    "programs": "add column cms_id integer",
+    "schools": ("text", "text, no unique constraint"),
+    "modules": ("bigint unique", "bigint, constraint modules_cms_id_key"),
+    "programs": ("integer", "integer, no unique constraint"),
 }
 
 
 def test_a_cms_id_that_is_there_is_refused(registry: Registry) -> None:
-    for table, change in OTHER_COLUMNS.items():
-        registry.execute(f"alter table {table} {change}")
-    diagnosis = assert_refused(registry)
-    assert {(f.code, f.table) for f in diagnosis.against("online")} == {
-        ("cms_id_exists", table) for table in OTHER_COLUMNS
-    }
+    for table, (column, _) in OTHER_COLUMNS.items():
+        registry.execute(f"alter table {table} add column cms_id {column}")
+    found = {f.table: f for f in assert_refused(registry).against("online")}
+    assert {(f.code, f.table) for f in found.values()} == {("cms_id_exists", table) for table in OTHER_COLUMNS}
+    for table, (_, told) in OTHER_COLUMNS.items():
+        assert f"{table} has a column cms_id ({told})" in found[table].detail
 
 
 def test_a_cms_id_whose_log_is_in_another_schema_is_refused(migrated_registry: Registry) -> None:
@@ -393,6 +412,7 @@ def test_what_the_rows_say_is_refused(registry: Registry) -> None:
         ("cms_id_values", "schools"),
         ("cms_id_unlogged", ""),
     }
+    assert any("the ids of next_of_kins reach from" in f.detail for f in diagnosis.findings)
     assert "id_wider" in codes(diagnosis)
     wider = diagnose(registry, cms_id_type="bigint", allow_sequences_behind=True)
     assert {f.code for f in wider.against("window")} == {"cms_id_exists"}
@@ -401,7 +421,9 @@ def test_what_the_rows_say_is_refused(registry: Registry) -> None:
 def test_the_lowest_id_is_the_mark_of_online_mode(registry: Registry) -> None:
     registry.execute("update next_of_kins set id = -2147483648 where id = (select min(id) from next_of_kins)")
     diagnosis = assert_refused(registry, "online")
-    assert [(f.code, f.table) for f in diagnosis.against("online")] == [("id_is_mark", "next_of_kins")]
+    (finding,) = diagnosis.against("online")
+    assert (finding.code, finding.table) == ("id_is_mark", "next_of_kins")
+    assert "next_of_kins has a row with the id -2147483648" in finding.detail
     assert diagnosis.against("window") == []
 
 
@@ -424,6 +446,9 @@ def test_what_would_fire_blocks_online_mode_only(registry: Registry) -> None:
         ("update_trigger", "schools"),
         ("update_rule", "structures"),
     }
+    details = " ".join(finding.detail for finding in diagnosis.findings)
+    assert "schools has the UPDATE trigger touched" in details
+    assert "structures has the rule quietly on UPDATE" in details
     assert diagnosis.against("window") == []
     allowed = diagnose(registry, allow_update_triggers=True)
     assert [(f.code, f.blocks) for f in allowed.findings if f.table == "schools"] == [("update_trigger", "none")]
@@ -447,11 +472,8 @@ def test_an_older_snapshot_blocks_window_mode(registry: Registry) -> None:
 
 
 def test_an_older_snapshot_that_comes_later_meets_the_gate(baselined_registry: Registry) -> None:
-    from support.plan import script_of, steps_of
-
     registry = baselined_registry
-    dry_run = ("--quiet", "run-operation", "add_cms_id", "--args", "{dry_run: true}")
-    plan = steps_of(script_of(registry.dbt_ok(*dry_run, variables={"require_backup": False}).output))
+    plan = plan_of(registry)
     with registry.connect(autocommit=False) as reader, registry.connect() as migration:
         reader.execute("set transaction isolation level repeatable read")
         reader.execute("select count(*) from terms")
@@ -488,11 +510,8 @@ def test_sessions_that_cannot_be_looked_into_block_window_mode(registry: Registr
 
 
 def test_a_session_that_cannot_be_looked_into_and_comes_later_meets_the_gate(baselined_registry: Registry) -> None:
-    from support.plan import script_of, steps_of
-
     registry = baselined_registry
-    dry_run = ("--quiet", "run-operation", "add_cms_id", "--args", "{dry_run: true}")
-    plan = steps_of(script_of(registry.dbt_ok(*dry_run, variables={"require_backup": False}).output))
+    plan = plan_of(registry)
     with (
         undone(registry, f"revoke pg_read_all_stats from {OWNER}", f"grant pg_read_all_stats to {OWNER}"),
         registry.connect(SUPERUSER),
@@ -527,8 +546,6 @@ def test_a_database_with_citus_is_refused(registry: Registry) -> None:
 
 
 def test_autocommit_is_refused(registry: Registry) -> None:
-    from dataclasses import replace
-
     file = registry.profiles_dir / "profiles.yml"
     usual = file.read_text()
     diagnosis = examine(replace(connection_of(registry), autocommit=True), SampleProject())
@@ -572,8 +589,6 @@ def test_a_folder_in_which_no_backup_can_be_made_is_refused(
 
 
 def test_the_same_schema_for_ours_and_theirs_is_refused(registry: Registry) -> None:
-    from dataclasses import replace
-
     diagnosis = examine(replace(connection_of(registry), audit_schema="public"), SampleProject())
     assert [f.code for f in diagnosis.against("online")] == ["audit_schema_is_registry"]
 

@@ -18,7 +18,7 @@ import pytest
 from driver import sample_registry
 from driver.doctor import examine
 from support.local_rows import CORE_TABLES
-from support.plan import script_of, steps_of
+from support.plan import plan_of
 from support.registry import NO_BACKUP, OWNER, SUPERUSER, Registry
 from support.sample_project import SampleProject, connection_of
 
@@ -55,8 +55,7 @@ def wal_position(registry: Registry) -> int:
 
 def run_window(registry: Registry) -> Measured:
     """Window mode, statement by statement."""
-    dry_run = ("--quiet", "run-operation", "add_cms_id", "--args", "{dry_run: true}")
-    plan = steps_of(script_of(registry.dbt_ok(*dry_run, variables=NO_BACKUP).output))
+    plan = plan_of(registry)
     begins = wal_position(registry)
     locked_at = 0.0
     with registry.connect() as connection:

@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from driver.dbt_project import CoreTable
-from driver.macro_sql import render_macro
 from driver.status import migration_progress
 from support import writers
 from support.autovacuum import autovacuum_of
 from support.local_rows import CORE_TABLES
-from support.picture import picture
+from support.picture import picture_of
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry
 from support.waiting import until
 
@@ -74,18 +72,6 @@ def cms_id_columns(registry: Registry) -> int:
     )
 
 
-@contextlib.contextmanager
-def background(registry: Registry, *args: str, variables: dict[str, Any]) -> Iterator[list[DbtRun]]:
-    """dbt, running beside the block; what came of it is in the list afterwards."""
-    finished: list[DbtRun] = []
-    thread = threading.Thread(target=lambda: finished.append(registry.dbt(*args, variables=variables)))
-    thread.start()
-    try:
-        yield finished
-    finally:
-        thread.join(300)
-
-
 def no_index_yet(registry: Registry) -> psycopg.Connection[Any]:
     """A session for which the first index build waits until it is closed, and with it all tables behind the first."""
     holder = registry.connect()
@@ -96,7 +82,7 @@ def no_index_yet(registry: Registry) -> psycopg.Connection[Any]:
 
 def meet_while_filling(registry: Registry, statement: str) -> DbtRun:
     """An online migration that meets a statement while it fills the largest table. Returns what came of it."""
-    with background(registry, *ONLINE, variables=SLOW) as finished:
+    with registry.dbt_beside(*ONLINE, variables=SLOW) as finished:
         until(lambda: state_of(registry, "student_modules") == "marked" and state_of(registry, "schools") == "done")
         registry.execute(statement)
     return finished[0]
@@ -192,33 +178,22 @@ def test_a_quiet_registry_ends_as_in_window_mode(baselined_registry: Registry) -
     assert_all_filled(registry)
     assert events(registry, "other writes") == []
     registry.dbt_ok("build", variables=NO_BACKUP)
-    with registry.connect(SUPERUSER) as connection:
-        before = picture(connection)
+    before = picture_of(registry)
     again = registry.dbt_ok(*ONLINE, variables=NO_BACKUP)
     assert "nothing to do" in again.output
-    with registry.connect(SUPERUSER) as connection:
-        assert picture(connection) == before
+    assert picture_of(registry) == before
 
 
 @pytest.mark.every_major
 def test_the_dry_run_prints_a_script_that_does_it(baselined_registry: Registry) -> None:
     registry = baselined_registry
-    with registry.connect(SUPERUSER) as connection:
-        before = picture(connection)
+    before = picture_of(registry)
     printed = registry.dbt_ok(
         "--quiet", "run-operation", "add_cms_id", "--args", "{mode: online, dry_run: true}", variables=NO_BACKUP
     ).output
-    with registry.connect(SUPERUSER) as connection:
-        assert picture(connection) == before
-    psql = registry.server.programs / "psql"
-    script = registry.runner.folder / "plan.sql"
-    script.write_text(printed)
-    subprocess.run(
-        [str(psql), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(script)],
-        env={**os.environ, **registry.environment},
-        check=True,
-        capture_output=True,
-    )
+    assert picture_of(registry) == before
+    done = registry.psql(printed, "--set", "ON_ERROR_STOP=1")
+    assert done.returncode == 0, done.stderr
     assert_all_filled(registry)
 
 
@@ -312,7 +287,7 @@ def test_a_row_that_others_changed_or_deleted_meanwhile(baselined_registry: Regi
         "select max(id) from student_modules where id not in (select student_module_id from assessment_marks)"
     )
     holder = no_index_yet(registry)
-    with background(registry, *ONLINE, variables=SLOW) as finished:
+    with registry.dbt_beside(*ONLINE, variables=SLOW) as finished:
         until(lambda: state_of(registry, "student_education") == "marked")  # all tables at once; its turn is the ninth
         with registry.connect() as connection, connection.transaction():
             connection.execute("update student_education set school_name = 'changed' where id = %s", [ids[-1]])
@@ -355,7 +330,7 @@ def test_throttle_and_pause_hold_nothing(baselined_registry: Registry) -> None:
     paused = f"select query_start, xact_start, pid from pg_stat_activity where {RUNNER} and state = 'active'"
     paused += " and query like '%select pg_sleep(%'"
     locks = "select count(*) from pg_locks where pid = %s and relation::regclass::text = any(%s)"
-    with background(registry, *ONLINE, variables=SLOW) as finished:
+    with registry.dbt_beside(*ONLINE, variables=SLOW) as finished:
         until(lambda: state_of(registry, "module_prerequisites") == "marked")
         began = time.monotonic()
         with registry.connect(SUPERUSER) as connection:
@@ -394,7 +369,7 @@ def test_progress_is_told_while_it_runs(baselined_registry: Registry) -> None:
         assert not migration_progress(connection, AUDIT_SCHEMA)
         seen: list[Any] = []
         holder = no_index_yet(registry)
-        with background(registry, *ONLINE, variables=SLOW) as finished:
+        with registry.dbt_beside(*ONLINE, variables=SLOW) as finished:
             began = time.monotonic()
             until(lambda: state_of(registry, "module_prerequisites") == "backfilled")
             building = until(
@@ -450,7 +425,7 @@ def test_a_row_lock_that_stays_is_named_and_all_is_kept(baselined_registry: Regi
     last = registry.value("select max(id) from student_modules")
     with registry.connect(application_name="somebody edits") as connection:
         holder = no_index_yet(registry)
-        with background(registry, *ONLINE, variables=SLOW) as finished:
+        with registry.dbt_beside(*ONLINE, variables=SLOW) as finished:
             until(lambda: state_of(registry, "student_modules") == "marked")  # the cut-over wants the table itself
             connection.execute("begin")
             connection.execute("update student_modules set marks = '1' where id = %s", [last])
@@ -473,7 +448,7 @@ def test_a_lock_that_stays_at_the_constraint_is_named(baselined_registry: Regist
     registry = baselined_registry
     with registry.connect(application_name="somebody reads") as connection:
         holder = no_index_yet(registry)
-        with background(registry, *ONLINE, variables=SLOW) as finished:
+        with registry.dbt_beside(*ONLINE, variables=SLOW) as finished:
             until(lambda: state_of(registry, "schools") == "marked")
             connection.execute("begin")
             connection.execute("select * from schools limit 1")
@@ -505,7 +480,7 @@ def test_an_index_that_somebody_dropped_is_built_again(migrated_registry: Regist
 def test_the_second_of_two_runners_is_told(baselined_registry: Registry) -> None:
     registry = baselined_registry
     holder = no_index_yet(registry)
-    with background(registry, *ONLINE, variables=SLOW) as finished:
+    with registry.dbt_beside(*ONLINE, variables=SLOW) as finished:
         until(lambda: registry.rows("select 1 from pg_stat_progress_create_index"))
         pid = registry.value(f"select pid from pg_stat_activity where {RUNNER}")
         second = registry.dbt(*ONLINE, variables=NO_BACKUP)
@@ -519,112 +494,7 @@ def test_the_second_of_two_runners_is_told(baselined_registry: Registry) -> None
     assert_all_filled(registry)
 
 
-# ---- what is refused before anything is touched
-
-REFUSALS = {
-    "update trigger": (
-        (
-            "create function touch() returns trigger language plpgsql as"
-            " $$ begin new.created_at := now(); return new; end $$;"
-            " create trigger touched before update on student_modules for each row execute function touch()"
-        ),
-        "student_modules has the UPDATE trigger touched",
-    ),
-    "row security": (
-        "alter table schools enable row level security; alter table schools force row level security",
-        "row level security hides rows of schools",
-    ),
-    "update rule": ("create rule keep as on update to schools do also nothing", "schools has the rule keep on UPDATE"),
-    "inheritance": (
-        "create table more_schools () inherits (schools)",
-        "schools is a partition, or inherits from or to more_schools",
-    ),
-    "id is the mark": (
-        "insert into schools (id, code, name) values (-2147483648, 'low', 'Lowest')",
-        "schools has a row with the id -2147483648",
-    ),
-    "id too large": (
-        (
-            "drop view school_enrolment; alter table schools alter column id type bigint;"
-            " insert into schools (id, code, name) values (2147483648, 'big', 'Big')"
-        ),
-        "the ids of schools reach from",
-    ),
-    "id not unique": (
-        "alter table next_of_kins drop constraint next_of_kins_pkey",
-        "next_of_kins.id has no unique index",
-    ),
-    "id may be null": (
-        (
-            "alter table next_of_kins drop constraint next_of_kins_pkey; create unique index on next_of_kins (id);"
-            " alter table next_of_kins alter column id drop not null"
-        ),
-        "next_of_kins.id may be NULL",
-    ),
-    "check not valid": (
-        "alter table schools add constraint named check (name <> '') not valid",
-        "schools has rows for which nobody knows whether the constraint named",
-    ),
-    "name taken": ("create table schools_cms_id_unique ()", "the name schools_cms_id_unique is taken"),
-    "cms_id of its own": ("alter table schools add column cms_id text", "schools has a column cms_id"),
-    "published": ("create publication everything for table schools", "schools is in the publication everything"),
-    "partitioned": (
-        (
-            "alter table next_of_kins rename to old_kins;"
-            " create table next_of_kins (like old_kins) partition by range (id)"
-        ),
-        "next_of_kins is a partitioned table",
-    ),
-    "view": (
-        "alter table next_of_kins rename to old_kins; create view next_of_kins as select * from old_kins",
-        "next_of_kins is a view",
-    ),
-    "missing": ("alter table next_of_kins rename to old_kins", "there is no table public.next_of_kins"),
-}
-
-
-def test_refusals_come_with_their_reason_and_touch_nothing(baselined_registry: Registry) -> None:
-    registry = baselined_registry
-    tables = [CoreTable(table, "public", table, "id", f"{table}_cms_id_unique") for table in CORE_TABLES]
-    with registry.connect(autocommit=False) as connection:
-        assert connection.execute(render_macro("preflight_findings", tables=tables).encode()).fetchall() == []
-        assert connection.execute(render_macro("preflight_id_findings", tables=tables).encode()).fetchall() == []
-    for name, (statement, message) in REFUSALS.items():
-        # all of them by the shared query, in a transaction that is undone
-        with registry.connect(SUPERUSER, autocommit=False) as connection:
-            connection.execute(statement.encode())
-            connection.execute(f"set local role {OWNER}".encode())
-            if name.startswith("id ") and name not in ("id not unique", "id may be null"):
-                query = render_macro("preflight_id_findings", tables=tables)
-            else:
-                query = render_macro("preflight_findings", tables=tables)
-            found = connection.execute(query.encode()).fetchall()
-            connection.rollback()
-        details = [row[3] for row in found if row[2] in ("online", "both")]
-        assert any(message in detail for detail in details), (name, found)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "update trigger",
-        *(
-            pytest.param(name, marks=pytest.mark.thorough)
-            for name in ("row security", "id is the mark", "check not valid")
-        ),
-    ],
-)
-def test_the_command_refuses_in_the_same_words(baselined_registry: Registry, name: str) -> None:
-    registry = baselined_registry
-    statement, message = REFUSALS[name]
-    registry.execute(statement)
-    with registry.connect(SUPERUSER) as connection:
-        before = picture(connection)
-    run = registry.dbt(*ONLINE, variables=NO_BACKUP)
-    assert not run.success
-    assert message in run.output
-    with registry.connect(SUPERUSER) as connection:
-        assert picture(connection) == before
+# ---- triggers: what is refused before anything is touched is in test_doctor.py
 
 
 @pytest.mark.thorough
@@ -765,10 +635,9 @@ def test_empty_tables_and_bigint_ids(registry: Registry) -> None:
 
 def test_abandon_removes_a_half_done_migration(baselined_registry: Registry) -> None:
     registry = baselined_registry
-    with registry.connect(SUPERUSER) as connection:
-        before = picture(connection, (AUDIT_SCHEMA,))
+    before = picture_of(registry, AUDIT_SCHEMA)
     assert "nothing to do" in registry.dbt_ok(*ABANDON, variables=NO_BACKUP).output
-    with background(registry, *ONLINE, variables=SLOW):
+    with registry.dbt_beside(*ONLINE, variables=SLOW):
         until(lambda: state_of(registry, "student_modules") == "marked" and state_of(registry, "schools") == "done")
         time.sleep(0.5)
         registry.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where {RUNNER}", user=SUPERUSER)
@@ -787,8 +656,7 @@ def test_abandon_removes_a_half_done_migration(baselined_registry: Registry) -> 
     registry.execute("update schools set cms_id = id where id = %s", [other])
 
     registry.dbt_ok(*ABANDON, variables=NO_BACKUP)
-    with registry.connect(SUPERUSER) as connection:
-        assert picture(connection, (AUDIT_SCHEMA,)) == before
+    assert picture_of(registry, AUDIT_SCHEMA) == before
     assert {row[0] for row in registry.rows(f"select state from {AUDIT_SCHEMA}.migrations")} == {"abandoned"}
     registry.dbt_ok("snapshot", variables=NO_BACKUP)
     registry.dbt_ok("run-operation", "add_cms_id", variables=NO_BACKUP)

@@ -8,7 +8,6 @@ import random
 import shutil
 import signal
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,8 +116,6 @@ def holding(registry: Registry, *statements: str) -> Iterator[None]:
 
 def run_and_kill(registry: Registry, victim: str, phase: str, delay: float) -> DbtRun:
     """One run that is killed in a phase, `delay` seconds (0 to 1) after it has got there."""
-    finished: list[DbtRun] = []
-    thread = threading.Thread(target=lambda: finished.append(registry.dbt(*ONLINE, variables=VARIABLES)))
     with contextlib.ExitStack() as held:
         if phase == "mark":
             held.enter_context(holding(registry, "begin", "select * from programs limit 1"))
@@ -132,7 +129,7 @@ def run_and_kill(registry: Registry, victim: str, phase: str, delay: float) -> D
             )
             assert table, "no table is left whose constraint could wait"
             held.enter_context(holding(registry, "begin", f"select * from {table} limit 1"))
-        thread.start()
+        finished = held.enter_context(registry.dbt_beside(*ONLINE, variables=VARIABLES))
         until(lambda: look(registry, f"select count(*) from pg_stat_activity where {RUNNER}"))
         if phase == "batch":
             until(
@@ -144,7 +141,7 @@ def run_and_kill(registry: Registry, victim: str, phase: str, delay: float) -> D
             until(lambda: look(registry, f"select count(*) from {AUDIT_SCHEMA}.migrations where state = 'indexed'"))
         time.sleep(delay)
         kill(registry, victim, finished)
-        thread.join(300)
+        until(lambda: finished, 300)
     # The session of a client that was killed notices a moment later; the next kill must not take it for its own victim.
     until(lambda: look(registry, f"select count(*) from pg_stat_activity where {RUNNER}") == 0)
     assert not finished[0].success, finished[0].output
@@ -214,14 +211,11 @@ def test_what_people_asked_for_outlives_every_kill(own_registry: Registry, victi
             return read_runner(connection, AUDIT_SCHEMA)
 
     def run_until(moment: Callable[[Runner], bool], then: Callable[[], object]) -> None:
-        finished: list[DbtRun] = []
-        thread = threading.Thread(target=lambda: finished.append(registry.dbt(*ONLINE, variables=VARIABLES)))
-        thread.start()
-        until(lambda: look(registry, f"select count(*) from {AUDIT_SCHEMA}.migrations"))
-        until(lambda: (found := runner()) and moment(found))
-        then()
-        kill(registry, victim, finished)
-        thread.join(300)
+        with registry.dbt_beside(*ONLINE, variables=VARIABLES) as finished:
+            until(lambda: look(registry, f"select count(*) from {AUDIT_SCHEMA}.migrations"))
+            until(lambda: (found := runner()) and moment(found))
+            then()
+            kill(registry, victim, finished)
         until(lambda: look(registry, f"select count(*) from pg_stat_activity where {RUNNER}") == 0)
         assert not finished[0].success
 

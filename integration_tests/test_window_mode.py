@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,8 +15,9 @@ from driver import sample_registry
 from support.autovacuum import autovacuum_of
 from support.local_rows import CORE_TABLES, insert_local_row
 from support.picture import Picture, differences, picture, picture_of, rows_of
-from support.plan import Step, script_of, steps_of
+from support.plan import DRY_RUN, Step, plan_of, script_of
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, Registry, undone
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,15 +26,9 @@ if TYPE_CHECKING:
     from support.forker import Command
 
 ADD = ("run-operation", "add_cms_id")
-DRY_RUN = ("--quiet", *ADD, "--args", "{dry_run: true}")
 
 
 # ---- helpers
-
-
-def plan_of(registry: Registry, variables: dict[str, Any] | None = None) -> list[Step]:
-    """The statements of the migration, as printed by a dry run."""
-    return steps_of(script_of(registry.dbt_ok(*DRY_RUN, variables=variables or NO_BACKUP).output))
 
 
 def run_within(connection: psycopg.Connection[Any], plan: list[Step]) -> None:
@@ -277,14 +268,7 @@ def test_the_printed_script_does_the_same_migration(baselined_registry: Registry
 
     script = script_of(printed)
     assert printed.startswith(script)  # a script, and nothing else in front
-    psql = subprocess.run(
-        [registry.server.programs / "psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"],
-        input=script,
-        env={**os.environ, **registry.environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    psql = registry.psql(script, "--set", "ON_ERROR_STOP=1")
     assert psql.returncode == 0, psql.stderr
     assert "note_locks" not in psql.stdout
     assert_migrated(registry)
@@ -301,15 +285,7 @@ def test_the_printed_script_has_the_gate_in_it(baselined_registry: Registry) -> 
     registry.execute("update schools set name = name || '.' where id = (select min(id) from schools)")
     before = picture_of(registry)
     # without ON_ERROR_STOP: whoever runs it carelessly is not hurt either
-    psql = subprocess.run(
-        [registry.server.programs / "psql", "--no-psqlrc", "--quiet"],
-        input=script,
-        env={**os.environ, **registry.environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "rows were changed before the migration: schools" in psql.stderr
+    assert "rows were changed before the migration: schools" in registry.psql(script).stderr
     assert differences(before, picture_of(registry)) == {}
 
 
@@ -378,32 +354,6 @@ def test_a_backup_of_exactly_these_rows_is_required(baselined_registry: Registry
     list_backup(registry, "whole")
     registry.dbt_ok(*ADD)
     assert registry.rows(f"select distinct backup_id from {AUDIT_SCHEMA}.migrations") == [("whole",)]
-
-
-@pytest.mark.parametrize(
-    ("statement", "named"),
-    [
-        ("add column cms_id text", "schools has a column cms_id (text, no unique constraint)"),
-        pytest.param(
-            "add column cms_id bigint unique",
-            "schools has a column cms_id (bigint, constraint schools_cms_id_key)",
-            marks=pytest.mark.thorough,
-        ),
-        pytest.param(
-            "add column cms_id integer",
-            "schools has a column cms_id (integer, no unique constraint)",
-            marks=pytest.mark.thorough,
-        ),
-    ],
-)
-def test_another_cms_id_is_refused(baselined_registry: Registry, statement: str, named: str) -> None:
-    registry = baselined_registry
-    registry.execute(f"alter table schools {statement}")
-    before = picture_of(registry)
-    for command in (ADD, ("run",)):
-        run = registry.dbt(*command, variables=NO_BACKUP)
-        assert_refused(run, named, "Nothing was changed")
-    assert differences(before, picture_of(registry)) == {}
 
 
 @pytest.mark.thorough
@@ -579,17 +529,6 @@ def test_an_id_that_stands_twice_stops_the_migration(registry: Registry) -> None
     assert differences(before, picture_of(registry)) == {}
 
 
-def test_a_role_that_does_not_own_a_table_is_refused_whole(baselined_registry: Registry) -> None:
-    registry = baselined_registry
-    registry.execute(
-        f"alter table student_semesters owner to postgres;grant all on student_semesters to {OWNER}",
-        user=SUPERUSER,
-    )
-    before = picture_of(registry)
-    assert_refused(registry.dbt(*ADD, variables=NO_BACKUP), "student_semesters belongs to postgres")
-    assert differences(before, picture_of(registry)) == {}
-
-
 # ---- killed
 
 
@@ -642,16 +581,10 @@ def stopped_at(registry: Registry, *args: str) -> Iterator[Stopped]:
         holder.execute("select pg_advisory_lock(4242)")
         process = registry.start_dbt(*args, variables=NO_BACKUP)
         try:
-            deadline = time.monotonic() + 120
-            waiting: tuple[Any, ...] | None = None
-            while waiting is None:
-                assert not process.ended, process.text
-                assert time.monotonic() < deadline, "dbt did not get there"
-                time.sleep(0.02)
-                waiting = holder.execute(
-                    "select pid from pg_locks where locktype = 'advisory' and not granted and objid = 4242"
-                ).fetchone()
-            yield Stopped(process, waiting[0], holder)
+            waiting = "select pid from pg_locks where locktype = 'advisory' and not granted and objid = 4242"
+            until(lambda: process.ended or registry.rows(waiting, user=SUPERUSER), told=lambda: process.text)
+            assert not process.ended, process.text
+            yield Stopped(process, registry.value(waiting, user=SUPERUSER), holder)
         finally:
             if not process.ended:
                 process.kill()
@@ -659,77 +592,21 @@ def stopped_at(registry: Registry, *args: str) -> Iterator[Stopped]:
 
 def wait_for(registry: Registry, query: str) -> None:
     """Wait until a query, asked as the superuser, has a row."""
-    deadline = time.monotonic() + 120
-    with registry.connect(SUPERUSER) as observer:
-        while observer.execute(query.encode()).fetchone() is None:
-            assert time.monotonic() < deadline, f"not seen: {query}"
-            time.sleep(0.02)
+    until(lambda: registry.rows(query, user=SUPERUSER), told=lambda: f"not seen: {query}")
 
 
-def wait_until_gone(registry: Registry, pid: int) -> None:
-    """Wait for a backend to end."""
-    wait_for(registry, f"select 1 where not exists (select from pg_stat_activity where pid = {pid})")
-
-
-WAIT = """
-create function wait_here() returns {returns} language plpgsql security definer as $$
+# waits in the last statement but one
+AT_THE_END = f"""
+create function wait_here() returns trigger language plpgsql security definer as $$
 begin
-    if {condition} then
+    if new.table_name = 'schools' then
         perform set_config('lock_timeout', '0', true), pg_advisory_lock(4242);
     end if;
-    {end}
+    return new;
 end
 $$;
+create trigger wait_here before update on {AUDIT_SCHEMA}.migrations for each row execute function wait_here();
 """
-AT_STUDENT_MODULES = (
-    WAIT.format(
-        returns="event_trigger",
-        condition="current_query() like '%alter table%student_modules%' || 'add constraint%'",
-        end="",
-    )
-    + "create event trigger wait_here on ddl_command_start when tag in ('ALTER TABLE') execute function wait_here();",
-    "drop event trigger wait_here",
-)
-AT_THE_LOG = (
-    WAIT.format(returns="trigger", condition="new.table_name = 'schools'", end="return new;")
-    + f"create trigger wait_here before insert on {AUDIT_SCHEMA}.migrations for each row execute function wait_here();",
-    f"drop trigger wait_here on {AUDIT_SCHEMA}.migrations",
-)
-AT_THE_END = (
-    WAIT.format(returns="trigger", condition="new.table_name = 'schools'", end="return new;")
-    + f"create trigger wait_here before update on {AUDIT_SCHEMA}.migrations for each row execute function wait_here();",
-    f"drop trigger wait_here on {AUDIT_SCHEMA}.migrations",
-)
-
-
-@pytest.mark.parametrize(
-    ("where", "command", "what"),
-    [
-        pytest.param(AT_THE_LOG, ADD, "process", id="log", marks=pytest.mark.thorough),
-        pytest.param(AT_STUDENT_MODULES, ADD, "process", id="rewrite"),
-        pytest.param(AT_THE_END, ADD, "process", id="end", marks=pytest.mark.thorough),
-        pytest.param(AT_THE_END, ADD, "backend", id="end, backend only", marks=pytest.mark.thorough),
-        pytest.param(AT_STUDENT_MODULES, ("run",), "process", id="rewrite, dbt run", marks=pytest.mark.thorough),
-    ],
-)
-def test_a_killed_dbt_leaves_nothing(
-    baselined_registry: Registry, where: tuple[str, str], command: tuple[str, ...], what: str
-) -> None:
-    registry = baselined_registry
-    registry.execute(where[0], user=SUPERUSER)
-    before = picture_of(registry)
-    with stopped_at(registry, *command) as stopped:
-        if what == "process":
-            stopped.process.signal(signal.SIGKILL)
-        else:
-            registry.rows("select pg_terminate_backend(%s)", [stopped.pid], user=SUPERUSER)
-            assert stopped.process.wait() == 1
-            assert "connection" in stopped.process.text
-    wait_until_gone(registry, stopped.pid)
-    assert differences(before, picture_of(registry)) == {}
-    registry.execute(where[1], user=SUPERUSER)
-    registry.dbt_ok(*command, variables=NO_BACKUP)
-    assert_migrated(registry)
 
 
 # ---- a window with a bound
@@ -820,17 +697,13 @@ def test_a_limit_on_transactions_ends_neither_baseline_nor_migration_nor_undo(ba
         (ADD, "access share"),
         (("run-operation", "drop_cms_id", "--args", "{force: true}"), "access share"),
     ):
-        finished: list[DbtRun] = []
-        runner = threading.Thread(
-            target=lambda to, do: to.append(registry.dbt(*do, variables=NO_BACKUP)), args=(finished, command)
-        )
         with registry.connect(autocommit=False) as holder:
             holder.execute("set transaction_timeout = 0")
             holder.execute(f"lock table schools in {mode} mode".encode())
-            runner.start()
-            wait_for(registry, "select 1 from pg_locks where not granted and relation = 'schools'::regclass")
-            time.sleep(3)
-        runner.join(120)
+            with registry.dbt_beside(*command, variables=NO_BACKUP) as finished:
+                wait_for(registry, "select 1 from pg_locks where not granted and relation = 'schools'::regclass")
+                time.sleep(3)
+                holder.rollback()
         assert finished[0].success, finished[0].output
 
 
@@ -874,13 +747,10 @@ def test_a_lock_that_goes_in_time_does_not_matter(baselined_registry: Registry) 
     reader = registry.connect(autocommit=False)
     reader.execute("select count(*) from structures")
     variables = {**NO_BACKUP, "lock_timeout": "300ms", "lock_attempts": 20}
-    finished: list[DbtRun] = []
-    migration = threading.Thread(target=lambda: finished.append(registry.dbt(*ADD, variables=variables)))
-    migration.start()
-    wait_for(registry, "select 1 from pg_locks where not granted and relation = 'structures'::regclass")
-    time.sleep(0.7)
-    reader.close()
-    migration.join(300)
+    with registry.dbt_beside(*ADD, variables=variables) as finished:
+        wait_for(registry, "select 1 from pg_locks where not granted and relation = 'structures'::regclass")
+        time.sleep(0.7)
+        reader.close()
     assert finished[0].success, finished[0].output
     assert_migrated(registry)
 
@@ -918,7 +788,7 @@ def test_what_follows_the_locks_may_wait_as_long_as_was_said(baselined_registry:
 
 def test_of_two_runners_the_second_is_told(baselined_registry: Registry) -> None:
     registry = baselined_registry
-    registry.execute(AT_THE_END[0], user=SUPERUSER)
+    registry.execute(AT_THE_END, user=SUPERUSER)
     with stopped_at(registry, *ADD) as first:
         run = registry.dbt(*ADD, variables=NO_BACKUP)
         assert run.code == 1
@@ -943,18 +813,14 @@ def test_two_builds_at_once_migrate_once(baselined_registry: Registry) -> None:
 def test_a_baseline_waits_for_a_migration(baselined_registry: Registry) -> None:
     """Begun before the cut-over and read behind it, it must not become what the tests compare with."""
     registry = baselined_registry
-    registry.execute(AT_THE_END[0], user=SUPERUSER)
-    snapshots: list[DbtRun] = []
-    with stopped_at(registry, *ADD) as migration:
-        snapshot = threading.Thread(target=lambda: snapshots.append(registry.dbt("snapshot", variables=NO_BACKUP)))
-        snapshot.start()
+    registry.execute(AT_THE_END, user=SUPERUSER)
+    with stopped_at(registry, *ADD) as migration, registry.dbt_beside("snapshot", variables=NO_BACKUP) as snapshots:
         # the lock is polled for, so nobody is seen to wait for it
         polling = "wait_event = 'PgSleep' and query like '%pg_try_advisory_xact_lock%'"
         wait_for(registry, f"select 1 from pg_stat_activity where {polling}")
         migration.let_go()
         assert migration.process.wait() == 0, migration.process.text
         registry.execute(insert_local_row("next_of_kins", registry.columns("next_of_kins"), new_id=4711))
-    snapshot.join(300)
     assert snapshots[0].success
     assert registry.rows(f"select count(*) from {AUDIT_SCHEMA}.baseline_rows_next_of_kins where id = 4711") == [(0,)]
     expected = {"row_counts_unchanged", "ids_unchanged", "core_rows_unchanged"}

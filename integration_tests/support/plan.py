@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from support.registry import NO_BACKUP
+
+if TYPE_CHECKING:
+    from support.registry import Registry
+
+DRY_RUN = ("--quiet", "run-operation", "add_cms_id", "--args", "{dry_run: true}")
 _HEAD = re.compile(r"^-- (\d+) of (\d+): (.*)$", re.MULTILINE)
 
 
@@ -38,3 +45,8 @@ def steps_of(script: str) -> list[Step]:
     return [
         Step(head[3], script[head.end() : end].strip().removesuffix(";")) for head, end in zip(heads, ends, strict=True)
     ]
+
+
+def plan_of(registry: Registry, variables: dict[str, Any] | None = None) -> list[Step]:
+    """The statements of the migration, as a dry run prints them."""
+    return steps_of(script_of(registry.dbt_ok(*DRY_RUN, variables=variables or NO_BACKUP).output))

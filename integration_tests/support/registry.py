@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -93,6 +96,28 @@ class Registry:
         run = self.dbt(*args, variables=variables, timeout=timeout)
         assert run.success, f"dbt {' '.join(args)} ended with {run.code}:\n{run.output}"
         return run
+
+    @contextmanager
+    def dbt_beside(self, *args: str, variables: dict[str, Any]) -> Iterator[list[DbtRun]]:
+        """dbt, running beside the block; what came of it is in the list afterwards."""
+        finished: list[DbtRun] = []
+        thread = threading.Thread(target=lambda: finished.append(self.dbt(*args, variables=variables)))
+        thread.start()
+        try:
+            yield finished
+        finally:
+            thread.join(300)
+
+    def psql(self, script: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run a script in psql, as somebody does who copied what a dry run prints."""
+        return subprocess.run(
+            [self.server.programs / "psql", "--no-psqlrc", "--quiet", *options],
+            input=script,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def start_dbt(self, *args: str, variables: dict[str, Any] | None = None) -> Command:
         """Start dbt, to be interrupted."""
