@@ -14,7 +14,7 @@ import pytest
 
 from driver.backup.store import FOLDER_VARIABLE
 from support.backups import SCRIPTS, cmsid
-from support.runs import interrupted
+from support.runs import stopped_behind
 
 SCALE = "0.003"
 PORT = re.compile(r"PostgreSQL \d+ on port (\d+)")
@@ -64,7 +64,7 @@ def test_it_works_twice_and_leaves_nothing_but_its_report(backups: Path) -> None
 @pytest.mark.thorough
 @pytest.mark.parametrize("stage", ["load", "doctor", "baseline"])
 def test_interrupted_it_leaves_no_server(stage: str) -> None:
-    code, text = interrupted(["demo", "--scale", SCALE], os.environ, stage, 0.3)
+    code, text, _ = stopped_behind(stage, ["demo", "--scale", SCALE], os.environ, seconds=0.3)
     assert code == 130, text
     assert "Traceback" not in text
     assert not answers(port_of(text))

@@ -11,7 +11,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from driver import embedded_server
 from driver.embedded_server import EmbeddedServer, stop_orphan, sweep
 from driver.errors import Problem
 from driver.server_programs import installed_servers
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,16 +57,6 @@ def gone(pid: int) -> bool:
         return True
 
 
-def eventually(condition: Callable[[], bool], seconds: float = QUICK) -> bool:
-    """Whether it comes true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 @pytest.fixture
 def owner() -> Iterator[Callable[..., tuple[subprocess.Popen[str], dict[str, Any]]]]:
     """Starts processes that own a server; each in a process group of its own, like a command in a terminal."""
@@ -92,7 +82,7 @@ def owner() -> Iterator[Callable[..., tuple[subprocess.Popen[str], dict[str, Any
     for process, told in started:
         process.kill()
         process.communicate()
-        assert eventually(functools.partial(gone, told["pid"]))
+        until(functools.partial(gone, told["pid"]), QUICK)
 
 
 @pytest.mark.every_major
@@ -234,12 +224,12 @@ def test_server_ends_with_its_owner_and_the_next_start_tidies_up(owner: Any, sig
     process, told = owner()
     os.kill(process.pid, sign)
     assert process.wait(QUICK) == -sign
-    assert eventually(lambda: gone(told["pid"]))
+    until(lambda: gone(told["pid"]), QUICK)
     log, home = Path(told["home"]) / "log", Path(told["home"])
     # Another start may be sweeping at the same moment.
     assert not log.exists() or "database system is shut down" in log.read_text(), "the shutdown is orderly"
     with EmbeddedServer(fsync=False):
-        assert eventually(lambda: not home.exists())
+        until(lambda: not home.exists(), QUICK)
 
 
 def test_interrupt_from_the_terminal_reaches_the_owner_only(owner: Any) -> None:
@@ -259,8 +249,8 @@ def test_sweep_ends_a_server_that_outlived_its_owner() -> None:
     process = psutil.Process(server.pid)
     server._let_go()  # as the system does with the lock of a process that was killed
     with EmbeddedServer(fsync=False):
-        assert eventually(lambda: not server.home.exists()), "a start elsewhere may be sweeping at the same moment"
-    assert eventually(lambda: gone(process.pid))
+        until(lambda: not server.home.exists(), QUICK)  # a start elsewhere may be sweeping at the same moment
+    until(lambda: gone(process.pid), QUICK)
 
 
 def test_sweep_spares_a_process_that_has_got_an_old_servers_number(tmp_path: Path) -> None:
@@ -299,7 +289,7 @@ def test_kept_server_outlives_its_owner_until_it_is_stopped() -> None:
     sweep()
     assert server.home.exists(), "a kept server is nobody's left-over"
     subprocess.run(["/bin/sh", "-c", server.stop_command], check=True)
-    assert eventually(lambda: gone(server.pid))
+    until(lambda: gone(server.pid), QUICK)
     assert not server.home.exists()
 
 

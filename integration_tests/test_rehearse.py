@@ -35,6 +35,7 @@ from driver.status import status
 from quality import schemas
 from support.backups import SCRIPTS, databases
 from support.registry import OWNER, Registry, undone
+from support.runs import stopped_behind
 from support.sample_project import SampleProject, connection_of
 from support.waiting import until
 
@@ -536,22 +537,8 @@ def test_killed_beside_the_live_database_it_leaves_nothing_there(
 def killed(sign: str, stage: str, directory: Path, *more: str) -> set[psutil.Process]:
     """Send a rehearsal a signal once a stage is done. Returns the processes that it had started."""
     words = ["rehearse", "--mode", "window", "--directory", str(directory), *more]
-    command = [sys.executable, "-u", str(SCRIPTS / "cmsid"), *words]
-    environment = {**os.environ, "CMSID_NO_VENV": "1"}
-    process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    started: set[psutil.Process] = set()
-    assert process.stdout
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if line.split()[1:2] == [stage]:
-            started = set(psutil.Process(process.pid).children(recursive=True))
-            process.send_signal(signal.Signals[sign])
-            break
-    rest, _ = process.communicate(timeout=120)
-    text = "".join(lines) + rest
-
-    assert process.returncode == (130 if sign == "SIGINT" else -signal.SIGKILL), text
+    code, text, started = stopped_behind(stage, words, os.environ, signal.Signals[sign])
+    assert code == (130 if sign == "SIGINT" else -signal.SIGKILL), text
     assert "Traceback" not in text
     return started
 

@@ -107,14 +107,9 @@ def test_everything_is_as_it_was_at_the_backup(
     _damage(registry)
     damaged = _picture(registry)
     assert differences(before, damaged)
-    with registry.server.connect() as session:
-        session.execute(f"alter role {OWNER} {'no' if in_place else ''}createdb")
-
-    try:
+    without = f"alter role {OWNER} {'no' if in_place else ''}createdb"
+    with undone(registry, without, f"alter role {OWNER} createdb"):
         restored = restore.restore(connection, backup, directory=tmp_path, in_place=in_place)
-    finally:
-        with registry.server.connect() as session:
-            session.execute(f"alter role {OWNER} createdb")
 
     assert restored.left == []
     assert restored.students == registry.counts["students"]

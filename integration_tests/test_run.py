@@ -18,7 +18,7 @@ from driver.status import status
 from driver.wording import duration
 from support.backups import cmsid, databases
 from support.registry import AUDIT_SCHEMA, NO_BACKUP, OWNER, SUPERUSER, undone
-from support.runs import Runner, interrupted
+from support.runs import Runner, stopped_behind
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -290,7 +290,7 @@ def test_a_run_interrupted_in_one_stage_after_the_other_ends_clean_says_so_and_g
     environment |= {**registry.environment, "DBT_PROFILES_DIR": str(registry.profiles_dir)}
     others = "select query from pg_stat_activity where datname = 'registry' and pid <> pg_backend_pid()"
     for stage in stages:
-        code, text = interrupted(["run"], environment, STAGES[STAGES.index(stage) - 1], 0.4)
+        code, text, _ = stopped_behind(STAGES[STAGES.index(stage) - 1], ["run"], environment, seconds=0.4)
         assert code == 130, text
         assert "INTERRUPTED" in text
         assert "Traceback" not in text

@@ -367,14 +367,6 @@ def test_environment_is_made_anew_when_it_is_out_of_date(
     assert len(restarts) == 5
 
 
-def test_environment_of_ones_own_is_left_as_it_is(
-    in_process: bootstrap.Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(bootstrap.SKIP, "1")
-    bootstrap.enter(in_process)
-    assert not in_process.directory.exists()
-
-
 @pytest.mark.usefixtures("in_process")
 def test_one_waits_for_the_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     held, released = threading.Event(), threading.Event()

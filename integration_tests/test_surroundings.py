@@ -179,10 +179,7 @@ def test_the_whole_job_under_hostile_settings(
         for name, value in chosen.items():
             set_by_administrator(registry, place, name, value)
         for mode in ("window", "online"):
-            done = Runner(registry, tmp_path / mode, monkeypatch).go(mode=mode)
-            assert done.code == 0, done.text
-            assert done.result
-            assert (done.result.verdict, done.result.lines_passed) == ("passed", 13)
+            Runner(registry, tmp_path / mode, monkeypatch).go(mode=mode).passed()
             undone = registry.dbt("run-operation", "drop_cms_id")
             assert undone.success, undone.output
     finally:
@@ -200,10 +197,7 @@ def test_the_whole_job_by_a_role_whose_sessions_begin_as_another(
     registry.execute(f"create role agent login password '{password}' in role {OWNER}", user=SUPERUSER)
     try:
         registry.execute(f"alter role agent set role = '{OWNER}'", user=SUPERUSER)
-        done = Runner(replace(registry, user="agent"), tmp_path / "run", monkeypatch).go()
-        assert done.code == 0, done.text
-        assert done.result
-        assert (done.result.verdict, done.result.lines_passed) == ("passed", 13)
+        Runner(replace(registry, user="agent"), tmp_path / "run", monkeypatch).go().passed()
         owned = "select count(*) from pg_shdepend where refobjid = 'agent'::regrole"
         assert registry.value(owned) == 0
     finally:
@@ -241,10 +235,7 @@ def test_every_command_beside_casts_operators_and_classes_of_users(
         ),
         ("online", ("restore --yes", "restore --in-place --yes", "prune")),
     ):
-        done = Runner(registry, tmp_path / mode, monkeypatch).go(mode=mode)
-        assert done.code == 0, done.text
-        assert done.result
-        assert (done.result.verdict, done.result.lines_passed) == ("passed", 13)
+        Runner(registry, tmp_path / mode, monkeypatch).go(mode=mode).passed()
         for command in commands:
             go(command)
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from driver import profile
 from driver.backup import hindrances, restore, take
 from driver.backup.hindrances import BESIDE, DUMP, IN_PLACE, TRIAL
 from driver.backup.session import pinned
@@ -29,6 +28,8 @@ from support.sample_project import SampleProject
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from driver import profile
 
 
 DATABASE = "way_back"
@@ -333,18 +334,6 @@ def database(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
     drop_all(server, DATABASE)
 
 
-def connection_of(server: EmbeddedServer, role: str) -> profile.Connection:
-    return profile.Connection(
-        host=server.host,
-        port=server.port,
-        user=role,
-        password=server.passwords[role],
-        dbname=DATABASE,
-        sslmode="disable",
-        target="registry",
-    )
-
-
 def fill(server: EmbeddedServer, role: str, cell: Cell) -> None:
     server.create_database(DATABASE, role)
     with server.connect(DATABASE, role) as session:
@@ -408,7 +397,7 @@ def test_what_the_doctor_says_is_what_happens(
     cell = CELLS[name]
     skip_without(database, cell.superuser)
     fill(database, role, cell)
-    connection = connection_of(database, role)
+    connection = database.reach(DATABASE, role, target="registry")
     diagnosis = examine(connection, OneTable())
     said = diagnosis.of_check("backup and way back")
     with pinned(connection) as session:
@@ -439,7 +428,7 @@ def test_the_lock_table_is_compared_with_what_a_backup_and_a_restore_in_place_lo
     with EmbeddedServer(major=major, fsync=False, settings=settings) as server:
         server.create_role("owner", attributes="createdb")
         fill(server, "owner", Cell("", many.format("1..100", "primary key")))
-        connection = connection_of(server, "owner")
+        connection = server.reach(DATABASE, "owner", target="registry")
         with connection.connect() as session:
             (found,) = hindrances.find(session, connection)
             assert (found.code, found.hinders, found.blocks) == ("lock_table", frozenset({IN_PLACE}), False)

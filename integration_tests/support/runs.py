@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from rich.console import Console
 
 from driver import profile
@@ -44,6 +45,13 @@ class Outcome:
     text: str
     result: Result | None
     folder: Path | None
+
+    def passed(self) -> Result:
+        """What it wrote down, of a run that proved everything."""
+        assert self.code == 0, self.text
+        assert self.result
+        assert (self.result.verdict, self.result.lines_passed) == ("passed", 13)
+        return self.result
 
     def file(self, kind: str) -> str:
         """The report in a format."""
@@ -102,32 +110,29 @@ class Runner:
         self.monkeypatch.setattr(Run, f"_{after}", stage)
 
 
-def interrupted(words: Sequence[str], environment: Mapping[str, str], behind: str, seconds: float) -> tuple[int, str]:
-    """Run a command of cmsid as a process of its own, and press Ctrl-C a moment after a stage has ended.
-
-    Args:
-        words: what is typed.
-        environment: its environment.
-        behind: the stage.
-        seconds: how long after it.
+def stopped_behind(
+    stage: str, words: Sequence[str], environment: Mapping[str, str], sign: int = signal.SIGINT, seconds: float = 0
+) -> tuple[int, str, set[psutil.Process]]:
+    """Run a command of cmsid as a process of its own, and send it a signal (Ctrl-C) a moment after a stage has ended.
 
     Returns:
-        the exit code, and everything that it printed.
+        the exit code, everything that it printed, and the processes that it had started.
     """
-    process = subprocess.Popen(
+    process = psutil.Popen(
         [sys.executable, "-u", str(SCRIPTS / "cmsid"), *words],
         env={**environment, "CMSID_NO_VENV": "1"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+    started: set[psutil.Process] = set()
     lines = []
-    assert process.stdout
     for line in process.stdout:
         lines.append(line)
-        if line.split()[1:2] == [behind]:
+        if line.split()[1:2] == [stage]:
             time.sleep(seconds)
-            process.send_signal(signal.SIGINT)
+            started = set(process.children(recursive=True))
+            process.send_signal(sign)
             break
     rest, _ = process.communicate(timeout=180)
-    return process.returncode, "".join(lines) + rest
+    return process.returncode, "".join(lines) + rest, started

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driver import profile
 from driver.dbt_project import CoreTable, DbtProject
 from support.local_rows import CORE_TABLES
 from support.registry import OWNER
 
 if TYPE_CHECKING:
+    from driver import profile
     from support.registry import Registry
 
 
@@ -23,14 +23,4 @@ class SampleProject(DbtProject):
 
 def connection_of(registry: Registry, user: str = OWNER) -> profile.Connection:
     """The connection that a profile for this role would give."""
-    server = registry.server
-    return profile.Connection(
-        host=server.host,
-        port=server.port,
-        user=user,
-        password=server.passwords[user],
-        dbname=registry.dbname,
-        sslmode="disable",
-        target="registry",
-        profiles_dir=registry.profiles_dir,
-    )
+    return registry.server.reach(registry.dbname, user, target="registry", profiles_dir=registry.profiles_dir)
