@@ -13,9 +13,8 @@ import psycopg
 from rich.console import Console
 
 from benchmark import comparison, jobs
-from benchmark.measure import Bench, Clock, Content, read_json, verdicts, write_json
+from benchmark.measure import Bench, Clock, Content, print_tables, read_json, verdicts, write_json
 from benchmark.stage import Stage
-from benchmark.table import print_tables
 from driver.errors import Problem
 from driver.sample_registry import LARGEST_SCALE
 from driver.wording import duration

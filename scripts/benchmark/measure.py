@@ -1,18 +1,23 @@
-"""Contestants that take turns, what they measure, and the goals that are held against it."""
+"""Contestants that take turns, what they measure, the goals that are held against it, and the tables of it."""
 
 from __future__ import annotations
 
 import json
 import statistics
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mashumaro.codecs.json import JSONDecoder
+from rich.box import MARKDOWN, SIMPLE
+from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from rich.console import Console
 
 SECONDS = "seconds"
 IN_SQL = "seconds in SQL"
@@ -23,6 +28,7 @@ OURS = "cmsid"
 PROCEDURE = "procedure"
 READS = "reads of student_modules"
 IN_INDEXES = "entries read in its indexes alone"
+TOLD_SPREAD = 0.01  # below it, turns are as good as equal
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,32 @@ class Failure:
     reason: str
 
 
+class Kind(NamedTuple):
+    """What is held against a goal's limit, of the turns of ours and of another, and how it is told."""
+
+    words: str
+    measured: Callable[[Sequence[float], Sequence[float]], float]
+    digits: int = 2
+    unit: str = ""
+
+
+def _of_pairs(of_two: Callable[[float, float], float]) -> Callable[[Sequence[float], Sequence[float]], float]:
+    """The median over the pairs of turns."""
+    return lambda ours, other: statistics.median(of_two(*pair) for pair in zip(ours, other, strict=True))
+
+
+KINDS = {
+    "ratio": Kind(": of {}", _of_pairs(lambda ours, other: ours / other)),
+    "excess": Kind(": more than {}", _of_pairs(lambda ours, other: ours - other), 0),
+    "most": Kind("", lambda ours, _: max(ours), 0),
+    "growth": Kind(
+        ": growth over ten times the rows",
+        lambda ours, smaller: statistics.median(ours) / statistics.median(smaller),
+        unit="x",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Goal:
     """What a figure of ours is to be at most, at some scales."""
@@ -69,7 +101,7 @@ class Goal:
     other: str = ""
     """The contestant that `ratio` divides ours by and `excess` takes off ours; nobody for the other kinds."""
     kind: Literal["ratio", "excess", "most", "growth"] = "ratio"
-    """`most` is about the figure itself, `growth` about the figure divided by the one at a tenth of the scale."""
+    """Of `KINDS`; `most` is about the figure itself, `growth` about the figure divided by the one at a tenth of the scale."""
     scales: tuple[float, ...] = (1.0, 10.0)
     ours: str = OURS
 
@@ -201,14 +233,64 @@ def verdicts(figures: Sequence[Figure], goals: Sequence[Goal]) -> list[Verdict]:
             ours = runs.get((goal.comparison, goal.quantity, goal.ours, scale))
             other = runs.get((goal.comparison, goal.quantity, *whose), ())
             if ours and (other or goal.kind == "most"):
-                found.append(Verdict(goal, scale, _measured(goal, ours, other)))
+                found.append(Verdict(goal, scale, KINDS[goal.kind].measured(ours, other)))
     return found
 
 
-def _measured(goal: Goal, ours: tuple[float, ...], other: tuple[float, ...]) -> float:
-    """What is held against the limit: the median over the pairs of turns, where there are pairs."""
-    if goal.kind == "most":
-        return max(ours)
-    if goal.kind == "growth":
-        return statistics.median(ours) / statistics.median(other)
-    return statistics.median(a / b if goal.kind == "ratio" else a - b for a, b in zip(ours, other, strict=True))
+def print_tables(content: Content, checked: Sequence[Verdict], console: Console, *, markdown: bool = False) -> None:
+    """What it was measured on, a table of figures, one of goals, and what failed: for people, or for a document."""
+    if content.machine:
+        machine = ", ".join(f"{name} {value}" for name, value in content.machine.items())
+        console.print(f"Measured on: {machine}.\n", soft_wrap=True)
+    box = MARKDOWN if markdown else SIMPLE
+    figures = Table("comparison", "figure", box=box)
+    for number, scale in enumerate(content.scales):
+        for heading in (f"scale {scale:g}", "grows")[: number + 1]:
+            figures.add_column(heading, justify="right")
+    for column in figures.columns:
+        column.no_wrap = True
+    for cells in _figure_rows(content):
+        figures.add_row(*cells)
+    console.print(figures)
+    goals = Table("goal", box=box)
+    for heading in ("at most", "scale", "measured"):
+        goals.add_column(heading, justify="right")
+    goals.add_column("verdict")
+    for verdict in checked:
+        goal, kind = verdict.goal, KINDS[verdict.goal.kind]
+        name = f"{goal.comparison}, {goal.quantity}{kind.words.format(goal.other)}"
+        measured = f"{verdict.measured:,.{kind.digits}f}{kind.unit}"
+        told = [f"{goal.limit:g}{kind.unit}", f"{verdict.scale:g}", measured, "holds" if verdict.holds else "MISSED"]
+        goals.add_row(name, *told, style="" if verdict.holds else "bold red")
+    if checked:
+        console.print(goals)
+    for failure in content.failures:
+        line = f"{failure.comparison} at scale {failure.scale:g}, {failure.contestant}: {failure.reason}"
+        console.print(f"Not measured: {line}", style="bold red", highlight=False, soft_wrap=True)
+
+
+def _figure_rows(content: Content) -> Iterator[list[str]]:
+    """The cells of a line per comparison, quantity and contestant; quantities of a comparison stand together.
+
+    Of each scale the median and its spread, and how it has grown from the scale before.
+    """
+    lines: dict[tuple[str, str, str], dict[float, Figure]] = {}
+    rank: dict[tuple[str, ...], int] = {}
+    for figure in content.figures:
+        key = (figure.comparison, figure.quantity, figure.contestant)
+        lines.setdefault(key, {})[figure.scale] = figure
+        for group in (key[:1], key[:2]):
+            rank.setdefault(group, len(rank))
+    for key in sorted(lines, key=lambda key: (rank[key[:1]], rank[key[:2]])):
+        comparison, quantity, contestant = key
+        cells = [comparison, f"{quantity}: {contestant}"]
+        found = [lines[key].get(scale) for scale in content.scales]
+        for number, (now, before) in enumerate(zip(found, [None, *found], strict=False)):
+            grows = f"{now.median / before.median:.1f}x" if now and before and before.median else ""
+            cells += [_value(now) if now else "-", grows][: number + 1]
+        yield cells
+
+
+def _value(figure: Figure) -> str:
+    told = f"{figure.median:,.2f}" if figure.median < 100 else f"{figure.median:,.0f}"  # noqa: PLR2004 - three digits tell
+    return f"{told} ±{figure.spread:.0%}" if figure.spread >= TOLD_SPREAD else told
