@@ -33,7 +33,7 @@ FILES = ("dbt_project.yml", "packages.yml", "package-lock.yml", "selectors.yml",
 # What gives up after a while should do so soon here.
 SETTINGS = {
     "dbt_project.yml": {" lock_timeout: 900ms": " lock_timeout: 100ms", " lock_attempts: 20": " lock_attempts: 3"},
-    "scripts/driver/backup/archive.py": {'LOCK_WAIT = "60s"': 'LOCK_WAIT = "2s"'},
+    "scripts/driver/backup/pg_tools.py": {'LOCK_WAIT = "60s"': 'LOCK_WAIT = "2s"'},
     "macros/session/session_settings.sql": {"('lock_timeout', '60s')": "('lock_timeout', '2s')"},
     "scripts/driver/backup/in_place.py": {'LOCK_TIMEOUT = "30s"': 'LOCK_TIMEOUT = "2s"'},
 }
