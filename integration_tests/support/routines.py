@@ -384,6 +384,11 @@ made like the parent and attached | :parts ;; begin create table x (like parts);
     schools; :attach; return 1
 attached to what is made as well | begin create table parts (like schools) partition by range (id); create table x
     (like schools); :attach; return 1
+attached to what is made with more columns | begin create table parts (like schools) partition by range (id);
+    create table x (id int not null, code text not null, name text not null, is_active bool not null,
+    created_at timestamp); :attach; return 1
+a table that is made, with a column by another name | begin create temp table x (like schools); alter table x rename code
+    to key; insert into x select * from schools; return 1
 a fixed table that gets a core one as parent | create table child (like schools) ;; begin alter table child inherit
     schools; return 1
 a table that is made to inherit, filled | begin create table x (extra text) inherits (schools); insert into x select
