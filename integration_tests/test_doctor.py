@@ -92,7 +92,9 @@ def test_a_migrated_registry_has_nothing_left_to_do(migrated_registry: Registry)
 def test_every_finding_belongs_to_a_check() -> None:
     named = {code for _, of_check in CHECKS.values() for code in of_check.split()}
     texts = [path.read_text("utf-8") for path in (ROOT / "macros/preflight").glob("preflight_*.sql")]
-    in_sql = {code for text in texts for code in re.findall(r"select(?: distinct)?\n\s+'(\w+)'(?: as finding)?,", text)}
+    in_sql = {
+        code for text in texts for code in re.findall(r"(?:select|distinct|\()\n\s+'(\w+)'(?: as finding)?,", text)
+    }
     sources = "".join(
         (ROOT / "scripts/driver" / name).read_text("utf-8") for name in ("doctor.py", "backup/hindrances.py")
     )

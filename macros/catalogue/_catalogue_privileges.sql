@@ -18,50 +18,24 @@
     union all
 
     select
-        'schema ' || n.schema_name,
-        coalesce(n.nspacl, acldefault('n', n.nspowner))
-    from namespaces as n
-
-    union all
-
-    select
-        f.routine_kind || ' ' || f.routine_name,
-        coalesce(f.proacl, acldefault('f', f.proowner))
-    from routines as f
-
-    union all
-
-    select
-        'type ' || t.type_name,
-        coalesce(t.typacl, acldefault('T', t.typowner))
-    from types as t
-
-    union all
-
-    select
         'database',
         coalesce(d.datacl, acldefault('d', d.datdba))
     from pg_catalog.pg_database as d
     where d.datname = current_database()
+    {%- for on_what, prefix, kind, catalogue in [
+        ("'schema ' || x.schema_name", 'nsp', 'n', 'namespaces'),
+        ("x.routine_kind || ' ' || x.routine_name", 'pro', 'f', 'routines'),
+        ("'type ' || x.type_name", 'typ', 'T', 'types'),
+        ("'language ' || quote_ident(x.lanname)", 'lan', 'l', 'pg_catalog.pg_language'),
+        ("'foreign data wrapper ' || quote_ident(x.fdwname)", 'fdw', 'F', 'pg_catalog.pg_foreign_data_wrapper'),
+        ("'foreign server ' || quote_ident(x.srvname)", 'srv', 'S', 'pg_catalog.pg_foreign_server'),
+    ] %}
 
     union all
 
     select
-        'language ' || quote_ident(l.lanname),
-        coalesce(l.lanacl, acldefault('l', l.lanowner))
-    from pg_catalog.pg_language as l
-
-    union all
-
-    select
-        'foreign data wrapper ' || quote_ident(w.fdwname),
-        coalesce(w.fdwacl, acldefault('F', w.fdwowner))
-    from pg_catalog.pg_foreign_data_wrapper as w
-
-    union all
-
-    select
-        'foreign server ' || quote_ident(s.srvname),
-        coalesce(s.srvacl, acldefault('S', s.srvowner))
-    from pg_catalog.pg_foreign_server as s
+        {{ on_what }},
+        coalesce(x.{{ prefix }}acl, acldefault('{{ kind }}', x.{{ prefix }}owner))
+    from {{ catalogue }} as x
+    {%- endfor %}
 {% endmacro %}

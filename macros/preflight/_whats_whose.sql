@@ -47,46 +47,20 @@ owned (classid, objid, owner, schema_oid) as materialized (
 
     select o.classid, o.objid, o.owner, o.schema_oid
     from (
-        select 'pg_catalog.pg_proc'::regclass, p.oid, p.proowner, p.pronamespace
-        from pg_catalog.pg_proc as p
+    {%- for catalogue, prefix in [
+        ('pg_proc', 'pro'), ('pg_operator', 'opr'), ('pg_collation', 'coll'), ('pg_conversion', 'con'),
+        ('pg_statistic_ext', 'stx'), ('pg_ts_dict', 'dict'), ('pg_ts_config', 'cfg'),
+    ] %}
+        select 'pg_catalog.{{ catalogue }}'::regclass, c.oid, c.{{ prefix }}owner, c.{{ prefix }}namespace
+        from pg_catalog.{{ catalogue }} as c
 
         union all
-
+    {% endfor %}
         select 'pg_catalog.pg_type'::regclass, t.oid, t.typowner, t.typnamespace
         from pg_catalog.pg_type as t
         where
             t.typtype in ('d', 'e', 'r', 'b') and t.typcategory <> 'A'
             or t.typtype = 'c' and exists (select 1 from pg_catalog.pg_class as c where c.oid = t.typrelid and c.relkind = 'c')
-
-        union all
-
-        select 'pg_catalog.pg_operator'::regclass, o.oid, o.oprowner, o.oprnamespace
-        from pg_catalog.pg_operator as o
-
-        union all
-
-        select 'pg_catalog.pg_collation'::regclass, c.oid, c.collowner, c.collnamespace
-        from pg_catalog.pg_collation as c
-
-        union all
-
-        select 'pg_catalog.pg_conversion'::regclass, c.oid, c.conowner, c.connamespace
-        from pg_catalog.pg_conversion as c
-
-        union all
-
-        select 'pg_catalog.pg_statistic_ext'::regclass, s.oid, s.stxowner, s.stxnamespace
-        from pg_catalog.pg_statistic_ext as s
-
-        union all
-
-        select 'pg_catalog.pg_ts_dict'::regclass, d.oid, d.dictowner, d.dictnamespace
-        from pg_catalog.pg_ts_dict as d
-
-        union all
-
-        select 'pg_catalog.pg_ts_config'::regclass, c.oid, c.cfgowner, c.cfgnamespace
-        from pg_catalog.pg_ts_config as c
 
         union all
 
@@ -119,21 +93,28 @@ owned (classid, objid, owner, schema_oid) as materialized (
 
 -- only a superuser may make these, whoever they belong to
 superusers (kind, classid, objid, name) as (
-    select 'event trigger', 'pg_catalog.pg_event_trigger'::regclass, e.oid, format('%I', e.evtname)
-    from pg_catalog.pg_event_trigger as e
+    {%- for kind, catalogue, prefix, has_schema, condition in [
+        ('event trigger', 'pg_event_trigger', 'evt', false, 'true'),
+        ('foreign data wrapper', 'pg_foreign_data_wrapper', 'fdw', false, 'true'),
+        ('foreign server', 'pg_foreign_server', 'srv', false, 'true'),
+        ('language', 'pg_language', 'lan', false, 'c.oid >= 16384'),
+        ('access method', 'pg_am', 'am', false, 'c.oid >= 16384'),
+        ('operator family', 'pg_opfamily', 'opf', true, 'c.oid >= 16384'),
+        ('operator class', 'pg_opclass', 'opc', true, 'c.oid >= 16384 and c.opcfamily < 16384'),
+        ('text search parser', 'pg_ts_parser', 'prs', true, 'c.oid >= 16384'),
+        ('text search template', 'pg_ts_template', 'tmpl', true, 'c.oid >= 16384'),
+    ] %}
+    select
+        '{{ kind }}', 'pg_catalog.{{ catalogue }}'::regclass, c.oid,
+        {{ "quote_ident(n.nspname) || '.' || " if has_schema }}quote_ident(c.{{ prefix }}name)
+    from pg_catalog.{{ catalogue }} as c
+    {%- if has_schema %}
+    inner join pg_catalog.pg_namespace as n on c.{{ prefix }}namespace = n.oid
+    {%- endif %}
+    where {{ condition }}
 
     union all
-
-    select 'foreign data wrapper', 'pg_catalog.pg_foreign_data_wrapper'::regclass, w.oid, format('%I', w.fdwname)
-    from pg_catalog.pg_foreign_data_wrapper as w
-
-    union all
-
-    select 'foreign server', 'pg_catalog.pg_foreign_server'::regclass, s.oid, format('%I', s.srvname)
-    from pg_catalog.pg_foreign_server as s
-
-    union all
-
+    {% endfor %}
     -- FOR ALL TABLES, since 19 FOR ALL SEQUENCES (to_jsonb, since older catalogues have no such column), since 15 FOR TABLES IN SCHEMA
     select 'publication', 'pg_catalog.pg_publication'::regclass, p.oid, format('%I', p.pubname)
     from pg_catalog.pg_publication as p
@@ -148,46 +129,6 @@ superusers (kind, classid, objid, name) as (
                 and d.refclassid = 'pg_catalog.pg_publication'::regclass
                 and d.refobjid = p.oid
         )
-
-    union all
-
-    select 'language', 'pg_catalog.pg_language'::regclass, l.oid, format('%I', l.lanname)
-    from pg_catalog.pg_language as l
-    where l.oid >= 16384
-
-    union all
-
-    select 'access method', 'pg_catalog.pg_am'::regclass, a.oid, format('%I', a.amname)
-    from pg_catalog.pg_am as a
-    where a.oid >= 16384
-
-    union all
-
-    select 'operator family', 'pg_catalog.pg_opfamily'::regclass, f.oid, format('%I.%I', n.nspname, f.opfname)
-    from pg_catalog.pg_opfamily as f
-    inner join pg_catalog.pg_namespace as n on f.opfnamespace = n.oid
-    where f.oid >= 16384
-
-    union all
-
-    select 'operator class', 'pg_catalog.pg_opclass'::regclass, o.oid, format('%I.%I', n.nspname, o.opcname)
-    from pg_catalog.pg_opclass as o
-    inner join pg_catalog.pg_namespace as n on o.opcnamespace = n.oid
-    where o.oid >= 16384 and o.opcfamily < 16384
-
-    union all
-
-    select 'text search parser', 'pg_catalog.pg_ts_parser'::regclass, p.oid, format('%I.%I', n.nspname, p.prsname)
-    from pg_catalog.pg_ts_parser as p
-    inner join pg_catalog.pg_namespace as n on p.prsnamespace = n.oid
-    where p.oid >= 16384
-
-    union all
-
-    select 'text search template', 'pg_catalog.pg_ts_template'::regclass, t.oid, format('%I.%I', n.nspname, t.tmplname)
-    from pg_catalog.pg_ts_template as t
-    inner join pg_catalog.pg_namespace as n on t.tmplnamespace = n.oid
-    where t.oid >= 16384
 
     union all
 
@@ -214,36 +155,21 @@ superusers (kind, classid, objid, name) as (
 
     union all
 
-    select
-        format('function in the language %s', l.lanname), 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
+    select f.kind, 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
     from pg_catalog.pg_proc as p
     inner join pg_catalog.pg_language as l on p.prolang = l.oid
-    where p.oid >= 16384 and p.prokind <> 'a' and not l.lanpltrusted
-
-    union all
-
-    select 'leakproof function', 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
-    from pg_catalog.pg_proc as p
-    where p.oid >= 16384 and p.proleakproof
-
-    union all
-
-    select 'function with a function for the planner', 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
-    from pg_catalog.pg_proc as p
-    where p.oid >= 16384 and p.prosupport <> 0::oid
-
-    union all
-
-    select 'function with a superuser''s setting', 'pg_catalog.pg_proc'::regclass, p.oid, p.oid::regprocedure::text
-    from pg_catalog.pg_proc as p
-    where
-        p.oid >= 16384
-        and exists (
+    cross join lateral (values
+        (format('function in the language %s', l.lanname), p.prokind <> 'a' and not l.lanpltrusted),
+        ('leakproof function', p.proleakproof),
+        ('function with a function for the planner', p.prosupport <> 0::oid),
+        ('function with a superuser''s setting', exists (
             select 1
             from unnest(p.proconfig) as c
             inner join pg_catalog.pg_settings as s on s.name = lower(split_part(c, '=', 1))
             where s.context not in ('user', 'internal')
-        )
+        ))
+    ) as f (kind, is_so)
+    where p.oid >= 16384 and f.is_so
 
     union all
 

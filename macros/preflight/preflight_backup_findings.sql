@@ -100,29 +100,40 @@ spared (objid) as (
 -- one row for each object: what stands in the way of what
 objects (finding, hinders, saying, object, remedy) as (
     select
-        'unreadable',
+        f.finding,
         '{dump}'::text[],
-        format('%s may not use the schema {}, and the backup reads everything', me.rolname),
-        format('%I', r.nspname),
-        format('grant usage on schema %I to %I', r.nspname, me.rolname)
+        format('%s, and the backup reads everything', f.saying),
+        f.object,
+        f.remedy
     from relations as r
     cross join me
-    where (r.relkind = 'r' or r.relkind in ('p', 'S') and r.is_dumped) and not has_schema_privilege(r.relnamespace, 'usage')
-
-    union all
-
-    select
-        'unreadable',
-        '{dump}',
-        format('%s may not read {}, and the backup reads everything', me.rolname),
-        format('%I.%I', r.nspname, r.relname),
-        format('grant select on %I.%I to %I', r.nspname, r.relname, me.rolname)
-    from relations as r
-    cross join me
-    where
-        r.relkind in ('r', 'p', 'S')
-        and (r.relkind = 'r' or r.is_dumped)
-        and not case when r.relkind = 'S' then has_sequence_privilege(r.oid, 'select') else has_table_privilege(r.oid, 'select') end
+    cross join lateral (values
+        (
+            'unreadable', not has_schema_privilege(r.relnamespace, 'usage'),
+            format('%s may not use the schema {}', me.rolname), format('%I', r.nspname),
+            format('grant usage on schema %I to %I', r.nspname, me.rolname)
+        ),
+        (
+            'unreadable',
+            not case r.relkind when 'S' then has_sequence_privilege(r.oid, 'select') else has_table_privilege(r.oid, 'select') end,
+            format('%s may not read {}', me.rolname), format('%I.%I', r.nspname, r.relname),
+            format('grant select on %I.%I to %I', r.nspname, r.relname, me.rolname)
+        ),
+        (
+            'row_security_elsewhere',
+            r.relkind = 'r' and r.relrowsecurity and row_security_active(r.oid)
+            and (r.nspname, r.relname) not in (
+                ('', '') {%- for table in tables %}, ({{ quote_text(table.schema) }}, {{ quote_text(table.identifier) }}){% endfor %}
+            ),
+            format('row level security hides rows of {} from %s', me.rolname), format('%I.%I', r.nspname, r.relname),
+            case
+                when pg_has_role(r.relowner, 'USAGE')
+                    then format('alter table %I.%I no force row level security', r.nspname, r.relname)
+                else format('connect as the owner (%s), or as a role with BYPASSRLS', r.relowner::regrole)
+            end
+        )
+    ) as f (finding, is_so, saying, object, remedy)
+    where (r.relkind = 'r' or r.relkind in ('p', 'S') and r.is_dumped) and f.is_so
 
     union all
 
@@ -154,25 +165,6 @@ objects (finding, hinders, saying, object, remedy) as (
     from pg_catalog.pg_language as l
     cross join me
     where l.lanname = 'plpgsql' and not has_language_privilege(l.oid, 'usage')
-
-    union all
-
-    select
-        'row_security_elsewhere',
-        '{dump}',
-        format('row level security hides rows of {} from %s, and the backup reads everything', me.rolname),
-        format('%I.%I', r.nspname, r.relname),
-        case
-            when pg_has_role(r.relowner, 'USAGE') then format('alter table %I.%I no force row level security', r.nspname, r.relname)
-            else format('connect as the owner (%s), or as a role with BYPASSRLS', r.relowner::regrole)
-        end
-    from relations as r
-    cross join me
-    where
-        r.relkind = 'r'
-        and r.relrowsecurity
-        and row_security_active(r.oid)
-        and (r.nspname, r.relname) not in (('', '') {%- for table in tables %}, ({{ quote_text(table.schema) }}, {{ quote_text(table.identifier) }}){% endfor %})
 
     union all
 

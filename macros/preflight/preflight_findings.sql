@@ -115,77 +115,150 @@ row_types as (
 
 findings (finding, table_name, blocks, detail, remedy) as (
     select
-        'missing_table',
-        table_name,
-        'both',
-        format('there is no table %I.%I', schema_name, relation_name),
-        'check var registry_schema, the sources, and that this is the right database'
-    from found
-    where table_oid is null
-
-    union all
-
-    select
-        'not_a_table',
-        table_name,
-        'both',
-        format('%s is %s, not an ordinary table', table_name, case relkind
-            when 'p' then 'a partitioned table'
-            when 'f' then 'a foreign table'
-            when 'v' then 'a view'
-            when 'm' then 'a materialized view'
-            else 'something else'
-        end),
-        case
-            when relkind = 'p'
-                then 'a unique constraint on it would have to contain the partition key, so cms_id cannot be unique there: make it an ordinary table first,'
-                || ' or take core_table: true out of its source (docs/scale.md)'
-            when relkind in ('v', 'm') then 'name the ordinary table that it reads in the sources'
-            else 'migrate the database that holds its rows, or take core_table: true out of its source'
-        end
-    from found
-    where relkind <> 'r'
-
-    union all
-
-    select
-        'inherited',
-        o.table_name,
-        'both',
-        format('%s is a partition, or inherits from or to %s', o.table_name, (
-            select string_agg(case when i.inhrelid = o.table_oid then i.inhparent else i.inhrelid end::regclass::text, ', ')
-            from pg_catalog.pg_inherits as i
-            where o.table_oid in (i.inhrelid, i.inhparent)
-        )),
-        'a column would come and go with its relatives: first '
-        || case when o.is_partition then 'detach it (alter table ... detach partition)' else 'end that (alter table ... no inherit ...)' end
-    from ordinary as o
-    where exists (select 1 from pg_catalog.pg_inherits as i where o.table_oid in (i.inhrelid, i.inhparent))
-
-    union all
-
-    select
-        'typed_table',
-        table_name,
-        'both',
-        format('%s is a typed table (of %s), which takes no column of its own', table_name, reloftype::regtype),
-        format('alter table %I.%I not of', schema_name, relation_name)
-    from ordinary
-    where reloftype <> 0
-
-    union all
-
-    select
-        'columns_used_up',
-        o.table_name,
-        'both',
-        format(
-            '%s has used up the 1600 columns that a table may ever have, %s of them dropped', o.table_name,
-            (select count(*) from pg_catalog.pg_attribute as a where a.attrelid = o.table_oid and a.attnum > 0 and a.attisdropped)
+        f.finding,
+        t.table_name,
+        f.blocks,
+        f.detail,
+        f.remedy
+    from found as t
+    cross join lateral (values
+        (
+            'missing_table', 'both', t.table_oid is null,
+            format('there is no table %I.%I', t.schema_name, t.relation_name),
+            'check var registry_schema, the sources, and that this is the right database'
         ),
-        'a table made anew begins to count anew: scripts/cmsid backup --verify, then scripts/cmsid restore; if none is dropped, drop one first'
+        (
+            'not_a_table', 'both', t.relkind <> 'r',
+            format('%s is %s, not an ordinary table', t.table_name, case t.relkind
+                when 'p' then 'a partitioned table'
+                when 'f' then 'a foreign table'
+                when 'v' then 'a view'
+                when 'm' then 'a materialized view'
+                else 'something else'
+            end),
+            case
+                when t.relkind = 'p'
+                    then 'a unique constraint on it would have to contain the partition key, so cms_id cannot be unique there: make it an ordinary table first,'
+                    || ' or take core_table: true out of its source (docs/scale.md)'
+                when t.relkind in ('v', 'm') then 'name the ordinary table that it reads in the sources'
+                else 'migrate the database that holds its rows, or take core_table: true out of its source'
+            end
+        ),
+        (
+            'constraint_name_long', 'both', octet_length(t.constraint_name) > 63,
+            format('the name %s is longer than 63 bytes', t.constraint_name),
+            'give the source a shorter name in meta constraint, or change var cms_id_constraint'
+        )
+    ) as f (finding, blocks, is_so, detail, remedy)
+    where f.is_so
+
+    union all
+
+    select
+        f.finding,
+        o.table_name,
+        f.blocks,
+        f.detail,
+        f.remedy
     from ordinary as o
-    where o.column_numbers >= 1600 and o.cms_id_number is null
+    left join lateral (
+        select string_agg(case i.inhrelid when o.table_oid then i.inhparent else i.inhrelid end::regclass::text, ', ') as names
+        from pg_catalog.pg_inherits as i
+        where o.table_oid in (i.inhrelid, i.inhparent)
+    ) as relatives on true
+    cross join lateral (values
+        (
+            'inherited', 'both', relatives.names is not null,
+            format('%s is a partition, or inherits from or to %s', o.table_name, relatives.names),
+            'a column would come and go with its relatives: first ' || case
+                when o.is_partition then 'detach it (alter table ... detach partition)'
+                else 'end that (alter table ... no inherit ...)'
+            end
+        ),
+        (
+            'typed_table', 'both', o.reloftype <> 0,
+            format('%s is a typed table (of %s), which takes no column of its own', o.table_name, o.reloftype::regtype),
+            format('alter table %I.%I not of', o.schema_name, o.relation_name)
+        ),
+        (
+            'columns_used_up', 'both', o.column_numbers >= 1600 and o.cms_id_number is null,
+            format(
+                '%s has used up the 1600 columns that a table may ever have, %s of them dropped', o.table_name,
+                (select count(*) from pg_catalog.pg_attribute as a where a.attrelid = o.table_oid and a.attisdropped)
+            ),
+            'a table made anew begins to count anew: scripts/cmsid backup --verify, then scripts/cmsid restore; if none is dropped, drop one first'
+        ),
+        (
+            'not_owner', 'both', not pg_has_role(o.relowner, 'usage'),
+            format(
+                '%s belongs to %s, and %s may not act for that role', o.table_name, pg_get_userbyid(o.relowner), current_user
+            ),
+            'connect as the owner of the tables'
+        ),
+        (
+            'id_missing', 'both', o.id_number is null,
+            format('%s has no column %s', o.table_name, o.id_column),
+            'name its primary key in meta id_column of the source'
+        ),
+        (
+            'id_type', 'both', o.id_type not in ('smallint', 'integer', 'bigint'),
+            format('%s.%s is %s, not an integer', o.table_name, o.id_column, o.id_type),
+            'cms_id repeats the id, so the id must be an integer'
+        ),
+        (
+            'id_null', 'both', not o.id_not_null,
+            format('%s.%s may be NULL', o.table_name, o.id_column),
+            'make it NOT NULL; a row without an id could not be told from a local one'
+        ),
+        (
+            'id_not_unique', 'both', o.id_number is not null and not exists (
+                select 1
+                from pg_catalog.pg_index as i
+                where
+                    i.indrelid = o.table_oid
+                    and i.indisunique
+                    and i.indisvalid
+                    and i.indimmediate
+                    and i.indpred is null
+                    and i.indnkeyatts = 1
+                    and i.indkey[0] = o.id_number
+            ),
+            format('%s.%s has no unique index', o.table_name, o.id_column),
+            'make it the primary key or unique'
+        ),
+        (
+            'id_wider', 'none', o.id_type = 'bigint' and '{{ cms_id_type }}' = 'integer',
+            format('%s.%s is bigint, and cms_id is to be integer', o.table_name, o.id_column),
+            'set var cms_id_type to bigint if the CMS may ever give out an id beyond 2147483647'
+        ),
+        (
+            'cms_id_exists', 'both', o.cms_id_number is not null and not o.is_open,
+            format(
+                '%s has a column cms_id (%s, %s) that no migration left there', o.table_name, o.cms_id_type,
+                coalesce('constraint ' || o.cms_id_constraint, 'no unique constraint')
+            ),
+            'remove or complete it by hand'
+        ),
+        (
+            'constraint_name_taken', 'both', not o.is_open and (
+                o.constraint_name in (select c.relname from pg_catalog.pg_class as c where c.relnamespace = o.schema_oid)
+                or o.constraint_name in (select k.conname from pg_catalog.pg_constraint as k where k.conrelid = o.table_oid)
+            ),
+            format('the name %s is taken by another object of schema %s', o.constraint_name, o.schema_name),
+            'give the source another name in meta constraint, or change var cms_id_constraint'
+        ),
+        (
+            'subscribed', 'none', o.table_oid in (select s.srrelid from pg_catalog.pg_subscription_rel as s),
+            format('%s receives rows by logical replication', o.table_name),
+            'rows that arrive after the cut-over have no cms_id and count as local: disable the subscription, or fill them in'
+        ),
+        (
+            'row_security', 'both', row_security_active(o.table_oid),
+            format('row level security hides rows of %s from %s', o.table_name, current_user),
+            format('alter table %I.%I no force row level security for the time of the migration, or connect as a role with BYPASSRLS', o.schema_name, o.relation_name)
+        )
+    ) as f (finding, blocks, is_so, detail, remedy)
+    where f.is_so
 
     union all
 
@@ -201,17 +274,6 @@ findings (finding, table_name, blocks, detail, remedy) as (
 
     union all
 
-    select
-        'not_owner',
-        table_name,
-        'both',
-        format('%s belongs to %s, and %s may not act for that role', table_name, pg_get_userbyid(relowner), current_user),
-        'connect as the owner of the tables'
-    from ordinary
-    where not pg_has_role(relowner, 'usage')
-
-    union all
-
     select distinct
         'no_create_in_schema',
         null,
@@ -220,112 +282,6 @@ findings (finding, table_name, blocks, detail, remedy) as (
         format('grant create on schema %I to %I', schema_name, current_user)
     from ordinary
     where not has_schema_privilege(schema_oid, 'create')
-
-    union all
-
-    select
-        'id_missing',
-        table_name,
-        'both',
-        format('%s has no column %s', table_name, id_column),
-        'name its primary key in meta id_column of the source'
-    from ordinary
-    where id_number is null
-
-    union all
-
-    select
-        'id_type',
-        table_name,
-        'both',
-        format('%s.%s is %s, not an integer', table_name, id_column, id_type),
-        'cms_id repeats the id, so the id must be an integer'
-    from ordinary
-    where id_type not in ('smallint', 'integer', 'bigint')
-
-    union all
-
-    select
-        'id_null',
-        table_name,
-        'both',
-        format('%s.%s may be NULL', table_name, id_column),
-        'make it NOT NULL; a row without an id could not be told from a local one'
-    from ordinary
-    where not id_not_null
-
-    union all
-
-    select
-        'id_not_unique',
-        table_name,
-        'both',
-        format('%s.%s has no unique index', table_name, id_column),
-        'make it the primary key or unique'
-    from ordinary as o
-    where
-        id_number is not null
-        and not exists (
-            select 1
-            from pg_catalog.pg_index as i
-            where
-                i.indrelid = o.table_oid
-                and i.indisunique
-                and i.indisvalid
-                and i.indimmediate
-                and i.indpred is null
-                and i.indnkeyatts = 1
-                and i.indkey[0] = o.id_number
-        )
-
-    union all
-
-    select
-        'cms_id_exists',
-        table_name,
-        'both',
-        format(
-            '%s has a column cms_id (%s, %s) that no migration left there', table_name, cms_id_type,
-            coalesce('constraint ' || cms_id_constraint, 'no unique constraint')
-        ),
-        'remove or complete it by hand'
-    from ordinary
-    where cms_id_number is not null and not is_open
-
-    union all
-
-    select
-        'constraint_name_long',
-        table_name,
-        'both',
-        format('the name %s is longer than 63 bytes', constraint_name),
-        'give the source a shorter name in meta constraint, or change var cms_id_constraint'
-    from found
-    where octet_length(constraint_name) > 63
-
-    union all
-
-    select
-        'constraint_name_taken',
-        o.table_name,
-        'both',
-        format('the name %s is taken by another object of schema %s', o.constraint_name, o.schema_name),
-        'give the source another name in meta constraint, or change var cms_id_constraint'
-    from ordinary as o
-    where
-        not o.is_open
-        and (
-            exists (
-                select 1
-                from pg_catalog.pg_class as c
-                where c.relnamespace = o.schema_oid and c.relname = o.constraint_name
-            )
-            or exists (
-                select 1
-                from pg_catalog.pg_constraint as k
-                where k.conrelid = o.table_oid and k.conname = o.constraint_name
-            )
-        )
 
     union all
 
@@ -351,28 +307,6 @@ findings (finding, table_name, blocks, detail, remedy) as (
     inner join pg_catalog.pg_index as i on o.table_oid = i.indrelid
     where not i.indisvalid and o.cms_id_number is distinct from i.indkey[0]
     group by o.table_name
-
-    union all
-
-    select
-        'id_wider',
-        table_name,
-        'none',
-        format('%s.%s is bigint, and cms_id is to be integer', table_name, id_column),
-        'set var cms_id_type to bigint if the CMS may ever give out an id beyond 2147483647'
-    from ordinary
-    where id_type = 'bigint' and '{{ cms_id_type }}' = 'integer'
-
-    union all
-
-    select
-        'subscribed',
-        o.table_name,
-        'none',
-        format('%s receives rows by logical replication', o.table_name),
-        'rows that arrive after the cut-over have no cms_id and count as local: disable the subscription, or fill them in'
-    from ordinary as o
-    where exists (select 1 from pg_catalog.pg_subscription_rel as s where s.srrelid = o.table_oid)
 
     union all
 
@@ -420,17 +354,6 @@ findings (finding, table_name, blocks, detail, remedy) as (
     inner join pg_catalog.pg_constraint as k on o.table_oid = k.conrelid
     where k.contype in ('c', 'n') and not k.convalidated and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
     group by o.table_name
-
-    union all
-
-    select
-        'row_security',
-        table_name,
-        'both',
-        format('row level security hides rows of %s from %s', table_name, current_user),
-        format('alter table %I.%I no force row level security for the time of the migration, or connect as a role with BYPASSRLS', schema_name, relation_name)
-    from ordinary
-    where row_security_active(table_oid)
 
     union all
 

@@ -38,24 +38,66 @@ room as (
 
 findings (finding, table_name, blocks, detail, remedy) as (
     select
-        'server_version',
+        f.finding,
         null,
-        'both',
-        format('the server is PostgreSQL %s', current_setting('server_version')),
-        'PostgreSQL 14 or newer is needed'
-    from settings
-    where version < 140000
-
-    union all
-
-    select
-        'server_version_new',
-        null,
-        'none',
-        format('the server is PostgreSQL %s', current_setting('server_version')),
-        'this is tested on PostgreSQL 14 to 18, and of 19 only the documentation is known here: try it on a copy first'
-    from settings
-    where version >= 190000
+        f.blocks,
+        f.detail,
+        f.remedy
+    from settings as s
+    cross join room as r
+    cross join lateral (values
+        (
+            'server_version', 'both', s.version < 140000,
+            format('the server is PostgreSQL %s', current_setting('server_version')),
+            'PostgreSQL 14 or newer is needed'
+        ),
+        (
+            'server_version_new', 'none', s.version >= 190000,
+            format('the server is PostgreSQL %s', current_setting('server_version')),
+            'this is tested on PostgreSQL 14 to 18, and of 19 only the documentation is known here: try it on a copy first'
+        ),
+        (
+            'standby', 'both', pg_is_in_recovery(),
+            'the server is a standby, which accepts no writes',
+            'connect to the primary server'
+        ),
+        (
+            'autocommit', 'both', {{ 'true' if autocommit else 'false' }},
+            'the dbt profile has autocommit: true, so that nothing could be rolled back',
+            'set it to false'
+        ),
+        (
+            'database_name', 'both', current_database() ~ '[''"]',
+            format('dbt cannot work in a database whose name holds a quotation mark, as %s does', current_database()),
+            'rename the database'
+        ),
+        (
+            'audit_schema_is_registry', 'both',
+            {{ quote_text(audit_schema) }} in (''
+                {%- for name in tables | map(attribute='schema') | unique %}, {{ quote_text(name) }}{% endfor %}),
+            {{ quote_text(audit_schema) }} || ' is the schema of the application''s tables and, in the dbt profile, that of our own',
+            'give the profile a schema of its own, such as cms_id_audit'
+        ),
+        (
+            'no_temporary_tables', 'both', not has_database_privilege(current_database(), 'temporary'),
+            format('%s may not create temporary tables in database %s', current_user, current_database()),
+            format('grant temporary on database %I to %I', current_database(), current_user)
+        ),
+        (
+            'lock_timeout', 'none', s.lock_milliseconds = 0 or s.lock_milliseconds >= s.deadlock_milliseconds,
+            format(
+                'var lock_timeout (%s) is not below the server''s deadlock_timeout (%s ms)',
+                {{ quote_text(lock_timeout) }}, s.deadlock_milliseconds
+            ),
+            'lower the var, so that in a deadlock it is the migration that gives way and not the application'
+        ),
+        (
+            'connections', 'none', r.connections < {{ connections }},
+            format('%s more connections are free, and a run opens up to {{ connections }}', greatest(r.connections, 0)),
+            'close some, or lower `threads` in the dbt profile'
+        )
+    ) as f (finding, blocks, is_so, detail, remedy)
+    where f.is_so
 
     union all
 
@@ -67,48 +109,6 @@ findings (finding, table_name, blocks, detail, remedy) as (
         'a unique constraint of a distributed table must contain its distribution column, which cms_id is not: see docs/scale.md'
     from pg_catalog.pg_extension
     where extname = 'citus'
-
-    union all
-
-    select
-        'standby',
-        null,
-        'both',
-        'the server is a standby, which accepts no writes',
-        'connect to the primary server'
-    where pg_is_in_recovery()
-
-    union all
-
-    select
-        'autocommit',
-        null,
-        'both',
-        'the dbt profile has autocommit: true, so that nothing could be rolled back',
-        'set it to false'
-    where {{ 'true' if autocommit else 'false' }}
-
-    union all
-
-    select
-        'database_name',
-        null,
-        'both',
-        format('dbt cannot work in a database whose name holds a quotation mark, as %s does', current_database()),
-        'rename the database'
-    where current_database() ~ '[''"]'
-
-    union all
-
-    select
-        'audit_schema_is_registry',
-        null,
-        'both',
-        format('%s is the schema of the application''s tables and, in the dbt profile, that of our own', {{ quote_text(audit_schema) }}),
-        'give the profile a schema of its own, such as cms_id_audit'
-    where {{ quote_text(audit_schema) }} in (
-        '' {%- for table in tables %}, {{ quote_text(table.schema) }}{% endfor %}
-    )
 
     union all
 
@@ -131,16 +131,6 @@ findings (finding, table_name, blocks, detail, remedy) as (
             when n.oid is null then not has_database_privilege(current_database(), 'create')
             else not (has_schema_privilege(n.oid, 'usage') and has_schema_privilege(n.oid, 'create'))
         end
-
-    union all
-
-    select
-        'no_temporary_tables',
-        null,
-        'both',
-        format('%s may not create temporary tables in database %s', current_user, current_database()),
-        format('grant temporary on database %I to %I', current_database(), current_user)
-    where not has_database_privilege(current_database(), 'temporary')
 
     union all
 
@@ -208,28 +198,6 @@ findings (finding, table_name, blocks, detail, remedy) as (
         'its reader sees no change of the rows in window mode, and one update of each in online mode: prepare it for the new column'
     from pg_catalog.pg_replication_slots as s
     where s.slot_type = 'logical' and s.database = current_database()
-
-    union all
-
-    select
-        'lock_timeout',
-        null,
-        'none',
-        format('var lock_timeout (%s) is not below the server''s deadlock_timeout (%s ms)', {{ quote_text(lock_timeout) }}, deadlock_milliseconds),
-        'lower the var, so that in a deadlock it is the migration that gives way and not the application'
-    from settings
-    where lock_milliseconds = 0 or lock_milliseconds >= deadlock_milliseconds
-
-    union all
-
-    select
-        'connections',
-        null,
-        'none',
-        format('%s more connections are free, and a run opens up to %s', greatest(connections, 0), {{ connections }}),
-        'close some, or lower `threads` in the dbt profile'
-    from room
-    where connections < {{ connections }}
 )
 
 select

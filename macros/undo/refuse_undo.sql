@@ -1,5 +1,20 @@
 {% macro refuse_undo(tables, force) %}
-    {#- Said before anything is locked; the plan checks the same again under lock. -#}
+    {#- Said before anything is locked; the plan checks the same again under lock. Of each check: how a row of it is said,
+        and what is said of all rows. -#}
+    {%- set asked = [
+        (undo_foreign_columns, '{0}.cms_id is {1}', ', ', 'no migration leaves such a column: ',
+            '. Nothing was changed: remove it by hand, or rename it if it means something else.'),
+        (undo_obstacles, '{1} ({0})', ', ', 'these would go with cms_id: ',
+            '. Nothing was changed: remove them first.'),
+    ] -%}
+    {%- if not force -%}
+        {%- do asked.extend([
+            (undo_unlogged_columns, '{0}', ', ', 'no migration in the log made cms_id of ',
+                ': whose is it? Nothing was changed: have what made it remove it, or, if it may go, run it with force: true (scripts/cmsid undo --force).'),
+            (undo_losses, '{0}: {1}', '; ', 'it would be forgotten where rows came from: ',
+                '. Nothing was changed: run it with force: true (scripts/cmsid undo --force) to forget that.'),
+        ]) -%}
+    {%- endif -%}
     {%- set reasons = [] -%}
     {%- for row in run_query(preflight_findings(tables, var('cms_id_type'))).rows if row['finding'] == 'not_owner' -%}
         {%- do reasons.append(row['detail'] ~ ' (' ~ row['remedy'] ~ ')') -%}
@@ -7,36 +22,14 @@
     {%- if reasons -%}
         {%- do exceptions.raise_compiler_error('drop_cms_id: ' ~ reasons | join('; ') ~ '. Nothing was changed.') -%}
     {%- endif -%}
-    {%- for row in run_query(undo_foreign_columns(tables)).rows -%}
-        {%- do reasons.append(row['table_name'] ~ '.cms_id is ' ~ row['actual']) -%}
-    {%- endfor -%}
-    {%- if reasons -%}
-        {%- do exceptions.raise_compiler_error('drop_cms_id: no migration leaves such a column: ' ~ reasons | join(', ')
-            ~ '. Nothing was changed: remove it by hand, or rename it if it means something else.') -%}
-    {%- endif -%}
-    {%- for row in run_query(undo_obstacles(tables)).rows -%}
-        {%- do reasons.append(row['actual'] ~ ' (' ~ row['table_name'] ~ ')') -%}
-    {%- endfor -%}
-    {%- if reasons -%}
-        {%- do exceptions.raise_compiler_error('drop_cms_id: these would go with cms_id: ' ~ reasons | join(', ')
-            ~ '. Nothing was changed: remove them first.') -%}
-    {%- endif -%}
-    {%- if not force -%}
-        {%- for row in run_query(undo_unlogged_columns(tables)).rows -%}
-            {%- do reasons.append(row['table_name']) -%}
+    {%- for check, words, between, before, behind in asked -%}
+        {#- The last one reads rows. A session that keeps everybody out is named, not waited for. -#}
+        {%- do run_query(lock_tables(tables, 'access share')) if loop.last and not force -%}
+        {%- for row in run_query(check(tables)).rows -%}
+            {%- do reasons.append(words.format(row['table_name'], row['actual'])) -%}
         {%- endfor -%}
         {%- if reasons -%}
-            {%- do exceptions.raise_compiler_error('drop_cms_id: no migration in the log made cms_id of ' ~ reasons | join(', ')
-                ~ ': whose is it? Nothing was changed: have what made it remove it, or, if it may go, run it with force: true (scripts/cmsid undo --force).') -%}
+            {%- do exceptions.raise_compiler_error('drop_cms_id: ' ~ before ~ reasons | join(between) ~ behind) -%}
         {%- endif -%}
-        {#- A session that keeps everybody out is named, not waited for. -#}
-        {%- do run_query(lock_tables(tables, 'access share')) -%}
-        {%- for row in run_query(undo_losses(tables)).rows -%}
-            {%- do reasons.append(row['table_name'] ~ ': ' ~ row['actual']) -%}
-        {%- endfor -%}
-        {%- if reasons -%}
-            {%- do exceptions.raise_compiler_error('drop_cms_id: it would be forgotten where rows came from: ' ~ reasons | join('; ')
-                ~ '. Nothing was changed: run it with force: true (scripts/cmsid undo --force) to forget that.') -%}
-        {%- endif -%}
-    {%- endif -%}
+    {%- endfor -%}
 {% endmacro %}
