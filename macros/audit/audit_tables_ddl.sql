@@ -1,7 +1,7 @@
 {% macro audit_tables_ddl(audit_schema) %}
     {#- The statements that create the audit schema and its tables where they are missing. Self-contained, so that the
         driver runs the same text. Returns one string of statements, each harmless when repeated. -#}
-    {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
+    {%- set schema = quote_name(audit_schema) -%}
 do $cms_id$
 begin
     -- asked first: CREATE SCHEMA IF NOT EXISTS wants the right to create even where the schema is there

@@ -1,7 +1,7 @@
 {% macro locks_query(audit_schema) %}
     {#- The locks that the newest plan of each command took, as people read them; `seconds` is the longest that each was held at a time,
         null while it is. Self-contained: the driver renders it. -#}
-    {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
+    {%- set schema = quote_name(audit_schema) -%}
 select
     l.*,
     extract(epoch from coalesce(l.longest_held, l.released_at - l.taken_at))::double precision as seconds,

@@ -3,7 +3,7 @@
         the setting cms_id.looks_since. A wait counts for the first lock that was released after it began: who waits while we wait
         for a lock waits for that one. Who waits at the last look before the release, waits until then. Of a lock at which nobody
         looked while it was held, nothing is noted. Self-contained: the driver renders it. -#}
-    {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
+    {%- set schema = quote_name(audit_schema) -%}
     {%- set seen -%}
 jsonb_to_recordset(current_setting('cms_id.seen')::jsonb)
         as s (kind text, relation_name text, mode text, pid integer, since timestamptz, first_seen timestamptz, last_seen timestamptz)

@@ -1,7 +1,7 @@
 {% macro controls_in_force(audit_schema) %}
     {#- What people ask of the online migration that is open: each pause since the last resume, and the last pace. The later row is
         the one with the higher number. `given` says by whom, when and why. Self-contained: the driver says the same. -#}
-    {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
+    {%- set schema = quote_name(audit_schema) -%}
 select
     c.*,
     format(

@@ -1,7 +1,7 @@
 {% macro migration_progress_query(audit_schema) %}
     {#- Where the newest online migration stands, one row per table, and the same in words. Self-contained: the driver shows them too.
         The rate is that of the last ten seconds; rows deleted before they were filled make the estimate a little long. -#}
-    {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
+    {%- set schema = quote_name(audit_schema) -%}
     {%- set rows -%}
 format('%s of %s rows', to_char(m.rows_filled, 'FM999,999,999,999,990'), to_char(m.rows_at_cut_over, 'FM999,999,999,999,990'))
     {%- endset -%}

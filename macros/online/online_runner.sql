@@ -1,7 +1,7 @@
 {% macro online_runner(audit_schema) %}
     {#- The session that migrates or takes the baseline, with the sessions that it waits for and that wait for it. Whether somebody's
         pause has begun is an event of its own. Self-contained: the driver renders it. -#}
-    {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
+    {%- set schema = quote_name(audit_schema) -%}
     {%- set session -%}
 format('session %s of %s (%s)', w.pid, w.usename, coalesce(nullif(w.application_name, ''), 'no application name'))
     {%- endset -%}

@@ -2,7 +2,7 @@
     {#- Every signal by which filling may pause, as far as it exists here: one row for each thing that it is about. Who runs the
         migration notes its limits in `throttle`, so that whoever asks applies the same; before that they are given.
         Self-contained: the driver renders it too. -#}
-    {%- set schema = '"' ~ audit_schema.replace('"', '""') ~ '"' -%}
+    {%- set schema = quote_name(audit_schema) -%}
 {{ _throttle_sources(schema, limits) }},
 
 signals (signal, object_name, value, limit_text, is_over, reason, hidden, remedy) as (

@@ -9,8 +9,16 @@
         {%- do bounded.append({'label': step.label, 'sql': sql}) -%}
         {%- if step.label.startswith('lock ') -%}{%- do locking.append(step) -%}{%- endif -%}
     {%- endfor -%}
-    {%- if locking -%}
-        {%- do bounded.append({'label': 'gate: time left to commit', 'sql': gate_budget()}) -%}
-    {%- endif -%}
+    {%- set gate -%}
+do $cms_id$
+begin
+    if clock_timestamp() - current_setting('cms_id.locked_since')::timestamptz > {{ quote_text(var('window_budget')) }}::interval * 0.9 then
+        raise exception 'less than a tenth of window_budget ({{ var('window_budget') }}) is left to commit'
+            using errcode = 'query_canceled', hint = 'Nothing was changed.';
+    end if;
+end
+$cms_id$
+    {%- endset -%}
+    {%- do bounded.append({'label': 'gate: time left to commit', 'sql': gate}) if locking -%}
     {%- do return(bounded) -%}
 {% endmacro %}

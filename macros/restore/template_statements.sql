@@ -8,9 +8,12 @@ with beyond as materialized (
 ),
 
 routines as materialized (
-    select p.*
+    select
+        p.*,
+        i.identity
     from beyond as b
     inner join pg_catalog.pg_proc as p on b.objid = p.oid and p.prokind in ('f', 'p')
+    cross join lateral pg_identify_object(b.classid, b.objid, 0) as i
     where b.classid = 'pg_catalog.pg_proc'::regclass
 ),
 
@@ -42,11 +45,10 @@ granted (place, subject, owner, acl) as (
 
     select
         3,
-        format('routine %s', i.identity),
+        format('routine %s', r.identity),
         r.proowner,
         r.proacl
     from routines as r
-    cross join lateral pg_identify_object('pg_catalog.pg_proc'::regclass, r.oid, 0) as i
 
     union all
 
@@ -84,9 +86,8 @@ statements (place, object, statement) as (
     select
         3,
         r.oid,
-        format('%s;%salter routine %s owner to %I;', rtrim(pg_get_functiondef(r.oid), E'\n'), E'\n', i.identity, pg_get_userbyid(r.proowner))
+        format('%s;%salter routine %s owner to %I;', rtrim(pg_get_functiondef(r.oid), E'\n'), E'\n', r.identity, pg_get_userbyid(r.proowner))
     from routines as r
-    cross join lateral pg_identify_object('pg_catalog.pg_proc'::regclass, r.oid, 0) as i
 
     union all
 
@@ -106,9 +107,8 @@ statements (place, object, statement) as (
     select
         4,
         r.oid,
-        format('comment on routine %s is %L;', i.identity, obj_description(r.oid, 'pg_proc'))
+        format('comment on routine %s is %L;', r.identity, obj_description(r.oid, 'pg_proc'))
     from routines as r
-    cross join lateral pg_identify_object('pg_catalog.pg_proc'::regclass, r.oid, 0) as i
     where obj_description(r.oid, 'pg_proc') is not null
 
     union all
