@@ -8,6 +8,7 @@ done to a registry of its own and judged by dbt itself.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,24 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from support.corruptions import COLUMNS, CONSTRAINTS, CORRUPTIONS, SEQUENCES, UNIQUE, Corruption, Database, Shown
+from support.corruptions import (
+    ASSESSMENTS_CHAIN,
+    COLUMNS,
+    CONSTRAINTS,
+    CORRUPTIONS,
+    COUNTS,
+    IDS,
+    KEPT,
+    MODULES_CHAIN,
+    POPULATION,
+    PREREQUISITES_CHAIN,
+    SCHOOLS_CHAIN,
+    SEQUENCES,
+    UNIQUE,
+    Corruption,
+    Database,
+    Shown,
+)
 from support.registry import NO_BACKUP, OWNER, SUPERUSER, Registry
 
 if TYPE_CHECKING:
@@ -170,6 +188,56 @@ def test_dbt_says_the_same(judged: Judged, migrated_registry: Registry) -> None:
     for label, verdict in direct.items():
         assert verdict.status == by_dbt[label].status
         assert sorted(verdict.rows, key=str) == sorted(by_dbt[label].rows, key=str), label
+
+
+SEEN_ONCE = {COUNTS, IDS, POPULATION, KEPT, ASSESSMENTS_CHAIN, MODULES_CHAIN, PREREQUISITES_CHAIN, SCHOOLS_CHAIN}
+
+
+def scanned(plan: dict[str, Any]) -> set[str]:
+    """The tables that a plan has read."""
+    found = {plan["Relation Name"]} if plan.get("Relation Name") and plan["Actual Loops"] else set()
+    return found.union(*(scanned(part) for part in plan.get("Plans", [])))
+
+
+def test_what_was_seen_before_the_tests_counts_until_something_is_written(migrated_registry: Registry) -> None:
+    registry = migrated_registry
+    run = registry.dbt_ok("test", variables=NO_BACKUP)
+    names = labels(run)
+    compiled = {names[r.unique_id]: r.compiled for r in run.results if "pg_current_snapshot" in r.compiled}
+    assert set(compiled) == SEEN_ONCE
+    judged = Judged(registry, compiled)
+    (moment,) = set(re.findall(r"\) <> '([^']+)'", "".join(compiled.values())))
+    with registry.connect(SUPERUSER) as connection:
+        connection.execute("set default_transaction_isolation to 'repeatable read'")  # one moment for a transaction
+        with connection.transaction():
+            connection.execute(f"set local role {OWNER}")
+            asked = re.search(r"\(select concat_ws\(.*?\n\)\)", compiled[IDS], re.DOTALL)
+            assert asked
+            (now,) = connection.execute(f"select {asked[0]}".encode()).fetchone() or ("",)
+            for label, query in compiled.items():
+                still = f"explain (analyze, format json) {query.replace(moment, now)}"
+                (plan,) = connection.execute(still.encode()).fetchone() or ([],)
+                assert scanned(plan[0]["Plan"]).isdisjoint({"student_modules", "semester_modules", "programs"}), label
+        # what this very transaction has written, and then what another one has
+        damage = [c for c in CORRUPTIONS if c.name in ("an_attempt_deleted_under_its_marks", "a_cms_id_emptied")]
+        for corruption in damage:
+            with connection.transaction(force_rollback=True):
+                shown = corruption.seed(Database(connection))
+                verdicts = judged.verdicts(connection)
+            red = {label for label, verdict in verdicts.items() if verdict.status == "fail"}
+            assert red == corruption.red & SEEN_ONCE, verdicts
+    with registry.connect(SUPERUSER) as connection:
+        for corruption in damage:
+            shown = corruption.seed(Database(connection))
+    with registry.connect(SUPERUSER) as connection, connection.transaction():
+        verdicts = judged.verdicts(connection)
+    assert {label for label, verdict in verdicts.items() if verdict.status == "fail"} == {
+        label for corruption in damage for label in corruption.red & SEEN_ONCE
+    }
+    for label, parts in shown.items():
+        assert label not in SEEN_ONCE or all(
+            any(part.items() <= row.items() for row in verdicts[label].rows) for part in parts
+        )
 
 
 def test_every_test_has_a_corruption_that_turns_it_red(judged: Judged) -> None:

@@ -7,9 +7,11 @@
     {%- set unread = unread_sources(chain) -%}
     {%- if run_query(unread).rows -%}{%- do return(unread) -%}{%- endif -%}
     {%- set model = chain_models()[chain] -%}
+    {%- set unless_seen = 'true' -%}
     {%- set recorded = 'select * from ' ~ audit_relation('baseline_chains') ~ ' where chain_name = ' ~ quote_text(chain) -%}
     {%- if audit_table_exists('baseline_chains') and run_query(recorded).rows -%}
         {%- set kept = chain_query(model, kept=true) -%}
+        {%- set unless_seen = chain_not_seen(model) -%}
     {%- elif audit_table_exists(chain ~ '_baseline') -%}
         {#- A baseline of version 1.0: a snapshot of all links, without a fingerprint. -#}
         {%- set kept = baseline_as_of_cut_over(audit_relation(chain ~ '_baseline')) -%}
@@ -20,6 +22,6 @@
     {%- do run_query(plan_comparison(indexed=false)) -%}
     {%- set key = model.config.meta.chain_key -%}
     {%- set live = chain_query(model, kept=false) -%}
-    {%- set rows = link_differences(chain, recorded, '(' ~ live ~ ') as links', kept, live, key, chain_columns(model)) -%}
+    {%- set rows = link_differences(chain, recorded, '(' ~ live ~ ') as links', kept, live, key, chain_columns(model), unless_seen) -%}
     {%- do return(told_differences([{'name': chain, 'key': key, 'columns': [], 'kept': kept, 'rows': rows}])) -%}
 {% endmacro %}

@@ -20,6 +20,7 @@ left join {{ table.baseline }} as kept on live.{{ table.id }} = kept.{{ table.id
 where
     live.cms_id is distinct from {{ wanted }}
     and ({{ condition }})
+    and {{ not_seen([table.name], filled=true) }}
     {%- endset -%}
     {%- do return({
         'name': table.name,
