@@ -7,9 +7,9 @@
     {%- set among = ['test.cms_id_tracking.core_rows_unchanged', 'test.cms_id_tracking.ids_unchanged'] -%}
     {%- if flags.WHICH == 'test' and among | select('in', selected_resources) | list == among -%}
         {#- dbt runs a hook outside of any transaction, where the pins of names would end with the statement that sets them -#}
-        {%- call statement(auto_begin=true) %}select 1{% endcall -%}
+        {%- do adapter.add_query('begin', auto_begin=false) -%}
         {%- if audit_table_exists('baseline_tables') -%}{%- do _see_core_tables() -%}{%- endif -%}
-        {%- do adapter.commit() -%}
+        {%- do adapter.add_query('commit', auto_begin=false) -%}
     {%- endif -%}
 {% endmacro %}
 
