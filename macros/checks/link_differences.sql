@@ -1,8 +1,8 @@
 {% macro link_differences(chain, recorded, links, kept, live, key, columns, unless_seen='true') %}
     {#- The links of a chain that differ, as value_differences has them. They are counted and hashed first, in one join (`links`), and are
         equal if number and fingerprint are those that are `recorded`. Only else does the server join the `kept` rows too, and compares
-        each column of each link with the `live` one by value. A fingerprint that differs where no link does is told as well. Where what the links follow from was seen to be
-        as it was, they are not joined at all. -#}
+        each column of each link with the `live` one by value. A fingerprint that differs where no link does is told as well.
+        Where what the links follow from was seen to be as it was, they are not joined at all. -#}
 with counted as materialized (
     select
         format('%s links, fingerprint %s %s', r.row_count, r.fingerprint_a, r.fingerprint_b) as was,

@@ -14,6 +14,7 @@
 {% endmacro %}
 
 {% macro _see_core_tables() %}
+    {#- What this role may read whole, and what has its columns, for every other table is read by its own tests. -#}
     {%- set readable -%}
 select t.table_name
 from ({{ core_table_values(core_tables()) }}) as t (table_name, schema_name, relation_name, id_column, constraint_name)
