@@ -107,7 +107,7 @@ CHECKLIST = (
             chain,
             f"{name} chain identical",
             (f"5.{number}",),
-            "{links:,} links, as many and with the same fingerprint of all {columns} columns as the kept rows give",
+            "{links:,} links as the kept rows give them: their {columns} columns, or all rows that they join, by fingerprint",
             of_procedure=True,
         )
         for number, (chain, name) in enumerate(CHAINS.items(), 1)

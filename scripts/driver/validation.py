@@ -194,7 +194,8 @@ def comparisons(  # noqa: PLR0917 - what a validation has read
             "Chains",
             (
                 f"{links:,} links in {len(facts.chains)} chains, whole: their number and a fingerprint of every column, against"
-                " those that the kept rows give; every column by value where these differ"
+                " those that the kept rows give, or, where nothing was written since the core tables were read, number and"
+                " fingerprint of the rows that they join; every column by value where these differ"
             ),
         ),
         (
