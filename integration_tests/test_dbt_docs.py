@@ -32,11 +32,20 @@ def test_everything_in_the_site_is_described(migrated_registry: Registry) -> Non
     manifest = json.loads((run.target_path / "manifest.json").read_text("utf-8"))
     catalog = json.loads((run.target_path / "catalog.json").read_text("utf-8"))
 
-    described = _ours(manifest, "nodes", "sources", "macros")
+    # of the macros those that people call: of all others test_docs.py wants a comment
+    called = {
+        key: entry
+        for key, entry in _ours(manifest, "macros").items()
+        if entry["original_file_path"].startswith("macros/commands/") or entry["name"] in {"origin", "origin_view"}
+    }
+    described = _ours(manifest, "nodes", "sources") | called
+    assert {"add_cms_id", "drop_cms_id", "abandon_cms_id", "origin", "origin_view"} <= {
+        e["name"] for e in called.values()
+    }
     assert [key for key, entry in described.items() if not entry["description"]] == []
     assert [
         f"{key}: {argument['name']}"
-        for key, entry in _ours(manifest, "macros").items()
+        for key, entry in called.items()
         for argument in entry["arguments"]
         if not argument["description"]
     ] == []
