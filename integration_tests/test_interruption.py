@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from driver import dbt_step
+from driver import dbt_step, doctor
+from driver.backup.session import pinned
 from driver.dbt_step import DbtStep
+from driver.errors import Problem
 from driver.termination import as_interruption, raise_if_interrupted
+from support.sample_project import connection_of
 from support.waiting import until
 
 if TYPE_CHECKING:
     from driver.dbt_project import DbtProject
+    from support.registry import Registry
 
 
 @dataclass
@@ -66,6 +70,24 @@ def test_a_signal_that_python_drops_ends_the_command_all_the_same(
     assert project.heard_of_nothing
     assert told == [ValueError]  # nobody is shown a traceback because of a Ctrl-C
     raise_if_interrupted()  # it was about that command only
+
+
+@pytest.mark.parametrize(
+    ("error", "ends_in"), [(OSError("gone"), KeyboardInterrupt), (Problem("It is half-way"), Problem)]
+)
+def test_what_the_clearing_away_meets_is_not_why_a_command_ends(error: Exception, ends_in: type[BaseException]) -> None:
+    with pytest.raises(ends_in), as_interruption():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            raise error
+
+
+def test_a_statement_that_nobody_waits_for_any_more_does_not_take_the_interruptions_place(registry: Registry) -> None:
+    with pytest.raises(KeyboardInterrupt), pinned(connection_of(registry)) as session, doctor._read_only(session):
+        session.pgconn.send_query(b"select pg_sleep(1)")
+        raise KeyboardInterrupt
+    assert session.closed
 
 
 def test_the_server_is_asked_to_stop_until_dbt_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,14 +195,11 @@ def examine(
 @contextmanager
 def _read_only(session: Session) -> Iterator[None]:
     """One transaction in which PostgreSQL itself refuses every change; rolled back at the end."""
-    session.execute("begin transaction isolation level read committed read only")
-    application_names(session)
-    session.execute("select pg_catalog.set_config('lock_timeout', %s, true)", [LONGEST_WAIT])
-    try:
+    with session.transaction(force_rollback=True):
+        session.execute("set transaction isolation level read committed, read only")
+        application_names(session)
+        session.execute("select pg_catalog.set_config('lock_timeout', %s, true)", [LONGEST_WAIT])
         yield
-    finally:
-        if not session.closed:
-            session.execute("rollback")
 
 
 def server_disk_free(session: Session, connection: Connection) -> str:

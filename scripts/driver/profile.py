@@ -6,6 +6,7 @@ dbt's own loader is not used because importing it takes a second, and most comma
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import tempfile
@@ -71,6 +72,8 @@ class Connection:
         """A session in autocommit mode, which no statement_timeout ends, not even in its first statement. Else raises Problem."""
         import psycopg
 
+        # Else it warns of what the clearing away after a failure meets, before the failure itself is told.
+        logging.getLogger("psycopg").setLevel(logging.ERROR)
         parameters: dict[str, Any] = {**self._parameters(), "autocommit": True, "client_encoding": "UTF8"}
         try:
             try:

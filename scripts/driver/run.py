@@ -35,7 +35,7 @@ from driver.facts import (
 from driver.ledger import watched
 from driver.report import files
 from driver.result import Database, FailingRow, Figures, Outcome, Result, Stage, StageStatus
-from driver.termination import raise_if_interrupted
+from driver.termination import interruption_first, raise_if_interrupted
 from driver.validation import comparisons, validate
 from driver.wording import duration, few, moment, size
 
@@ -167,7 +167,7 @@ class Run:
         stage.started_at, began = _now(), perf_counter()
         status: StageStatus = "failed"
         try:
-            with self.stages.running(stage.key) as progress:
+            with self.stages.running(stage.key) as progress, interruption_first():
                 raise_if_interrupted()
                 stage.detail = getattr(self, f"_{stage.key}")(progress)
                 raise_if_interrupted()

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from driver.errors import Problem
+
 # Windows has no SIGHUP.
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -41,7 +43,8 @@ def as_interruption() -> Iterator[None]:
         signal.signal(number, interrupt)
     sys.unraisablehook = tell_others
     try:
-        yield
+        with interruption_first():
+            yield
     finally:
         sys.unraisablehook = tell
         for number in heeded:
@@ -53,3 +56,18 @@ def raise_if_interrupted() -> None:
     """Raise KeyboardInterrupt if a signal has come since `as_interruption` began, also where that was lost in a finalizer."""
     if _heard.is_set():
         raise KeyboardInterrupt
+
+
+@contextmanager
+def interruption_first() -> Iterator[None]:
+    """For the block: an error that only the clearing away after a signal met does not take the interruption's place.
+
+    psycopg, for one, can leave a statement running whose result nobody reads any more. A Problem is told all the same.
+    """
+    try:
+        yield
+    except Problem:
+        raise
+    except Exception:
+        raise_if_interrupted()
+        raise
