@@ -353,6 +353,7 @@ FAULTS: list[Fault] = [
     *of(f"{SOME_TESTS} --state ../target", "migrated", refused_switch("DEFER", "reads the baseline of another schema")),
     *of(SOME_TESTS, "migrated", *(switches("ERROR=0", {name: value}) for name, value in HARMLESS.items())),
     *of("dbt test --threads 1", "migrated", Fault("one thread", "ERROR=0", code=(0,))),
+    *of("dbt test", "migrated", Fault("our schema is closed to it", r"PASS=[1-9]", f.audit_schema_closed)),
     *of("status", "migrated", switches("There is no dbt profile", {"DBT_PROFILES_DIR": "nowhere"}, (1,))),
     *of("dbt build --full-refresh", "ready", Fault("everything anew", "ERROR=0", code=(0,), truth=("all",))),
     *of(

@@ -409,6 +409,18 @@ def cms_id_a_text_and_other_columns_changed(db: Database) -> Shown:
     }
 
 
+@corruption(ROWS, CATALOGUE, PREREQUISITES_CHAIN, parsed=True)
+def columns_that_swapped_their_names(db: Database) -> Shown:
+    both = ("semester_module_id", "prerequisite_id")
+    key, *ids = db.row(f"select id, {', '.join(both)} from module_prerequisites where {both[0]} <> {both[1]}")
+    for old, new in ((both[0], "swapped"), both[::-1], ("swapped", both[1])):
+        db.run(f"alter table module_prerequisites rename {old} to {new}", None)
+    return {
+        ROWS: [row("module_prerequisites", key, both[0], *ids)],
+        PREREQUISITES_CHAIN: [row("module_prerequisites_chain", key, both[1], *ids[::-1])],
+    }
+
+
 # ---- orphans: each of the spec's thirteen foreign keys, a row of which points to nothing
 
 _SCHOOLS = {ROWS, SCHOOLS_CHAIN, PER_SCHOOL}

@@ -8,7 +8,7 @@
     {%- if flags.WHICH == 'test' and among | select('in', selected_resources) | list == among -%}
         {#- dbt runs a hook outside of any transaction, where the pins of names would end with the statement that sets them -#}
         {%- do adapter.add_query('begin', auto_begin=false) -%}
-        {%- if audit_table_exists('baseline_tables') -%}{%- do see_core_tables() -%}{%- endif -%}
+        {%- do see_core_tables() -%}
         {%- do adapter.add_query('commit', auto_begin=false) -%}
     {%- endif -%}
 {% endmacro %}
