@@ -270,6 +270,18 @@ def _untouched(connection: Connection) -> tuple[Any, ...]:
     return tuple(row)
 
 
+def test_a_record_that_was_never_finished_is_no_damage(
+    whole_backup: tuple[Connection, Backup, Path], tmp_path: Path
+) -> None:
+    """kill -9 leaves the draft of what a test restore or a rehearsal notes."""
+    connection, whole, _ = whole_backup
+    copied = _copy(whole, tmp_path, connection)
+    for name in (manifest.VERIFIED, "rehearsal-20261123T090000Z.json"):
+        (copied.folder / f"{name}.new").write_text("{")
+    manifest.check_files(copied.folder, copied.manifest)
+    assert take.verify_backup(connection, copied).shortcoming == ""
+
+
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_damage_is_refused_before_the_live_database_is_touched(
     kind: str, whole_backup: tuple[Connection, Backup, Path], tmp_path: Path

@@ -16,6 +16,8 @@ from driver.errors import Problem
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 CHUNK = 1 << 20  # bytes
+DRAFT = ".new"
+"""The end of a file's name while it is being written; who is killed meanwhile leaves it."""
 
 
 def make_private_folder(path: Path) -> None:
@@ -51,7 +53,7 @@ def settle(folder: Path) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file at once: under another name, to the disk, then renamed."""
-    draft = path.with_name(path.name + ".new")
+    draft = path.with_name(path.name + DRAFT)
     try:
         with open_private(draft) as file:
             file.write(text.encode())

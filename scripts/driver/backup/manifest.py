@@ -223,7 +223,8 @@ def own_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
     entries = [path for path in _walk(folder) if path.is_symlink() or not path.is_dir()]
     found = {path.relative_to(folder).as_posix(): path for path in entries}
     for name, path in found.items():
-        if not (name in expected or name in (NAME, VERIFIED) or REHEARSAL.fullmatch(name)):
+        note = name.removesuffix(files.DRAFT)
+        if not (name in expected or note in (NAME, VERIFIED) or REHEARSAL.fullmatch(note)):
             raise _refused("The backup holds a file that is not its own", path)
     for name in sorted(expected.keys() - found.keys()):
         raise _refused(f"The backup is incomplete: {name} is missing", folder)
