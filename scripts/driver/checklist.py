@@ -107,7 +107,7 @@ CHECKLIST = (
             chain,
             f"{name} chain identical",
             (f"5.{number}",),
-            "{links:,} links, each with the {columns} values it had: compared link by link, or by the rows that they join",
+            "{links:,} links have the {columns} values they had (by link, or by the rows that they join)",
             of_procedure=True,
         )
         for number, (chain, name) in enumerate(CHAINS.items(), 1)
