@@ -8,12 +8,13 @@ import sys
 import threading
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from driver import dbt_step, doctor
 from driver.backup.session import pinned
+from driver.dbt_project import DbtProject
 from driver.dbt_step import DbtStep
 from driver.errors import Problem
 from driver.termination import as_interruption, raise_if_interrupted
@@ -21,7 +22,6 @@ from support.sample_project import connection_of
 from support.waiting import until
 
 if TYPE_CHECKING:
-    from driver.dbt_project import DbtProject
     from support.registry import Registry
 
 
@@ -44,17 +44,16 @@ class Broken:
 
 
 @dataclass
-class Project:
+class Runner:
     """Stands for dbt, which ends as if nothing had been."""
 
     number: signal.Signals
-    on_event: Any = None
     heard_of_nothing: bool = False
 
-    def invoke(self, *_: str) -> Any:
+    def invoke(self, _: list[str]) -> Any:
         Interrupted(self.number)
         self.heard_of_nothing = True
-        return SimpleNamespace(success=True, exception=None)
+        return SimpleNamespace(success=True, exception=None, result=None)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -63,13 +62,21 @@ def test_a_signal_that_python_drops_ends_the_command_all_the_same(
 ) -> None:
     told: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda what: told.append(what.exc_type))
-    project = Project(number)
+    runner = Runner(number)
+    monkeypatch.setattr("dbt.cli.main.dbtRunner.invoke", lambda _, words: runner.invoke(words))
     with as_interruption(), pytest.raises(KeyboardInterrupt):
         Broken()
-        DbtStep().invoke(cast("DbtProject", project), "test")
-    assert project.heard_of_nothing
+        DbtStep().invoke(DbtProject(), "parse")
+    assert runner.heard_of_nothing
     assert told == [ValueError]  # nobody is shown a traceback because of a Ctrl-C
     raise_if_interrupted()  # it was about that command only
+
+
+def test_an_interruption_of_dbts_parser_is_no_fault_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = SimpleNamespace(success=False, exception=KeyboardInterrupt(), result=None)
+    monkeypatch.setattr("dbt.cli.main.dbtRunner.invoke", lambda *_: ended)
+    with pytest.raises(KeyboardInterrupt):
+        DbtProject().core_tables()
 
 
 @pytest.mark.parametrize(

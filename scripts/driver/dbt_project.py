@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from driver.bootstrap import ROOT, project
 from driver.errors import Problem
+from driver.termination import raise_if_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -150,7 +151,11 @@ class DbtProject:
                 node.compiled, node.extra_ctes_injected, node.extra_ctes = False, False, []
 
     def invoke(self, *arguments: str) -> dbtRunnerResult:
-        """Run one dbt command, quietly, and return dbt's own result; whether it succeeded is in `.success`."""
+        """Run one dbt command, quietly, and return dbt's own result; whether it succeeded is in `.success`.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted, which dbt takes for one failure among others.
+        """
         from dbt.cli.main import dbtRunner
 
         options = ["--project-dir", str(project())]
@@ -169,6 +174,9 @@ class DbtProject:
         with _without_switches():
             # Everything is in the result; dbt's own files of it would cost half a second at each command.
             result = runner.invoke(["--quiet", "--log-level", "none", "--no-write-json", *arguments, *options])
+        if isinstance(result.exception, KeyboardInterrupt):
+            raise result.exception
+        raise_if_interrupted()
         # The hook that a command begins with is no snapshot, view or test.
         if nodes := getattr(result.result, "results", None):
             nodes[:] = [

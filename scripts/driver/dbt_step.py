@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from driver.dbt_project import PACKAGE
 from driver.errors import Problem, why
-from driver.termination import SIGNALS, raise_if_interrupted
+from driver.termination import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,9 +91,6 @@ class DbtStep:
             project.on_event = None
             self._last = self._label
             self._end_label()
-        if isinstance(result.exception, KeyboardInterrupt):
-            raise result.exception
-        raise_if_interrupted()
         budget = project.var("window_budget")
         if budget and "timeout" in self._error and "lock timeout" not in self._error:
             self._error += (
