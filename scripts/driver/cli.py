@@ -151,6 +151,8 @@ def _as_problem(error: Exception) -> Problem | None:
         where = str(error.filename or "")
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return Problem("The disk is full", where=where, do="free some space, then run this again")
+        if error.errno == errno.EROFS:
+            return Problem("The disk can only be read", where=where, do="make it writable, then run this again")
         if isinstance(error, (NotADirectoryError, FileExistsError, IsADirectoryError)):
             return Problem(
                 "A file or folder stands where another has to be", where=where, do="move it away, then run this again"

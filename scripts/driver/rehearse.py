@@ -216,9 +216,9 @@ def print_rehearsal(console: Console, rehearsal: Rehearsal) -> None:
         if told := lock_sentence([lock for lock in part.locks if lock.command != "undo"]):
             console.print(f"{part.mode} mode: {told[0].lower()}{told[1:]}\n", highlight=False)
     if rehearsal.verdict == "passed":
-        console.print(Text("PASSED: migrated, validated and undone. The copy is gone.", "bold green"))
+        console.print(Text("PASSED: migrated, validated and undone.", "bold green"))
     else:
-        console.print(Text("FAILED: the copy is gone. Mend what was found, then rehearse again.", "bold red"))
+        console.print(Text("FAILED: mend what was found, then rehearse again.", "bold red"))
     console.print(f"Kept: {rehearsal.location}", soft_wrap=True)
     if rehearsal.next_command:
         console.print(Text(f"    {rehearsal.next_command}", "bold"), soft_wrap=True)
