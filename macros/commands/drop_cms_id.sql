@@ -7,7 +7,7 @@
         {%- do return(none) -%}
     {%- endif -%}
     {%- set tables = tables_with_cms_id() -%}
-    {%- set lost = tables_that_lost_cms_id(migration_states()) -%}
+    {%- set lost = core_tables_by_state().lost -%}
     {%- if not tables and not lost -%}
         {%- do log('drop_cms_id: no core table has cms_id; nothing to do', info=true) -%}
         {%- do return(none) -%}

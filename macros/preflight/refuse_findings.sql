@@ -6,7 +6,7 @@
     {%- for table in tables if states.get(table.name) in open_states() -%}
         {%- do open.append(table.name) -%}
     {%- endfor -%}
-    {%- set foreign = tables_of_another_tool(states) -%}
+    {%- set foreign = core_tables_by_state().foreign -%}
     {%- set queries = [
         preflight_findings(tables, var('cms_id_type'), var('allow_update_triggers'), open),
         preflight_server_findings(tables, target.schema, target.get('autocommit') or false, var('lock_timeout'), allow_unseen_sessions=var('allow_unseen_sessions')),
