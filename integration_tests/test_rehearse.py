@@ -27,7 +27,7 @@ from driver.doctor import examine
 from driver.embedded_server import EmbeddedServer
 from driver.errors import Problem
 from driver.progress import Stages
-from driver.rehearse import Wanted, rehearse
+from driver.rehearse import Wanted, print_rehearsal, rehearse
 from driver.result import as_json
 from driver.run import Options, Run
 from driver.server_programs import all_servers
@@ -120,6 +120,7 @@ def said(connection: Connection, wanted: Wanted) -> tuple[rehearsal.Rehearsal, s
     """A rehearsal, and what it printed."""
     console = Console(file=io.StringIO(), width=200, highlight=False)
     found = rehearse(connection, wanted, console)
+    print_rehearsal(console, found)
     assert isinstance(console.file, io.StringIO)
     return found, console.file.getvalue()
 
