@@ -125,6 +125,26 @@ def test_a_driver_killed_at_a_step_and_then_gone_back(
     assert journal.describe(connection, tmp_path) == []
 
 
+def test_a_journal_that_cannot_be_read_is_moved_away(
+    connection: Connection, registry: Registry, tmp_path: Path
+) -> None:
+    assert was_killed(faulty_restore(connection, tmp_path, journal.CLOSED, DRIVER))
+    made, path = _unfinished(connection, tmp_path), store.folder_of(connection, tmp_path) / journal.NAME
+    path.write_text(path.read_text()[:-9])
+    (told,) = journal.describe(connection, tmp_path)
+    for command in (restore.resume, restore.abandon):
+        with pytest.raises(Problem) as refused:
+            command(connection, directory=tmp_path)
+        assert told == refused.value.format_message()
+    assert f"{path}): nothing was touched; move it away" in told
+    path.rename(tmp_path / "moved away")
+    with registry.server.connect() as session:
+        session.execute("alter database registry allow_connections true")
+    (told,) = journal.describe(connection, tmp_path)
+    assert f"`scripts/cmsid prune --replaced {made.side_name} --force` drops it" in told
+    assert _holds_original(connection)
+
+
 def test_pg_restore_killed_undoes_everything(connection: Connection, registry: Registry, tmp_path: Path) -> None:
     failed = faulty_restore(connection, tmp_path, "loading", PG_RESTORE)
     assert failed.returncode == 1, failed.stderr

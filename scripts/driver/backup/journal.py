@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 NAME = "restore.journal"
 WHAT = "The journal of a restore"
+DAMAGED = (
+    "nothing was touched; move it away, and `scripts/cmsid status` names the databases that the restore has left"
+    " (one that is closed is opened by `alter database ... allow_connections true`)"
+)
 LOCK = "restore.lock"
 HISTORY = "restores"
 RANDOM_END = re.compile(r"Z_[0-9a-f]{8}$")
@@ -207,7 +211,7 @@ def unfinished(folder: Path) -> Journal | None:
         Problem: its journal is damaged.
     """
     path = folder / NAME
-    return manifest.read_checked(path, WHAT, Journal) if path.exists() else None
+    return manifest.read_checked(path, WHAT, Journal, DAMAGED) if path.exists() else None
 
 
 def records(root: Path) -> list[Journal]:

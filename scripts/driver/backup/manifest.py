@@ -247,8 +247,8 @@ def _walk(folder: Path) -> list[Path]:
     return [Path(at, name) for at, folders, names in os.walk(folder, onerror=refuse) for name in [*folders, *names]]
 
 
-def _refused(what: str, place: Path) -> Problem:
-    return Problem(what, where=str(place), do=REFUSAL)
+def _refused(what: str, place: Path, do: str = REFUSAL) -> Problem:
+    return Problem(what, where=str(place), do=do)
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:
@@ -259,8 +259,8 @@ def _unreadable(path: Path, error: OSError) -> Problem:
     )
 
 
-def read_checked(path: Path, what: str, make: Callable[..., T]) -> T:
-    """What is made of a JSON file with a checksum of itself; messages call it `what`."""
+def read_checked(path: Path, what: str, make: Callable[..., T], do: str = REFUSAL) -> T:
+    """What is made of a JSON file with a checksum of itself; messages call it `what` and say what to `do`."""
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -269,14 +269,14 @@ def read_checked(path: Path, what: str, make: Callable[..., T]) -> T:
         content = json.loads(text)
         checksum = content.pop("checksum")
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise _refused(f"{what} is damaged: it is not whole", path) from error
+        raise _refused(f"{what} is damaged: it is not whole", path, do) from error
     # The exact bytes count, so that not even a blank is changed unseen.
     if checksum != _checksum(content) or text != _spell(content, checksum).encode():
-        raise _refused(f"{what} was changed: its checksum is not its own", path)
+        raise _refused(f"{what} was changed: its checksum is not its own", path, do)
     try:
         return make(**content)
     except (KeyError, TypeError) as error:
-        raise _refused(f"{what} is damaged: it lacks something or holds too much", path) from error
+        raise _refused(f"{what} is damaged: it lacks something or holds too much", path, do) from error
 
 
 def write_checked(path: Path, content: dict[str, Any]) -> None:
