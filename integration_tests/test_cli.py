@@ -138,6 +138,7 @@ def test_options_that_cannot_be_used_are_refused(
     ("raised", "code", "sentence"),
     [
         (Problem("It is so", where="here", do="do that"), 1, "Error: It is so (here): do that\n"),
+        (Problem("It is. It was.", do="do that"), 1, "Error: It is. It was: do that\n"),
         (OSError(errno.ENOSPC, "No space", "/a/b"), 1, "Error: The disk is full (/a/b): free some space"),
         (PermissionError(errno.EACCES, "No", "/a/b"), 1, "Error: Not allowed to use a file (/a/b)"),
         (OSError(errno.EROFS, "No", "/a/b"), 1, "Error: The disk can only be read (/a/b): make it writable"),

@@ -19,10 +19,8 @@ class Problem(click.ClickException):
 
     def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
         """Join the parts into the sentence: what is wrong, with which object, file or server, and what to do next."""
-        parts = [what + (f" ({where})" if where else "")]
-        if do:
-            parts.append(do)
-        super().__init__(": ".join(parts))
+        told = f"{what.removesuffix('.')} ({where})" if where else what  # what a server says ends in a full stop
+        super().__init__(f"{told.removesuffix('.')}: {do}" if do else told)
         self.what, self.where, self.do = what, where, do
 
 
