@@ -206,6 +206,7 @@ def _dump(
         except pg_tools.ToolError as failure:
             if reading.done():
                 reading.result()  # where this failed, it ended the dump, whose end is not the reason
+            session.execute("select")  # where the session that holds the snapshot has ended, that is the reason
             raise Problem(f"The dump failed: {failure}", where=connection.describe(), do=HINT) from failure
         finally:
             stop.set()
