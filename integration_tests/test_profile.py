@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 import yaml
 
@@ -275,3 +276,9 @@ def test_connecting(
     monkeypatch.setenv("PGPASSFILE", str(password_file))
     with pytest.raises(Problem, match=r"cannot be used: password authentication failed for user \"reader\" \("):
         replace(connection, password="").connect()
+
+
+def test_a_lost_connection_is_told_without_what_libpq_guesses() -> None:
+    said = "server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n\tbefore or while."
+    told = str(profile.connection_problem(psycopg.OperationalError(said), "here"))
+    assert told.startswith("The database cannot be used: server closed the connection unexpectedly (here): ")

@@ -361,11 +361,11 @@ def _number(values: Mapping[str, Any], name: str, default: int, path: Path) -> i
 def connection_problem(error: psycopg.Error, where: str = "", service: str = "") -> Problem:
     """The sentence for a server that cannot be reached, refuses, or went away; of a service, where it is of one."""
     # A server's own message begins with its sentence. Without one, libpq tells what it tried, and the reason last, but
-    # for a question that guesses at it, or where a password came from that was wrong.
+    # for what it guesses in lines with a tab or as a question, or where a password came from that was wrong.
     lines = [
         line.strip()
         for line in str(error).splitlines()
-        if line.strip() and not line.rstrip().endswith("?") and not line.startswith("password retrieved from file")
+        if line.strip() and not line.startswith(("\t", "password retrieved from file")) and line.rstrip()[-1] != "?"
     ]
     reason = error.diag.message_primary or (lines[-1] if lines else "no reason given")
     reason = reason.rstrip(".").rpartition("FATAL:")[2].strip()
