@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 
 from driver import dbt_step, doctor
@@ -80,7 +81,8 @@ def test_an_interruption_of_dbts_parser_is_no_fault_of_the_project(monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("error", "ends_in"), [(OSError("gone"), KeyboardInterrupt), (Problem("It is half-way"), Problem)]
+    ("error", "ends_in"),
+    [(OSError("gone"), KeyboardInterrupt), (Problem("It is half-way"), Problem), (click.Abort(), click.Abort)],
 )
 def test_what_the_clearing_away_meets_is_not_why_a_command_ends(error: Exception, ends_in: type[BaseException]) -> None:
     with pytest.raises(ends_in), as_interruption():

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
+
 from driver.errors import Problem
 
 # Windows has no SIGHUP.
@@ -62,11 +64,12 @@ def raise_if_interrupted() -> None:
 def interruption_first() -> Iterator[None]:
     """For the block: an error that only the clearing away after a signal met does not take the interruption's place.
 
-    psycopg, for one, can leave a statement running whose result nobody reads any more. A Problem is told all the same.
+    psycopg, for one, can leave a statement running whose result nobody reads any more. A Problem is told all the same, and
+    so is a question that Ctrl-C left without an answer: nothing was begun.
     """
     try:
         yield
-    except Problem:
+    except (Problem, click.Abort):
         raise
     except Exception:
         raise_if_interrupted()
