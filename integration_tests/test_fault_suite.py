@@ -86,7 +86,7 @@ def of(command: str, state: str, *faults: Fault) -> list[Fault]:
     return [replace(fault, command=command, state=state, truth=fault.truth or truth) for fault in faults]
 
 
-GONE = r"connection|terminat|server closed|cannot be used|could not|session .* was ended"
+GONE = r"connection|terminat|server closed|cannot be used|could not"
 EVERY_HIT: dict[str, tuple[f.Hit, tuple[int, ...], str]] = {
     "killed": (f.killed, (KILLED,), ""),
     "SIGTERM": (f.terminated, (130, 1, -signal.SIGTERM), ""),

@@ -204,9 +204,10 @@ def _dump(
             )
             return reading.result()
         except pg_tools.ToolError as failure:
+            # Whichever failed first, the end of the session that holds the snapshot is the reason for both; then what failed beside.
+            session.execute("select")
             if reading.done():
-                reading.result()  # where this failed, it ended the dump, whose end is not the reason
-            session.execute("select")  # where the session that holds the snapshot has ended, that is the reason
+                reading.result()
             raise Problem(f"The dump failed: {failure}", where=connection.describe(), do=HINT) from failure
         finally:
             stop.set()
