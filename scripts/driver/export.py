@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 from psycopg import sql
 
-from driver.backup.files import make_private_folder, open_private, sha256_of, sync, write_private
+from driver.backup.files import DRAFT, make_private_folder, open_private, sha256_of, sync, write_private
 from driver.backup.session import Session, begin_with_locks, join_snapshot, one_row, pinned, settings
 from driver.bootstrap import project as project_dir
 from driver.dbt_project import keep_out_of_git
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 """Called with files done, files in all, and the name of the last one."""
 MANIFEST = "export.json"
-DRAFT = ".new"
 
 # Chain -> the columns that order it. The last one is unique, so it names a row; all are whole numbers.
 CHAIN_ORDER = {
