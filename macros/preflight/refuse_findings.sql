@@ -1,12 +1,8 @@
 {% macro refuse_findings(tables, mode) %}
     {#- Refuses what cannot be migrated, with every reason at once, before anything is touched. The ids and sequences are read
         only where the catalogue has nothing against it: else reading them might be what fails. -#}
-    {%- set states = migration_states() -%}
-    {%- set open = [] -%}
-    {%- for table in tables if states.get(table.name) in open_states() -%}
-        {%- do open.append(table.name) -%}
-    {%- endfor -%}
-    {%- set foreign = core_tables_by_state().foreign -%}
+    {%- set by_state = core_tables_by_state() -%}
+    {%- set open, foreign = by_state.open | map(attribute='name') | list, by_state.foreign -%}
     {%- set queries = [
         preflight_findings(tables, var('cms_id_type'), var('allow_update_triggers'), open),
         preflight_server_findings(tables, target.schema, target.get('autocommit') or false, var('lock_timeout'), allow_unseen_sessions=var('allow_unseen_sessions')),
